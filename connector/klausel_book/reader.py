@@ -1,0 +1,106 @@
+"""Folder -> book. Opens files; everything else is the core's :class:`BookBuilder`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from klausel.assemble import BookBuilder
+from klausel.fields import TABLES
+from klausel.model import Book
+from klausel.problems import ProblemError, Where, problem
+
+BOOK_FILE = "book.yaml"
+CONTRACTS_FILE = "contracts.yaml"
+LEDGER_FILE = "ledger.jsonl"
+POLICIES = "policies"
+
+#: Larger policy files are not read: nobody maintains them by hand.
+MOST_POLICY_BYTES = 4_000_000
+
+
+def read_folder(folder: Path) -> Book:
+    """The book in ``folder``.
+
+    Raises :class:`~klausel.problems.ProblemError` with every problem of the book where one of
+    them touches more than a single customer.
+    """
+    if not folder.is_dir():
+        hint = "name the folder that has contracts.yaml in it"
+        raise ProblemError([problem("folder-missing", Where(str(folder)), hint=hint)])
+    builder = BookBuilder()
+    _each(builder, folder, BOOK_FILE, builder.add_book_file)
+    if not (folder / CONTRACTS_FILE).exists():
+        hint = "a book has a contracts.yaml; an empty one is fine"
+        builder.say(problem("file-missing", Where(CONTRACTS_FILE), hint=hint))
+    read_policies(builder, folder / POLICIES, POLICIES)
+    for record, table in TABLES.items():
+        path = folder / table.file
+        if path.exists():
+            with (
+                _guarded(builder, path, table.file),
+                path.open(encoding="utf-8-sig", newline="") as lines,
+            ):
+                builder.add_csv(record, lines, table.file)
+    _each(builder, folder, CONTRACTS_FILE, builder.add_contracts_file)
+    path = folder / LEDGER_FILE
+    if path.exists():
+        with _guarded(builder, path, LEDGER_FILE), path.open(encoding="utf-8") as lines:
+            builder.add_ledger(lines, LEDGER_FILE)
+    return builder.build()
+
+
+def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
+    """Every policy folder below ``folder``; ``name`` stands for it in messages."""
+    if not folder.is_dir():
+        return
+    for child in sorted(folder.iterdir()):
+        if not child.is_dir() or child.name.startswith("."):
+            continue
+        files: dict[str, str] = {}
+        for path in sorted(child.iterdir()):
+            if path.suffix not in (".yaml", ".csv") or not path.is_file():
+                continue
+            shown = f"{name}/{child.name}/{path.name}" if name else f"{child.name}/{path.name}"
+            with _guarded(builder, path, shown):
+                if path.stat().st_size > MOST_POLICY_BYTES:
+                    builder.say(
+                        problem(
+                            "file-unreadable", Where(shown),
+                            reason=f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB",
+                            hint="split the policy",
+                        )
+                    )  # fmt: skip
+                    continue
+                files[path.name] = path.read_text(encoding="utf-8-sig")
+        builder.add_policy(f"{name}/{child.name}" if name else child.name, files, child.name)
+
+
+def _each(builder: BookBuilder, folder: Path, name: str, add: Callable[[str, str], None]) -> None:
+    path = folder / name
+    if path.exists():
+        with _guarded(builder, path, name):
+            add(path.read_text(encoding="utf-8-sig"), name)
+
+
+@contextmanager
+def _guarded(builder: BookBuilder, path: Path, shown: str) -> Iterator[None]:
+    """Turns what goes wrong with a file into a problem of the book."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        builder.say(problem("file-not-utf8", Where(shown), byte=_bad_byte(path, error)))
+    except OSError as error:
+        reason = (error.strerror or "it cannot be opened").lower()
+        hint = "make it a file that you may read"
+        builder.say(problem("file-unreadable", Where(shown), reason=reason, hint=hint))
+
+
+def _bad_byte(path: Path, error: UnicodeDecodeError) -> int:
+    """Position in the file of the first byte that is no UTF-8, counted from 1."""
+    try:
+        path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as whole:
+        return whole.start + 1
+    return error.start + 1

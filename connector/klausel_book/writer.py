@@ -1,0 +1,194 @@
+"""Book -> folder, in the same format that is read. What ``klausel snapshot`` writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+from klausel.assemble import ledger_data
+from klausel.fields import TABLES, Field
+from klausel.model import Book, Contract, Term, natural
+from klausel.money import hours_exact, plain, seconds_from_hours, shortest
+from klausel_book.reader import BOOK_FILE, CONTRACTS_FILE, LEDGER_FILE, POLICIES
+
+
+def hours_text(seconds: int) -> str:
+    """Hours from which reading gives exactly ``seconds`` again: four decimals are enough."""
+    for digits in (2, 4):
+        text = format(hours_exact(seconds), f".{digits}f")
+        if seconds_from_hours(Decimal(text)) == seconds:
+            return text
+    raise AssertionError(seconds)
+
+
+def _text(field: Field, value: Any) -> str:
+    if value is None or value == () or value == "":
+        return ""
+    kinds: dict[str, Callable[[Any], str]] = {
+        "date": date.isoformat,
+        "hours": hours_text,
+        "number": plain,
+        "yes_no": lambda yes: "yes" if yes else "no",
+        "tags": ";".join,
+        "months": lambda months: f"{months} months",
+    }
+    return kinds.get(field.kind, str)(value)
+
+
+def write_folder(
+    book: Book,
+    folder: Path,
+    policy_files: Mapping[str, Mapping[str, str]],
+    progress: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Writes ``book`` to ``folder`` (which must not exist yet) in one move: all of it or nothing.
+
+    ``policy_files`` holds the texts of the policy folders, by folder and file name.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        work.chmod(0o755)
+        _write(book, work, policy_files, progress)
+        work.rename(folder)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def _write(
+    book: Book,
+    folder: Path,
+    policy_files: Mapping[str, Mapping[str, str]],
+    progress: Callable[[str], None],
+) -> None:
+    _write_yaml(folder / BOOK_FILE, _company(book))
+    records: dict[str, Iterable[Any]] = {
+        "customers": sorted(book.customers.values(), key=lambda r: natural(r.id)),
+        "projects": sorted(book.projects.values(), key=lambda r: natural(r.id)),
+        "tickets": sorted(book.tickets.values(), key=lambda r: natural(r.id)),
+        "employees": sorted(book.employees.values(), key=lambda r: natural(r.id)),
+        "entries": book.entries,
+        "purchases": book.purchases,
+        "items": book.items,
+        "acceptances": book.acceptances,
+        "approvals": book.approvals,
+        "overrides": book.overrides,
+        "openings": book.openings,
+    }
+    for name, table in TABLES.items():
+        progress(table.file)
+        rows = list(records[name])
+        if not rows:
+            continue
+        with (folder / table.file).open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow([field.column for field in table.fields])
+            for record in rows:
+                writer.writerow(
+                    [_text(field, getattr(record, field.name)) for field in table.fields]
+                )
+    _write_yaml(folder / CONTRACTS_FILE, [_contract(contract) for contract in book.contracts])
+    if book.ledger:
+        with (folder / LEDGER_FILE).open("w", encoding="utf-8") as stream:
+            for row in book.ledger:
+                stream.write(json.dumps(ledger_data(row), ensure_ascii=False) + "\n")
+    for name, files in policy_files.items():
+        target = folder / POLICIES / name
+        target.mkdir(parents=True)
+        for file, text in files.items():
+            (target / file).write_text(text, encoding="utf-8")
+
+
+def _write_yaml(path: Path, data: Any) -> None:
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.allow_unicode = True
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    with path.open("w", encoding="utf-8") as stream:
+        yaml.dump(data, stream)
+
+
+def _quoted(text: str) -> Any:
+    return DoubleQuotedScalarString(text)
+
+
+def _company(book: Book) -> dict[str, Any]:
+    company = book.company
+    data: dict[str, Any] = {
+        "company": _quoted(company.name),
+        "currency": company.currency,
+        "quantity_digits": company.quantity_digits,
+        "rounding_method": company.rounding_method,
+        "languages": [_quoted(language) for language in company.languages],
+    }
+    if company.country:
+        data["country"] = _quoted(company.country)
+    if company.region:
+        data["region"] = _quoted(company.region)
+    if company.currencies:
+        data["currencies"] = {name: company.currencies[name] for name in sorted(company.currencies)}
+    return data
+
+
+def _contract(contract: Contract) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "code": _quoted(contract.code),
+        "customer": _quoted(contract.customer),
+        "currency": contract.currency,
+        "start": contract.start.isoformat(),
+    }
+    if contract.end is not None:
+        data["end"] = contract.end.isoformat()
+    for name in ("minimum_term", "notice", "renewal"):
+        if getattr(contract, name):
+            data[name] = f"{getattr(contract, name)} months"
+    for name in ("sla", "po_number"):
+        if getattr(contract, name):
+            data[name] = _quoted(getattr(contract, name))
+    if contract.attributes:
+        data["attributes"] = {
+            _quoted(key): _quoted(value) for key, value in contract.attributes.items()
+        }
+    data["policy"] = _quoted(contract.policy)
+    if contract.covers.kind != "customer":
+        ids = sorted(contract.covers.ids, key=natural)
+        data["covers"] = {f"{contract.covers.kind}s": [_quoted(id_) for id_ in ids]}
+    data["terms"] = [_term(term) for term in contract.terms]
+    return data
+
+
+def _term(term: Term) -> dict[str, Any]:
+    data: dict[str, Any] = {"id": _quoted(term.id), "plan": _quoted(term.plan)}
+    if term.product:
+        data["product"] = _quoted(term.product)
+    if term.priority:
+        data["priority"] = term.priority
+    if term.first is not None:
+        data["from"] = term.first.isoformat()
+    if term.until is not None:
+        data["until"] = term.until.isoformat()
+    if term.discount:
+        data["discount"] = _quoted(shortest(term.discount))
+    if term.takes != ("service",):
+        data["takes"] = [_quoted(word) for word in term.takes]
+    for name, dated in term.parameters.items():
+        if len(dated.steps) == 1 and dated.steps[0][0] == date.min:
+            data[name] = _quoted(dated.steps[0][1])
+        else:
+            data[name] = {
+                "always" if day == date.min else day.isoformat(): _quoted(value)
+                for day, value in dated.steps
+            }
+    return data

@@ -1,0 +1,1 @@
+"""The jobs: each takes an ERP port and options, and returns values. They know no terminal."""

@@ -1,0 +1,874 @@
+"""Rows -> book: typed records, references checked, every problem of the book collected.
+
+Pure: takes lines and rows, opens nothing. The embedded book, scenarios and the Odoo connector
+all build their books here, so that one set of checks holds for all of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+from pydantic import ConfigDict, field_validator
+from pydantic import Field as ShapeField
+
+from klausel import currency, model
+from klausel.fields import TABLES, Field, Table
+from klausel.model import (
+    Book,
+    Company,
+    Contract,
+    Coverage,
+    Dated,
+    Entry,
+    LedgerKey,
+    LedgerRow,
+    Term,
+    natural,
+)
+from klausel.money import parse_decimal, parse_hours, quantity, shortest
+from klausel.policy import Policy, load_policy
+from klausel.problems import Problem, ProblemError, Where, listed, near, problem, sorted_problems
+from klausel.shapes import (
+    Day,
+    Months,
+    Number,
+    Shape,
+    Words,
+    complain,
+    parse_date,
+    parse_months,
+    parse_yes_no,
+    shaped,
+)
+from klausel.terms import bind_contract
+from klausel.tree import Path, Tree, parse
+
+_DAY = 24 * 3600
+
+RECORDS: dict[str, Callable[..., Any]] = {
+    "customers": model.Customer,
+    "projects": model.Project,
+    "tickets": model.Ticket,
+    "employees": model.Employee,
+    "entries": Entry,
+    "purchases": model.Purchase,
+    "items": model.Item,
+    "acceptances": model.Acceptance,
+    "approvals": model.Approval,
+    "overrides": model.Override,
+    "openings": model.Opening,
+}
+
+
+class BadValue(ValueError):
+    """A value that its field cannot have: problem code and the sentence's parts."""
+
+    def __init__(self, code: str, **parts: object) -> None:
+        self.code = code
+        self.parts = parts
+        super().__init__(code)
+
+
+def _empty(field: Field) -> Any:
+    """What an absent value of ``field`` is."""
+    if field.default:
+        return converter(field)(field.default)
+    if field.kind == "tags":
+        return ()
+    return "" if field.kind in ("id", "text", "choice") else None
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(word for piece in text.split(";") if (word := piece.strip()))
+
+
+def converter(field: Field) -> Callable[[str], Any]:
+    """Text -> value for ``field``; raises :class:`BadValue`."""
+    name = field.column
+
+    def to_date(text: str) -> date:
+        try:
+            return parse_date(text)
+        except ValueError:
+            raise BadValue("value-date", field=name, value=text, example="") from None
+
+    def to_hours(text: str) -> int:
+        try:
+            seconds = parse_hours(text)
+        except ValueError as error:
+            raise BadValue("value-hours", field=name, value=text, hint=str(error)) from None
+        if seconds < 0 and not field.signed:
+            raise BadValue("value-negative", field=name, value=text)
+        return seconds
+
+    def to_number(text: str) -> Decimal:
+        try:
+            value = parse_decimal(text)
+        except ValueError as error:
+            raise BadValue("value-number", field=name, value=text, hint=str(error)) from None
+        if value < 0 and not field.signed:
+            raise BadValue("value-negative", field=name, value=text)
+        return value
+
+    def to_yes_no(text: str) -> bool:
+        try:
+            return parse_yes_no(text)
+        except ValueError:
+            raise BadValue("value-yes-no", field=name, value=text) from None
+
+    def to_months(text: str) -> int:
+        try:
+            return parse_months(text)
+        except ValueError:
+            raise BadValue("value-duration", field=name, value=text) from None
+
+    def to_choice(text: str) -> str:
+        if text not in field.choices:
+            hint = near(text, field.choices) or f"write one of: {listed(field.choices, 12)}"
+            raise BadValue("value-choice", field=name, value=text, hint=hint)
+        return text
+
+    kinds: dict[str, Callable[[str], Any]] = {
+        "date": to_date,
+        "hours": to_hours,
+        "number": to_number,
+        "yes_no": to_yes_no,
+        "months": to_months,
+        "choice": to_choice,
+        "tags": _tags,
+    }
+    return kinds.get(field.kind, str.strip)
+
+
+class _Kept(NamedTuple):
+    """Records of one table with the lines they stand in."""
+
+    records: list[Any]
+    lines: list[int]
+    file: str
+
+    def where(self, number: int) -> Where:
+        return Where(self.file, self.lines[number])
+
+
+# --- contracts.yaml and book.yaml -----------------------------------------------------------
+
+
+class CoversShape(Shape):
+    projects: Words = ()
+    tickets: Words = ()
+
+
+class TermShape(Shape):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: str
+    plan: str
+    product: str | None = None
+    priority: int = 0
+    first: Day | None = ShapeField(default=None, alias="from")
+    until: Day | None = None
+    discount: Number = Decimal(0)
+    takes: Words = ("service",)
+
+    @field_validator("discount")
+    @classmethod
+    def _percent(cls, value: Decimal) -> Decimal:
+        if not 0 <= value <= 100:
+            raise complain("a discount is between 0 and 100 percent", "write it as: 10")
+        return value
+
+    @field_validator("takes")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = ("service", "change", "third_party")
+        for word in value:
+            if word not in known:
+                raise complain(
+                    f'a term cannot take "{word}"', near(word, known) or f"write: {listed(known)}"
+                )
+        return value
+
+
+class ContractShape(Shape):
+    code: str
+    customer: str
+    currency: str | None = None
+    start: Day
+    end: Day | None = None
+    minimum_term: Months = 0
+    notice: Months = 0
+    renewal: Months = 0
+    sla: str | None = None
+    attributes: dict[str, str] = ShapeField(default_factory=dict)
+    policy: str
+    covers: Literal["customer"] | CoversShape = "customer"
+    po_number: str | None = None
+    terms: list[dict[str, Any]] = ShapeField(default_factory=list)
+
+
+class BookShape(Shape):
+    company: str = "Company"
+    currency: str = "EUR"
+    quantity_digits: int = ShapeField(default=2, ge=0, le=6)
+    rounding_method: Literal["global", "line"] = "global"
+    languages: tuple[str, ...] = ("en",)
+    country: str | None = None
+    region: str | None = None
+    currencies: dict[str, int] = ShapeField(default_factory=dict)
+
+
+#: Words of a term that are not parameters of its plan.
+TERM_WORDS = tuple(f.alias or n for n, f in TermShape.model_fields.items())
+
+
+class BookBuilder:
+    """Collects what a book is made of and checks it as a whole in :meth:`build`."""
+
+    def __init__(self) -> None:
+        self._company = Company()
+        self._tables: dict[str, _Kept] = {
+            name: _Kept([], [], table.file) for name, table in TABLES.items()
+        }
+        self._contracts: list[Contract] = []
+        self._policies: dict[str, Policy] = {}
+        self._ledger: list[LedgerRow] = []
+        self._problems: list[Problem] = []
+        self._bad_rows: list[tuple[str, Mapping[str, str], Problem]] = []
+        self._bad_policies: set[str] = set()
+
+    # -- feeding ---------------------------------------------------------------------------
+
+    def say(self, found: Problem) -> None:
+        """Adds a problem that the reader itself met."""
+        self._problems.append(found)
+
+    def set_company(self, company: Company) -> None:
+        self._company = company
+
+    def add_book_file(self, text: str, file: str) -> None:
+        """``book.yaml``."""
+        tree = parse(text, file)
+        if tree.problems:
+            self._problems += tree.problems
+            return
+        shape = shaped(BookShape, tree, tree.data or {}, ())
+        if isinstance(shape, list):
+            self._problems += shape
+            return
+        for name in (shape.currency, *shape.currencies):
+            if not currency.known(name):
+                place: Path = ("currencies", name) if name in shape.currencies else ("currency",)
+                self.say(problem("value-currency", tree.where(place), field="currency", value=name))
+        self._company = Company(
+            name=shape.company,
+            currency=shape.currency,
+            quantity_digits=shape.quantity_digits,
+            rounding_method=shape.rounding_method,
+            languages=shape.languages,
+            country=shape.country or "",
+            region=shape.region or "",
+            currencies=shape.currencies,
+        )
+
+    def add_csv(self, record: str, lines: Iterable[str], file: str) -> None:
+        """A CSV file of ``record``; the first line names the columns, in any order."""
+        table = TABLES[record]
+        reader = csv.reader(lines, strict=True)
+        try:
+            header = next(reader, None)
+        except csv.Error as error:
+            self.say(problem("csv-broken", Where(file, 1), reason=str(error)))
+            return
+        known = [field.column for field in table.fields]
+        if not header:
+            self.say(problem("csv-empty", Where(file, 1), known=",".join(known)))
+            return
+        header = [name.strip() for name in header]
+        if not self._header_ok(table, header, known, file):
+            return
+        self._tables[record] = _Kept([], [], file)
+        self.add_rows(record, header, self._csv_rows(reader, len(header), file), file)
+
+    def _csv_rows(
+        self, reader: Any, expected: int, file: str
+    ) -> Iterable[tuple[int, Sequence[str]]]:
+        line = 1
+        try:
+            for row in reader:
+                first, line = line + 1, reader.line_num
+                if len(row) != expected:
+                    if row:
+                        self.say(
+                            problem(
+                                "csv-row-length", Where(file, first),
+                                found=len(row), expected=expected,
+                            )
+                        )  # fmt: skip
+                    continue
+                yield first, row
+        except csv.Error as error:
+            self.say(problem("csv-broken", Where(file, line + 1), reason=str(error)))
+
+    def _header_ok(
+        self, table: Table, header: Sequence[str], known: Sequence[str], file: str
+    ) -> bool:
+        before = len(self._problems)
+        where = Where(file, 1)
+        for number, name in enumerate(header):
+            if name not in known:
+                hint = near(name, known) or f"columns here: {', '.join(known)}"
+                self.say(problem("csv-column-unknown", where, column=name, hint=hint))
+            elif name in header[:number]:
+                self.say(problem("csv-column-doubled", where, column=name))
+        for field in table.fields:
+            if field.required and field.column not in header:
+                self.say(problem("csv-column-missing", where, column=field.column))
+        return len(self._problems) == before
+
+    def add_rows(
+        self,
+        record: str,
+        header: Sequence[str],
+        rows: Iterable[tuple[int, Sequence[str]]],
+        file: str,
+    ) -> None:
+        """Rows of text values under ``header``; ``(line, values)`` each."""
+        table = TABLES[record]
+        make = RECORDS[record]
+        kept = self._tables[record]
+        self._tables[record] = kept = kept._replace(file=file)
+        columns = []
+        for field in table.fields:
+            position = header.index(field.column) if field.column in header else -1
+            known: dict[str, Any] = {}
+            if not field.required:
+                known[""] = _empty(field)
+            columns.append((position, field, converter(field), known))
+        constant = tuple(
+            known.get("") if position < 0 else None for position, _, _, known in columns
+        )
+        present = [(i, *column) for i, column in enumerate(columns) if column[0] >= 0]
+        remembered = {"date", "hours", "tags", "yes_no", "months", "choice"}
+        for line, row in rows:
+            values = list(constant)
+            bad = False
+            for number, position, field, convert, known in present:
+                text = row[position]
+                if text in known:
+                    values[number] = known[text]
+                    continue
+                try:
+                    if not text.strip():
+                        if field.required:
+                            raise BadValue(
+                                "value-missing", field=field.column, hint="write a value"
+                            )
+                        values[number] = known[""]
+                        continue
+                    value = convert(text)
+                except BadValue as error:
+                    bad = True
+                    raw = dict(zip(header, row, strict=False))
+                    found = problem(error.code, Where(file, line), **error.parts)
+                    self._bad_rows.append((record, raw, found))
+                    continue
+                if field.kind in remembered:
+                    known[text] = value
+                values[number] = value
+            if not bad:
+                kept.records.append(make(*values))
+                kept.lines.append(line)
+
+    def add_records(self, record: str, records: Iterable[Any], file: str) -> None:
+        """Finished records from elsewhere; problems then name ``file`` and the record's id."""
+        kept = _Kept(list(records), [], file)
+        kept.lines.extend([0] * len(kept.records))
+        self._tables[record] = kept
+
+    def add_contracts_file(self, text: str, file: str) -> None:
+        """``contracts.yaml``: a list of contracts."""
+        tree = parse(text, file)
+        if tree.problems:
+            self._problems += tree.problems
+            return
+        if not isinstance(tree.data, (list, type(None))):
+            self.say(
+                problem(
+                    "shape", tree.where(()), reason="this file should be a list of contracts",
+                    hint="write each contract as lines that begin with: - code:",
+                )
+            )  # fmt: skip
+            return
+        for number, data in enumerate(tree.data or ()):
+            self.add_contract(data, tree, (number,))
+
+    def add_contract(self, data: Any, tree: Tree, path: Path) -> None:
+        """One contract, given as plain data found at ``path`` of ``tree``."""
+        owner = str(data.get("customer") or "") if isinstance(data, dict) else ""
+        shape = shaped(ContractShape, tree, data, path)
+        if isinstance(shape, list):
+            self._problems += [found._replace(customer=owner) for found in shape]
+            return
+        terms: list[Term] = []
+        problems: list[Problem] = []
+        for number, term in enumerate(shape.terms):
+            found = _term(term, tree, (*path, "terms", number))
+            if isinstance(found, Term):
+                if any(other.id == found.id for other in terms):
+                    problems.append(
+                        problem(
+                            "id-doubled", found.where, id=found.id,
+                            table=f"contract {shape.code}",
+                            line=next(o.where.line for o in terms if o.id == found.id),
+                        )
+                    )  # fmt: skip
+                terms.append(found)
+            else:
+                problems += found
+        where = tree.where(path)
+        code = shape.currency or self._company.currency
+        if not currency.known(code):
+            at = tree.where((*path, "currency"))
+            problems.append(problem("value-currency", at, field="currency", value=code))
+        if shape.end is not None and shape.end < shape.start:
+            problems.append(
+                problem(
+                    "contract-dates", tree.where((*path, "end")),
+                    contract=shape.code, end=shape.end, start=shape.start,
+                )
+            )  # fmt: skip
+        self._problems += [found._replace(customer=owner) for found in problems]
+        if not problems:
+            self._contracts.append(_contract(shape, code, tuple(terms), where))
+
+    def add_policy(self, folder: str, files: Mapping[str, str], name: str = "") -> None:
+        """A policy folder; ``name`` is the folder's own name, for what it leaves unsaid."""
+        found = load_policy(folder, files)
+        if isinstance(found, list):
+            self._problems += found
+            self._bad_policies.add(name)
+        else:
+            self._policies[found.name] = found
+
+    def add_policies(self, policies: Iterable[Policy]) -> None:
+        """Policies that are read already."""
+        self._policies |= {policy.name: policy for policy in policies}
+
+    def add_ledger(self, lines: Iterable[str], file: str) -> None:
+        """``ledger.jsonl``: one settled part a line."""
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                self._ledger.append(ledger_row(json.loads(line)))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self.say(
+                    problem(
+                        "shape", Where(file, number), reason="this is not a ledger row",
+                        hint="the ledger is written by klausel; take the file from a backup",
+                    )
+                )  # fmt: skip
+
+    def add_ledger_rows(self, rows: Iterable[LedgerRow]) -> None:
+        self._ledger += rows
+
+    # -- checking --------------------------------------------------------------------------
+
+    def build(self) -> Book:
+        """The book. Raises :class:`ProblemError` where a problem touches more than a customer.
+
+        Problems of single customers, and warnings, are in ``book.problems``.
+        """
+        maps = {
+            name: self._unique(name) for name in ("customers", "projects", "tickets", "employees")
+        }
+        for name in ("entries", "purchases", "items", "acceptances", "approvals"):
+            self._unique(name)
+        codes = self._unique_contracts()
+        known: dict[str, Iterable[str]] = {
+            **maps,
+            "contracts": codes,
+            "entries": {entry.id for entry in self._tables["entries"].records},
+        }
+        for name, table in TABLES.items():
+            self._references(name, table, known)
+        book = Book(
+            company=self._company,
+            customers=maps["customers"],
+            projects=maps["projects"],
+            tickets=maps["tickets"],
+            employees=maps["employees"],
+            entries=tuple(self._tables["entries"].records),
+            contracts=tuple(self._contracts),
+            policies=self._policies,
+            ledger=tuple(self._ledger),
+            **{
+                name: tuple(self._tables[name].records)
+                for name in (
+                    "purchases",
+                    "items",
+                    "acceptances",
+                    "approvals",
+                    "overrides",
+                    "openings",
+                )
+            },
+        )
+        self._cycles(book)
+        self._check_contracts(book)
+        self._long_days(book)
+        for record, raw, found in self._bad_rows:
+            self._problems.append(found._replace(customer=self._owner(book, record, raw)))
+        roots = {
+            found.customer: book.root(found.customer) if found.customer in book.customers else ""
+            for found in self._problems
+        }
+        problems = sorted_problems(
+            found._replace(customer=roots[found.customer]) for found in set(self._problems)
+        )
+        if any(p.severity == "error" and not p.customer for p in problems):
+            raise ProblemError(problems)
+        return _with_problems(book, problems)
+
+    def _unique(self, name: str) -> dict[str, Any]:
+        kept = self._tables[name]
+        found: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for number, record in enumerate(kept.records):
+            if record.id in found:
+                self._bad_rows.append(
+                    (
+                        name,
+                        _raw(name, record),
+                        problem(
+                            "id-doubled", kept.where(number), id=record.id,
+                            table=kept.file, line=lines[record.id],
+                        ),
+                    )
+                )  # fmt: skip
+                continue
+            found[record.id] = record
+            lines[record.id] = kept.lines[number]
+        return found
+
+    def _unique_contracts(self) -> set[str]:
+        seen: dict[str, Contract] = {}
+        for contract in self._contracts:
+            if contract.code in seen:
+                self.say(
+                    problem(
+                        "id-doubled", contract.where, contract.customer, id=contract.code,
+                        table="contracts.yaml", line=seen[contract.code].where.line,
+                    )
+                )  # fmt: skip
+            seen.setdefault(contract.code, contract)
+        return set(seen)
+
+    def _references(self, name: str, table: Table, known: Mapping[str, Iterable[str]]) -> None:
+        kept = self._tables[name]
+        for field in table.fields:
+            if not field.refers:
+                continue
+            ids = known[field.refers]
+            position = [f.name for f in table.fields].index(field.name)
+            for number, record in enumerate(kept.records):
+                value = (
+                    record[position] if isinstance(record, tuple) else getattr(record, field.name)
+                )
+                for one in value if isinstance(value, tuple) else (value,):
+                    if one and one not in ids:
+                        hint = near(one, ids) if len(one) > 2 else ""
+                        hint = hint or f"add it to {_file_of(field.refers)} or correct it here"
+                        found = problem(
+                            "reference-unknown", kept.where(number), field=field.column,
+                            table=field.refers[:-1], id=one, hint=hint,
+                        )  # fmt: skip
+                        self._bad_rows.append((name, _raw(name, record), found))
+
+    def _cycles(self, book: Book) -> None:
+        for name, records in (("customers", book.customers), ("tickets", book.tickets)):
+            done: set[str] = set()
+            for id_ in records:
+                path: list[str] = []
+                current = id_
+                while current in records and current not in done and current not in path:
+                    path.append(current)
+                    current = records[current].parent
+                if current in path:
+                    kept = self._tables[name]
+                    number = next(i for i, r in enumerate(kept.records) if r.id == current)
+                    found = problem("parent-cycle", kept.where(number), table=name[:-1], id=current)
+                    self.say(found)
+                done.update(path)
+
+    def _check_contracts(self, book: Book) -> None:
+        for contract in book.contracts:
+            owner = contract.customer
+            if owner not in book.customers:
+                hint = near(owner, book.customers) or "add it to customers.csv or correct it here"
+                self.say(
+                    problem(
+                        "reference-unknown", contract.where, field="customer",
+                        table="customer", id=owner, hint=hint,
+                    )
+                )  # fmt: skip
+                continue
+            if contract.policy not in self._bad_policies:
+                bound = bind_contract(contract, book.policies, book.company)
+                if isinstance(bound, list):
+                    self._problems += bound
+            self._check_coverage(book, contract)
+
+    def _check_coverage(self, book: Book, contract: Contract) -> None:
+        root = book.root(contract.customer)
+        kind = contract.covers.kind
+        table = {"project": book.projects, "ticket": book.tickets}.get(kind, {})
+        for id_ in sorted(contract.covers.ids, key=natural):
+            if id_ not in table:
+                hint = near(id_, table) or f"add it to {kind}s.csv or correct it here"
+                self.say(
+                    problem(
+                        "reference-unknown", contract.where, contract.customer,
+                        field="covers", table=kind, id=id_, hint=hint,
+                    )
+                )  # fmt: skip
+                continue
+            owner = owner_of(book, kind, id_)
+            if owner and owner != root:
+                self.say(
+                    problem(
+                        "covers-foreign", contract.where, contract.customer,
+                        contract=contract.code, table=kind, id=id_, owner=owner, customer=root,
+                    )
+                )  # fmt: skip
+
+    def _long_days(self, book: Book) -> None:
+        sums: defaultdict[tuple[str, date], int] = defaultdict(int)
+        for entry in book.entries:
+            sums[entry.employee, entry.date] += entry.seconds
+        if not any(seconds > _DAY for seconds in sums.values()):
+            return
+        kept = self._tables["entries"]
+        for (employee, day), seconds in sums.items():
+            if seconds > _DAY and employee:
+                number = max(
+                    i for i, e in enumerate(book.entries) if (e.employee, e.date) == (employee, day)
+                )
+                record = book.employees.get(employee)
+                self.say(
+                    problem(
+                        "entry-long-day", kept.where(number),
+                        employee=(record.name if record else "") or employee,
+                        hours=shortest(quantity(seconds, 2)), date=day,
+                    )
+                )  # fmt: skip
+
+    def _owner(self, book: Book, record: str, raw: Mapping[str, str]) -> str:
+        """The customer that a broken row belongs to, or "" where that cannot be known."""
+        if record == "customers":
+            return raw.get("id", "")
+        if raw.get("contract"):
+            for contract in book.contracts:
+                if contract.code == raw["contract"]:
+                    return contract.customer
+            return ""
+        for column, kind in (
+            ("customer", "customer"),
+            ("ticket", "ticket"),
+            ("project", "project"),
+        ):
+            id_ = raw.get(column, "")
+            if kind == "customer" and id_ in book.customers:
+                return id_
+            if id_ and (owner := owner_of(book, kind, id_)):
+                return owner
+        if record in ("tickets", "projects"):
+            return owner_of(book, record[:-1], raw.get("id", ""))
+        return ""
+
+
+def _with_problems(book: Book, problems: Sequence[Problem]) -> Book:
+    values = {field.name: getattr(book, field.name) for field in dataclass_fields(book)}
+    return Book(**{**values, "problems": tuple(problems)})
+
+
+def _file_of(table: str) -> str:
+    return TABLES[table].file if table in TABLES else "contracts.yaml"
+
+
+def _raw(name: str, record: Any) -> dict[str, str]:
+    values = (
+        {f.name: getattr(record, f.name) for f in dataclass_fields(record)}
+        if is_dataclass(record)
+        else record._asdict()
+    )
+    return {
+        field.column: values[field.name]
+        for field in TABLES[name].fields
+        if isinstance(values[field.name], str)
+    }
+
+
+def owner_of(book: Book, kind: str, id_: str) -> str:
+    """The commercial customer of a project or ticket, "" where there is none."""
+    if kind == "ticket":
+        ticket = book.tickets.get(id_)
+        if ticket is None:
+            return ""
+        if ticket.customer:
+            return book.root(ticket.customer)
+        id_ = ticket.project
+    project = book.projects.get(id_)
+    return book.root(project.customer) if project is not None and project.customer else ""
+
+
+def _term(data: Any, tree: Tree, path: Path) -> Term | list[Problem]:
+    shape = shaped(TermShape, tree, data, path)
+    if isinstance(shape, list):
+        return shape
+    where = tree.where(path)
+    problems: list[Problem] = []
+    if shape.first is not None and shape.until is not None and shape.until < shape.first:
+        problems.append(
+            problem("term-dates", where, term=shape.id, until=shape.until, first=shape.first)
+        )
+    parameters: dict[str, Dated] = {}
+    for name, value in (shape.model_extra or {}).items():
+        found = _dated_texts(name, value, tree, (*path, name))
+        if isinstance(found, list):
+            problems += found
+        else:
+            parameters[name] = found
+    if problems:
+        return problems
+    return Term(
+        id=shape.id,
+        plan=shape.plan,
+        product=shape.product or "",
+        priority=shape.priority,
+        first=shape.first,
+        until=shape.until,
+        discount=shape.discount,
+        takes=shape.takes,
+        parameters=parameters,
+        where=where,
+    )
+
+
+def _dated_texts(name: str, value: Any, tree: Tree, path: Path) -> Dated | list[Problem]:
+    if isinstance(value, str):
+        return Dated(((date.min, value),))
+    if not isinstance(value, dict) or not value:
+        return [
+            problem(
+                "shape", tree.where(path), reason=f'"{name}" should be a value or dated values',
+                hint=f"write {name}: 10, or below {name}: lines such as 2026-01-01: 10",
+            )
+        ]  # fmt: skip
+    steps: list[tuple[date, str]] = []
+    problems: list[Problem] = []
+    for key, text in value.items():
+        where = tree.where((*path, key))
+        try:
+            day = date.min if key == "always" else parse_date(key)
+        except ValueError:
+            problems.append(problem("value-date", where, field=name, value=key, example=""))
+            continue
+        if not isinstance(text, str):
+            problems.append(problem("value-missing", where, field=name, hint="write a number"))
+        elif steps and day < steps[-1][0]:
+            later = steps[-1][0]
+            problems.append(problem("dated-order", where, name=name, later=later, earlier=day))
+        else:
+            steps.append((day, text))
+    return problems or Dated(tuple(steps))
+
+
+def _contract(shape: ContractShape, code: str, terms: tuple[Term, ...], where: Where) -> Contract:
+    covers = Coverage()
+    if isinstance(shape.covers, CoversShape):
+        if shape.covers.tickets:
+            covers = Coverage("ticket", frozenset(shape.covers.tickets))
+        elif shape.covers.projects:
+            covers = Coverage("project", frozenset(shape.covers.projects))
+    return Contract(
+        code=shape.code,
+        customer=shape.customer,
+        currency=code,
+        start=shape.start,
+        policy=shape.policy,
+        end=shape.end,
+        minimum_term=shape.minimum_term,
+        notice=shape.notice,
+        renewal=shape.renewal,
+        sla=shape.sla or "",
+        attributes=shape.attributes,
+        covers=covers,
+        po_number=shape.po_number or "",
+        terms=terms,
+        where=where,
+    )
+
+
+# --- ledger rows as JSON ---------------------------------------------------------------------
+
+
+def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
+    """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none."""
+
+    def number(name: str) -> Decimal | None:
+        return None if data.get(name) is None else parse_decimal(data[name])
+
+    state = data.get("state", "live")
+    if state not in ("live", "released"):
+        raise ValueError(state)
+    return LedgerRow(
+        key=LedgerKey(
+            data["contract"],
+            data["term"],
+            data["component"],
+            parse_date(data["period"]),
+            data.get("group", ""),
+            int(data.get("sequence", 0)),
+        ),
+        entry=data.get("entry", ""),
+        seconds=int(data.get("seconds", 0)),
+        rounded=int(data.get("rounded", 0)),
+        disposition=data.get("disposition", ""),
+        rule=data.get("rule", ""),
+        rate=number("rate"),
+        lot=data.get("lot", ""),
+        amount=number("amount"),
+        held=data.get("held", ""),
+        line=data.get("line", ""),
+        fingerprint=data.get("fingerprint", ""),
+        state=state,
+        policy=data.get("policy", ""),
+    )
+
+
+def ledger_data(row: LedgerRow) -> dict[str, Any]:
+    """``row`` as plain JSON data, empty fields left out; the inverse of :func:`ledger_row`."""
+    data: dict[str, Any] = {**row.key._asdict(), **row._asdict()}
+    del data["key"]
+    data["period"] = row.key.period.isoformat()
+    for name in ("rate", "amount"):
+        if data[name] is not None:
+            data[name] = format(data[name], "f")
+    return {
+        name: value
+        for name, value in data.items()
+        if value not in ("", None, 0) or name in ("contract", "term", "component", "period")
+    }
+
+
+__all__ = ["BookBuilder", "ledger_data", "ledger_row"]

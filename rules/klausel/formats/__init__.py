@@ -1,0 +1,31 @@
+"""Outputs of a result: one file each, ``render(result, view) -> str``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import NamedTuple
+
+from klausel.result import Result
+
+
+class View(NamedTuple):
+    """How a person wants to see it. Outputs for machines ignore it."""
+
+    width: int = 80
+    color: bool = False
+    details: bool = False
+    """Every entry behind every line."""
+
+
+#: Names of the outputs, from the files of this package.
+FORMATS = tuple(sorted(module.name for module in iter_modules(__path__)))
+
+
+def render(result: Result, name: str, view: View) -> str:
+    """``result`` in the output ``name``, ending with a newline."""
+    text: str = import_module(f"{__name__}.{name}").render(result, view)
+    return text
+
+
+__all__ = ["FORMATS", "View", "render"]

@@ -1,0 +1,290 @@
+"""Text: what a person reads. Summary first, then customer by customer; fits 80 columns."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from klausel.formats import View
+from klausel.model import Entry
+from klausel.money import quantity, shortest
+from klausel.result import Because, Draft, EntryParts, Held, Line, Result, Uncovered
+from klausel.texts import PHRASES, number_text
+
+HELD = {
+    "not_validated": "waits for validation",
+    "no_term": "no term of the contract takes it",
+}
+UNCOVERED = {
+    "no_contract": "no contract on that day",
+    "not_taken": "in scope of no term",
+    "no_customer": "project without a customer",
+    "erp_order": "left to the ERP's own sales order",
+}
+DIFFERENCE = {
+    "changed": "the entry was changed",
+    "vanished": "the entry is gone",
+    "terms": "rule, term or price changed",
+    "amount": "the amount changed",
+}
+_NARROWEST = 40
+
+
+def render(result: Result, view: View) -> str:
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=max(view.width, _NARROWEST),
+        force_terminal=view.color,
+        color_system="standard" if view.color else None,
+        no_color=not view.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    _Page(result, view, console).write()
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def hours(seconds: int) -> str:
+    return f"{number_text(quantity(seconds, 2), 2, 'en')} h"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+class _Page:
+    def __init__(self, result: Result, view: View, console: Console) -> None:
+        self._result = result
+        self._view = view
+        self._console = console
+        self._entries: dict[str, Entry] = (
+            {entry.id: entry for entry in result.book.entries} if view.details else {}
+        )
+
+    def write(self) -> None:
+        self._summary()
+        drafts: dict[str, list[Draft]] = defaultdict(list)
+        for draft in self._result.drafts:
+            drafts[draft.customer].append(draft)
+        held: dict[str, list[Held]] = defaultdict(list)
+        for found in self._result.held:
+            held[found.customer].append(found)
+        uncovered: dict[str, list[Uncovered]] = defaultdict(list)
+        for missed in self._result.uncovered:
+            uncovered[missed.customer].append(missed)
+        for customer in (*self._result.customers, ""):
+            some = (drafts[customer], held[customer], uncovered[customer])
+            if any(some) or customer in self._result.parked:
+                self._customer(customer, *some)
+        self._differences()
+        self._problems()
+
+    # -- the head ----------------------------------------------------------------------------
+
+    def _summary(self) -> None:
+        result = self._result
+        head = Table.grid(expand=True)
+        head.add_column(overflow="fold")
+        head.add_column(justify="right", overflow="fold")
+        title = Text(f"Billing preview, as of {result.as_of.isoformat()}", "bold")
+        head.add_row(title, Text(result.book.company.name))
+        self._console.print(head)
+        self._rule("═")
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        lines = sum(len(draft.lines) for draft in result.drafts)
+        sums: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+        for draft in result.drafts:
+            sign = -1 if draft.kind == "credit_note" else 1
+            sums[draft.currency, draft.digits] += sign * draft.total
+        amounts = "   ".join(
+            f"{number_text(amount, digits, 'en')} {currency}"
+            for (currency, digits), amount in sorted(sums.items())
+        )
+        grid.add_row("To invoice", Text(amounts or "nothing", "bold green" if amounts else ""))
+        customers = len({draft.customer for draft in result.drafts})
+        grid.add_row(
+            "Drafts",
+            f"{count(len(result.drafts), 'draft')} with {count(lines, 'line')}"
+            f" for {count(customers, 'customer')}",
+        )
+        self._count_row(grid, "Not due yet", *self._open(result.entries))
+        self._count_row(grid, "Included", *self._free(result.entries))
+        self._count_row(grid, "Held", len(result.held), sum(h.seconds for h in result.held))
+        uncovered = [found for found in result.uncovered if found.reason != "erp_order"]
+        seconds = sum(found.seconds for found in uncovered)
+        self._count_row(grid, "Uncovered", len(uncovered), seconds, "yellow")
+        if result.notices:
+            grid.add_row("Notices", str(len(result.notices)))
+        if result.differences:
+            grid.add_row("Differences", Text(str(len(result.differences)), "yellow"))
+        if result.parked:
+            text = f"{count(len(result.parked), 'customer')} could not be billed, see the end"
+            grid.add_row("Parked", Text(text, "bold red"))
+        self._console.print(grid)
+
+    def _count_row(
+        self, grid: Table, name: str, number: int, seconds: int, style: str = ""
+    ) -> None:
+        if number:
+            text = f"{count(number, 'entry', 'entries')}, {hours(seconds)}"
+            grid.add_row(name, Text(text, style))
+
+    def _open(self, entries: Iterable[EntryParts]) -> tuple[int, int]:
+        found = [p.rounded for e in entries for p in e.parts if p.due is not None]
+        return len(found), sum(found)
+
+    def _free(self, entries: Iterable[EntryParts]) -> tuple[int, int]:
+        free = ("included", "warranty")
+        found = [
+            p.seconds
+            for e in entries
+            for p in e.parts
+            if p.disposition in free and not p.held and not p.settled and not p.uncovered
+        ]
+        return len(found), sum(found)
+
+    # -- one customer ------------------------------------------------------------------------
+
+    def _customer(
+        self, id_: str, drafts: list[Draft], held: list[Held], uncovered: list[Uncovered]
+    ) -> None:
+        record = self._result.book.customers.get(id_)
+        name = (record.name if record else "") or id_ or "Without a customer"
+        self._console.print()
+        self._console.print(Text(f"{name} ({id_})" if id_ and name != id_ else name, "bold cyan"))
+        self._rule("─")
+        if id_ in self._result.parked:
+            self._note("Not billed: the problems at the end have to be mended first.", "bold red")
+        for draft in drafts:
+            self._draft(draft)
+        if held:
+            self._waiting(
+                "Held", [(h.entry, h.seconds, HELD.get(h.reason, h.reason)) for h in held]
+            )
+        if uncovered:
+            self._waiting(
+                "Uncovered", [(u.entry, u.seconds, UNCOVERED[u.reason]) for u in uncovered]
+            )
+
+    def _draft(self, draft: Draft) -> None:
+        kind = "Credit note" if draft.kind == "credit_note" else "Invoice"
+        contract = f", contract {draft.contract}" if draft.contract else ""
+        table = Table.grid(expand=True, padding=(0, 1, 0, 0))
+        table.add_column(ratio=1, overflow="fold")
+        table.add_column(justify="right", overflow="fold")
+        table.add_column(justify="right", no_wrap=True)
+        total = f"{number_text(draft.total, draft.digits, 'en')} {draft.currency}"
+        table.add_row(Text(f"{kind}{contract}", "bold"), "", Text(total, "bold"))
+        for line in draft.lines:
+            table.add_row(
+                Text(f"  {line.description}"),
+                self._price(line),
+                number_text(line.amount, draft.digits, "en"),
+            )
+        if not self._view.details:
+            self._console.print(table)
+            self._reasons(reason for line in draft.lines for reason in line.because)
+            return
+        for index in range(len(draft.lines) + 1):
+            part = Table.grid(expand=True, padding=(0, 1, 0, 0))
+            part.add_column(ratio=1, overflow="fold")
+            part.add_column(justify="right", overflow="fold")
+            part.add_column(justify="right", no_wrap=True)
+            part.add_row(*(list(column.cells)[index] for column in table.columns))
+            self._console.print(part)
+            if index:
+                self._reasons(draft.lines[index - 1].because)
+                self._line_entries(draft.lines[index - 1])
+
+    def _price(self, line: Line) -> str:
+        unit = PHRASES["en"][line.unit]
+        amount = f"{shortest(line.quantity) if line.unit != 'hour' else line.quantity}"
+        price = f"{amount} {unit} × {_price_text(line.unit_price)}"
+        if line.discount:
+            price += f" - {shortest(line.discount)} %"
+        return price
+
+    def _reasons(self, reasons: Iterable[Because]) -> None:
+        for reason in dict.fromkeys(reasons):
+            clause = f" (clause {reason.clause})" if reason.clause else ""
+            text = Text("because ", "dim")
+            text.append(f"{reason.rule}{clause}: {reason.text}")
+            if self._view.details and reason.where.file:
+                text.append(f"  [{reason.where.file}:{reason.where.line}]", "dim")
+            self._console.print(Padding(text, (0, 0, 0, 4)))
+
+    def _line_entries(self, line: Line) -> None:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, justify="right")
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for share in line.entries:
+            entry = self._entries[share.entry]
+            table.add_row(entry.date.isoformat(), hours(share.rounded), entry.id, Text(entry.text))
+        if line.entries:
+            self._console.print(Padding(table, (0, 0, 0, 4)))
+
+    def _waiting(self, name: str, found: list[tuple[str, int, str]]) -> None:
+        """Entries by reason: how many, how long, and which."""
+        reasons: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        for entry, seconds, reason in found:
+            reasons[reason].append((entry, seconds))
+        for reason, entries in reasons.items():
+            seconds = sum(duration for _, duration in entries)
+            ids = [entry for entry, _ in entries]
+            most = len(ids) if self._view.details else 4
+            shown = ", ".join(ids[:most]) + (f" and {len(ids) - most} more" if ids[most:] else "")
+            text = Text(f"{name} ", "yellow")
+            text.append(
+                f"{count(len(ids), 'entry', 'entries')}, {hours(seconds)}: {reason} ({shown})"
+            )
+            self._console.print(Padding(text, (0, 0, 0, 2)))
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def _differences(self) -> None:
+        if not self._result.differences:
+            return
+        self._console.print()
+        self._console.print(Text("Differences to what was billed before", "bold yellow"))
+        self._rule("─")
+        for found in self._result.differences:
+            what = f"entry {found.entry}" if found.entry else "line"
+            now = f", today {found.now}" if found.now else ""
+            text = f"{found.key}: {what}: {DIFFERENCE[found.cause]}; was {found.was}{now}"
+            self._console.print(Padding(Text(text), (0, 0, 0, 2)))
+
+    def _problems(self) -> None:
+        if not self._result.problems:
+            return
+        self._console.print()
+        self._console.print(Text("Problems", "bold red"))
+        self._rule("─")
+        for found in self._result.problems:
+            self._console.print(Text(str(found)))
+
+    def _note(self, text: str, style: str) -> None:
+        self._console.print(Padding(Text(text, style), (0, 0, 0, 2)))
+
+    def _rule(self, character: str) -> None:
+        self._console.print(Text(character * self._console.width, "dim"))
+
+
+def _price_text(price: Decimal) -> str:
+    """At least two decimals, more where the price has them."""
+    exponent = price.as_tuple().exponent
+    digits = max(2, -exponent if isinstance(exponent, int) else 2)
+    return number_text(price, digits, "en")

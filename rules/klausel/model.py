@@ -1,0 +1,332 @@
+"""What is read from an ERP for one run: the book and the records in it (design 4).
+
+All ids are text. Time is whole seconds, money is ``Decimal``, dates are plain dates. The meaning
+of each field stands once, in :mod:`klausel.fields`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from klausel.money import ZERO, RoundingMethod
+from klausel.period import Span
+from klausel.problems import Problem, Where
+
+if TYPE_CHECKING:
+    from klausel.policy.ir import Policy
+
+#: Alias for records that have a field called "date".
+Day = date
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+@lru_cache(maxsize=1 << 18)
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts ``e9`` before ``e10`` (semantics 1, "Order")."""
+    if text.isascii() and text.isdigit():
+        return ((0, int(text), text),)
+    return tuple(
+        (0, int(piece), piece) if piece.isdecimal() else (1, 0, piece)
+        for piece in _DIGITS.split(text)
+        if piece
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    name: str = "Company"
+    currency: str = "EUR"
+    quantity_digits: int = 2
+    rounding_method: RoundingMethod = "global"
+    languages: tuple[str, ...] = ("en",)
+    country: str = ""
+    region: str = ""
+    currencies: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    id: str
+    name: str = ""
+    parent: str = ""
+    language: str = ""
+    country: str = ""
+    region: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    id: str
+    name: str = ""
+    customer: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    id: str
+    project: str = ""
+    customer: str = ""
+    parent: str = ""
+    title: str = ""
+    activity: str = ""
+    origin: str = ""
+    initiated_by: str = ""
+    tags: tuple[str, ...] = ()
+    priority: str = ""
+    estimate_hours: int = 0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Employee:
+    id: str
+    name: str = ""
+    role: str = ""
+
+
+class Entry(NamedTuple):
+    """One timesheet line. A tuple, because there are hundreds of thousands of them."""
+
+    id: str
+    date: date
+    employee: str
+    project: str
+    ticket: str
+    customer: str
+    seconds: int
+    text: str
+    activity: str
+    tags: tuple[str, ...]
+    validated: bool
+    billed_elsewhere: str
+    order: str
+
+
+class Dated(NamedTuple):
+    """A value with a history: ``(first day, value)`` oldest first; ``date.min`` is "always"."""
+
+    steps: tuple[tuple[date, str], ...]
+
+    def on(self, day: date) -> str | None:
+        """The value in force on ``day``, or None before the first."""
+        found = None
+        for first, value in self.steps:
+            if first > day:
+                break
+            found = value
+        return found
+
+
+CoverageKind = Literal["ticket", "project", "customer"]
+
+#: Narrowest first (semantics 3).
+NARROWNESS: tuple[CoverageKind, ...] = ("ticket", "project", "customer")
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    kind: CoverageKind = "customer"
+    ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One priced promise of a contract."""
+
+    id: str
+    plan: str
+    product: str = ""
+    priority: int = 0
+    first: date | None = None
+    until: date | None = None
+    discount: Decimal = ZERO
+    """Percent."""
+    takes: tuple[str, ...] = ("service",)
+    parameters: Mapping[str, Dated] = field(default_factory=dict)
+    where: Where = field(default=Where(""), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    code: str
+    customer: str
+    currency: str
+    start: date
+    policy: str
+    end: date | None = None
+    minimum_term: int = 0
+    """Months, as ``notice`` and ``renewal``."""
+    notice: int = 0
+    renewal: int = 0
+    sla: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    covers: Coverage = Coverage()
+    po_number: str = ""
+    terms: tuple[Term, ...] = ()
+    where: Where = field(default=Where(""), compare=False)
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    id: str
+    contract: str
+    term: str
+    date: date
+    seconds: int
+    price: Decimal | None = None
+    validity: int | None = None
+    """Months."""
+    invoice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    id: str
+    contract: str
+    date: date
+    text: str
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    id: str
+    contract: str
+    term: str
+    part: str
+    date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    id: str
+    contract: str
+    tickets: tuple[str, ...] = ()
+    state: str = "pending"
+    limit_seconds: int | None = None
+    limit_amount: Decimal | None = None
+    decided_on: date | None = None
+    decided_by: str = ""
+    expires_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    entry: str
+    disposition: str
+    reason: str
+    by: str = ""
+    on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    contract: str
+    term: str
+    lot: str
+    date: date
+    seconds: int = 0
+    price: Decimal | None = None
+    valid_until: Day | None = None
+    billed_until: Day | None = None
+
+
+class LedgerKey(NamedTuple):
+    """What a settled thing is of (design 4). ``period`` is the covered period's first day."""
+
+    contract: str
+    term: str
+    component: str
+    period: date
+    group: str
+    sequence: int = 0
+
+    def __str__(self) -> str:
+        text = f"{self.contract}/{self.term}/{self.component}/{self.period.isoformat()}"
+        if self.group:
+            text += f"/{self.group}"
+        return f"{text}#{self.sequence}" if self.sequence else text
+
+
+class LedgerRow(NamedTuple):
+    """One settled part: a fact that later runs compare with and never redo (semantics 8)."""
+
+    key: LedgerKey
+    entry: str = ""
+    seconds: int = 0
+    rounded: int = 0
+    disposition: str = ""
+    rule: str = ""
+    rate: Decimal | None = None
+    lot: str = ""
+    amount: Decimal | None = None
+    """Of the whole line, on the row that stands for the line; None on rows without money."""
+    held: str = ""
+    line: str = ""
+    """The ERP's invoice line; empty in the book."""
+    fingerprint: str = ""
+    state: Literal["live", "released"] = "live"
+    policy: str = ""
+    """Version and content hash of the policy that decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything one run looks at. ``problems`` lists what reading found, warnings included."""
+
+    company: Company
+    customers: Mapping[str, Customer]
+    projects: Mapping[str, Project]
+    tickets: Mapping[str, Ticket]
+    employees: Mapping[str, Employee]
+    entries: tuple[Entry, ...]
+    contracts: tuple[Contract, ...]
+    policies: Mapping[str, Policy]
+    purchases: tuple[Purchase, ...] = ()
+    items: tuple[Item, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    openings: tuple[Opening, ...] = ()
+    ledger: tuple[LedgerRow, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def root(self, customer: str) -> str:
+        """The commercial customer: the unit of work, of failure and of transaction."""
+        seen = customer
+        for _ in range(len(self.customers)):
+            record = self.customers.get(seen)
+            if record is None or not record.parent:
+                return seen
+            seen = record.parent
+        return seen
+
+    def customer_of(self, entry: Entry) -> str:
+        """The commercial customer of ``entry``: its own, else its ticket's, else its project's."""
+        if entry.customer:
+            return self.root(entry.customer)
+        ticket = self.tickets.get(entry.ticket)
+        if ticket is not None and ticket.customer:
+            return self.root(ticket.customer)
+        project_id = entry.project or (ticket.project if ticket is not None else "")
+        project = self.projects.get(project_id)
+        return self.root(project.customer) if project is not None and project.customer else ""
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries by (date, id), ids compared naturally (semantics 1)."""
+    return sorted(entries, key=lambda entry: (entry.date, natural(entry.id)))

@@ -1,0 +1,159 @@
+"""Raw facts of an entry: what a policy may look at, and how it is read from the book.
+
+Each raw fact is one line in :data:`FACTS`. Texts are compared without regard to case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from klausel.model import Contract, Customer, Employee, Entry, Project, Ticket
+
+
+class Subject(NamedTuple):
+    """An entry with everything around it, seen from one contract."""
+
+    entry: Entry
+    ticket: Ticket
+    project: Project
+    customer: Customer
+    employee: Employee
+    contract: Contract
+
+
+FactKind = Literal["word", "words", "text", "seconds"]
+
+
+class Fact(NamedTuple):
+    kind: FactKind
+    meaning: str
+    read: Callable[[Subject], str | tuple[str, ...] | int]
+
+
+FACTS: dict[str, Fact] = {
+    "activity": Fact(
+        "word",
+        "activity of the entry, else of its ticket",
+        lambda s: s.entry.activity or s.ticket.activity,
+    ),
+    "entry_tag": Fact("words", "tags of the entry", lambda s: s.entry.tags),
+    "task_tag": Fact("words", "tags of the ticket (Odoo: task)", lambda s: s.ticket.tags),
+    "project_tag": Fact("words", "tags of the project", lambda s: s.project.tags),
+    "customer_tag": Fact("words", "tags of the customer", lambda s: s.customer.tags),
+    "text_has": Fact("text", "a piece of the entry's text", lambda s: s.entry.text),
+    "title_has": Fact("text", "a piece of the ticket's title", lambda s: s.ticket.title),
+    "priority": Fact("word", "priority of the ticket", lambda s: s.ticket.priority),
+    "origin": Fact("word", "where the ticket's cause lies", lambda s: s.ticket.origin),
+    "initiated_by": Fact("word", "who asked for the ticket", lambda s: s.ticket.initiated_by),
+    "role": Fact("word", "role of the employee", lambda s: s.employee.role),
+    "employee": Fact("word", "id of the employee", lambda s: s.entry.employee),
+    "project": Fact("word", "id of the project", lambda s: s.project.id),
+    "ticket": Fact("word", "id of the ticket", lambda s: s.entry.ticket),
+    "country": Fact("word", "country of the customer", lambda s: s.customer.country),
+    "sla": Fact("word", "SLA class of the contract", lambda s: s.contract.sla),
+    "estimate_hours": Fact(
+        "seconds", "estimated hours of the ticket", lambda s: s.ticket.estimate_hours
+    ),
+    "entry_hours": Fact("seconds", "hours of the entry", lambda s: s.entry.seconds),
+}
+
+
+class Clause(NamedTuple):
+    """``fact`` is (or has) one of ``values``; values are case-folded."""
+
+    fact: str
+    values: frozenset[str]
+
+    def holds(self, subject: Subject) -> bool:
+        fact = FACTS[self.fact]
+        found = fact.read(subject)
+        if isinstance(found, tuple):
+            return any(word.casefold() in self.values for word in found)
+        text = str(found).casefold()
+        if fact.kind == "text":
+            return any(value in text for value in self.values)
+        return text in self.values
+
+
+class Source(NamedTuple):
+    """One line of a field's ``from``: if all clauses hold the field has the value ``code``."""
+
+    clauses: tuple[Clause, ...]
+    code: int
+
+
+class WordField(NamedTuple):
+    """A field of the closed vocabulary with words as values."""
+
+    name: str
+    values: tuple[str, ...]
+    sources: tuple[Source, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.values)
+
+    def code(self, subject: Subject) -> int:
+        for source in self.sources:
+            if all(clause.holds(subject) for clause in source.clauses):
+                return source.code
+        raise AssertionError("the last source of a field always holds")
+
+    def facts(self) -> set[str]:
+        return {clause.fact for source in self.sources for clause in source.clauses}
+
+
+class NumberField(NamedTuple):
+    """A field whose numbers are cut into numbered intervals at the rules' thresholds.
+
+    Code ``2i+1`` is threshold ``i`` itself, the even codes are the open stretches around it.
+    """
+
+    name: str
+    fact: str
+    thresholds: tuple[int, ...]
+    """Seconds, ascending."""
+
+    @property
+    def size(self) -> int:
+        return 2 * len(self.thresholds) + 1
+
+    def code(self, subject: Subject) -> int:
+        value = FACTS[self.fact].read(subject)
+        assert isinstance(value, int)
+        return self.code_of(value)
+
+    def code_of(self, value: int) -> int:
+        code = 0
+        for threshold in self.thresholds:
+            if value < threshold:
+                return code
+            if value == threshold:
+                return code + 1
+            code += 2
+        return code
+
+    def facts(self) -> set[str]:
+        return {self.fact}
+
+
+VocabularyField = WordField | NumberField
+
+
+class Coder:
+    """Reduces subjects to combinations of coded fields; equal facts are reduced once."""
+
+    def __init__(self, fields: tuple[VocabularyField, ...]) -> None:
+        self._fields = fields
+        used = sorted(set().union(*(field.facts() for field in fields))) if fields else []
+        self._reads = tuple(FACTS[name].read for name in used)
+        self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
+
+    def combination(self, subject: Subject) -> tuple[int, ...]:
+        key = tuple([read(subject) for read in self._reads])
+        found = self._known.get(key)
+        if found is None:
+            found = tuple([field.code(subject) for field in self._fields])
+            self._known[key] = found
+        return found

@@ -1,0 +1,363 @@
+"""Policy folder (as texts) -> :class:`~klausel.policy.ir.Policy`, or the problems it has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field as ShapeField
+from pydantic import field_validator, model_validator
+
+from klausel.charges import COMPONENTS
+from klausel.fields import DISPOSITIONS
+from klausel.matching import Condition, DecisionTable, TooManyRules
+from klausel.matching.durable import simple_rules
+from klausel.money import parse_hours
+from klausel.policy.facts import FACTS, Clause, NumberField, Source, VocabularyField, WordField
+from klausel.policy.ir import Plan, PlanComponent, Policy, Rule
+from klausel.problems import Problem, Where, listed, near, problem
+from klausel.shapes import Day, Shape, Texts, Words, complain, shaped
+from klausel.tree import Path, Tree, parse
+
+POLICY_FILE = "policy.yaml"
+RANGE_WORDS = ("more_than", "at_least", "less_than", "up_to")
+
+Disposition = Literal["included", "service", "change", "third_party", "warranty", "internal"]
+
+
+class FieldShape(Shape):
+    """One field of the closed vocabulary."""
+
+    one_of: tuple[str, ...] = ()
+    number: dict[str, str] | None = None
+    source: list[dict[str, Words | None]] | str | None = ShapeField(default=None, alias="from")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> FieldShape:
+        if bool(self.one_of) == (self.number is not None):
+            raise complain(
+                "a field has either one_of or number", "write one_of: [word, word] or number: {}"
+            )
+        return self
+
+
+class RuleShape(Shape):
+    id: str
+    clause: str = ""
+    first: Day | None = ShapeField(default=None, alias="from")
+    until: Day | None = None
+    when: dict[str, Any] = ShapeField(default_factory=dict)
+    then: Disposition
+    because: Texts
+
+
+class OtherwiseShape(Shape):
+    then: Disposition
+    because: Texts
+    clause: str = ""
+
+
+class ScopeShape(Shape):
+    hit: Literal["first"] = "first"
+    rules: list[RuleShape] = ShapeField(default_factory=list)
+    otherwise: OtherwiseShape
+
+
+class PlanShape(Shape):
+    title: Texts
+    clause: str = ""
+    because: Texts = ShapeField(default_factory=dict)
+    components: list[dict[str, Any]]
+
+
+class DraftsShape(Shape):
+    group_by: Literal["contract", "customer"] = "contract"
+
+
+class PolicyShape(Shape):
+    """The whole file."""
+
+    policy: str
+    version: str
+    title: Texts = ShapeField(default_factory=dict)
+    drafts: DraftsShape = DraftsShape()
+    fields: dict[str, FieldShape] = ShapeField(default_factory=dict)
+    scope: ScopeShape
+    plans: dict[str, PlanShape] = ShapeField(default_factory=dict)
+
+    @field_validator("policy")
+    @classmethod
+    def _one_word(cls, value: str) -> str:
+        if not value.replace("-", "").replace("_", "").isalnum():
+            raise complain("a policy's name is one word", "use letters, digits and hyphens")
+        return value
+
+
+def content_hash(files: Mapping[str, str]) -> str:
+    """Hash of a policy's files, the same whatever their line ends."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        text = files[name].replace("\r\n", "\n")
+        digest.update(f"{name}\0{len(text)}\0{text}".encode())
+    return digest.hexdigest()[:16]
+
+
+def load_policy(folder: str, files: Mapping[str, str]) -> Policy | list[Problem]:
+    """The policy in ``files`` (name inside the folder -> text); ``folder`` is for messages."""
+    name = f"{folder}/{POLICY_FILE}" if folder else POLICY_FILE
+    if POLICY_FILE not in files:
+        return [problem("file-missing", Where(name), hint=f"a policy folder has a {POLICY_FILE}")]
+    tree = parse(files[POLICY_FILE], name)
+    if tree.problems:
+        return list(tree.problems)
+    shape = shaped(PolicyShape, tree, tree.data or {}, ())
+    if isinstance(shape, list):
+        return shape
+    return _Reader(tree, content_hash(files)).policy(shape)
+
+
+class _Reader:
+    """Shape -> IR; collects every problem on the way."""
+
+    def __init__(self, tree: Tree, digest: str) -> None:
+        self._tree = tree
+        self._digest = digest
+        self._problems: list[Problem] = []
+
+    def policy(self, shape: PolicyShape) -> Policy | list[Problem]:
+        thresholds: dict[str, set[int]] = {}
+        for number, rule in enumerate(shape.scope.rules):
+            self._collect_thresholds(shape, rule, number, thresholds)
+        fields = tuple(
+            self._field(name, field_shape, thresholds.get(name, set()))
+            for name, field_shape in shape.fields.items()
+        )
+        numbers = {field.name: index for index, field in enumerate(fields)}
+        rules = []
+        seen: set[str] = set()
+        for number, rule in enumerate(shape.scope.rules):
+            path: Path = ("scope", "rules", number)
+            if rule.id in seen:
+                self._say("policy-rule-doubled", (*path, "id"), id=rule.id)
+            seen.add(rule.id)
+            rules.append(self._rule(rule, path, fields, numbers))
+        otherwise = shape.scope.otherwise
+        plans = {name: self._plan(name, plan) for name, plan in shape.plans.items()}
+        if not self._problems:
+            self._count(fields, rules)
+        if self._problems:
+            return self._problems
+        return Policy(
+            name=shape.policy,
+            version=shape.version,
+            hash=self._digest,
+            fields=fields,
+            rules=tuple(rules),
+            otherwise=Rule(
+                id="otherwise",
+                disposition=otherwise.then,
+                because=otherwise.because,
+                where=self._tree.where(("scope", "otherwise")),
+                clause=otherwise.clause,
+            ),
+            plans=plans,
+            title=shape.title,
+            group_by=shape.drafts.group_by,
+        )
+
+    def _say(self, code: str, path: Path, **fields: object) -> None:
+        self._problems.append(problem(code, self._tree.where(path), **fields))
+
+    def _field(self, name: str, shape: FieldShape, thresholds: set[int]) -> VocabularyField:
+        path: Path = ("fields", name)
+        if shape.number is not None:
+            fact = shape.source if isinstance(shape.source, str) else name
+            numbers = [known for known, f in FACTS.items() if f.kind == "seconds"]
+            if fact not in numbers:
+                hint = near(fact, numbers) or f"write one of: {listed(numbers)}"
+                self._say("value-choice", path, field="from", value=fact, hint=hint)
+                fact = numbers[0]
+            return NumberField(name, fact, tuple(sorted(thresholds)))
+        sources: list[Source] = []
+        lines = shape.source if isinstance(shape.source, list) else []
+        ended = False
+        for number, line in enumerate(lines):
+            at: Path = (*path, "from", number)
+            if ended:
+                self._say("policy-otherwise-last", at)
+                break
+            source = self._source(name, shape, line, at)
+            if source is not None:
+                sources.append(source)
+            ended = "otherwise" in line
+        if not ended:
+            self._say(
+                "key-missing",
+                (*path, "from"),
+                key="otherwise",
+                hint=f"end the list with: - {{otherwise: {shape.one_of[-1]}}}",
+            )
+        return WordField(name, shape.one_of, tuple(sources))
+
+    def _source(
+        self, name: str, shape: FieldShape, line: dict[str, Words | None], at: Path
+    ) -> Source | None:
+        result = line.get("otherwise") or line.get("is")
+        if not result:
+            self._say("key-missing", at, key="is", hint=f"add is: with a value of {name}")
+            return None
+        value = result[0]
+        if value not in shape.one_of:
+            hint = near(value, shape.one_of) or f"write one of: {listed(shape.one_of, 12)}"
+            place: Path = (*at, "otherwise" if "otherwise" in line else "is")
+            self._say("policy-value-unknown", place, field=name, value=value, hint=hint)
+            return None
+        clauses = []
+        for fact, values in line.items():
+            if fact in ("is", "otherwise"):
+                continue
+            known = [word for word, f in FACTS.items() if f.kind != "seconds"]
+            if fact not in known:
+                hint = near(fact, known) or f"known here: {listed(known, 20)}"
+                self._say("key-unknown", (*at, fact), key=fact, hint=hint)
+                continue
+            clauses.append(Clause(fact, frozenset(word.casefold() for word in values or ())))
+        return Source(tuple(clauses), shape.one_of.index(value))
+
+    def _collect_thresholds(
+        self, shape: PolicyShape, rule: RuleShape, number: int, found: dict[str, set[int]]
+    ) -> None:
+        for name, wanted in rule.when.items():
+            field = shape.fields.get(name)
+            if field is None or field.number is None or not isinstance(wanted, dict):
+                continue
+            for word, text in wanted.items():
+                path: Path = ("scope", "rules", number, "when", name, word)
+                if word not in RANGE_WORDS:
+                    hint = near(word, RANGE_WORDS) or f"write one of: {listed(RANGE_WORDS)}"
+                    self._say("key-unknown", path, key=word, hint=hint)
+                    continue
+                try:
+                    found.setdefault(name, set()).add(parse_hours(str(text)))
+                except ValueError as error:
+                    self._say("value-number", path, field=word, value=text, hint=str(error))
+
+    def _rule(
+        self,
+        shape: RuleShape,
+        path: Path,
+        fields: tuple[VocabularyField, ...],
+        numbers: dict[str, int],
+    ) -> Rule:
+        conditions = []
+        for name, wanted in shape.when.items():
+            at: Path = (*path, "when", name)
+            if name not in numbers:
+                hint = near(name, numbers) or f"known here: {listed(numbers, 12)}"
+                self._say("policy-field-unknown", at, field=name, hint=hint)
+                continue
+            field = fields[numbers[name]]
+            codes = (
+                self._range(field, wanted, at)
+                if isinstance(field, NumberField)
+                else self._words(field, wanted, at)
+            )
+            if codes is not None:
+                conditions.append(Condition(numbers[name], codes))
+        return Rule(
+            id=shape.id,
+            disposition=shape.then,
+            because=shape.because,
+            where=self._tree.where(path),
+            clause=shape.clause,
+            first=shape.first,
+            until=shape.until,
+            conditions=tuple(conditions),
+        )
+
+    def _words(self, field: WordField, wanted: Any, at: Path) -> frozenset[int] | None:
+        if isinstance(wanted, dict) or wanted is None:
+            self._say(
+                "shape",
+                at,
+                reason=f'"{field.name}" should be a word or a list of words',
+                hint=f"write one of: {listed(field.values, 12)}",
+            )
+            return None
+        codes = set()
+        for index, word in enumerate([wanted] if isinstance(wanted, str) else wanted):
+            if word in field.values:
+                codes.add(field.values.index(word))
+                continue
+            hint = near(str(word), field.values) or f"write one of: {listed(field.values, 12)}"
+            place = at if isinstance(wanted, str) else (*at, index)
+            self._say("policy-value-unknown", place, field=field.name, value=word, hint=hint)
+        return frozenset(codes)
+
+    def _range(self, field: NumberField, wanted: Any, at: Path) -> frozenset[int] | None:
+        if not isinstance(wanted, dict):
+            self._say(
+                "shape",
+                at,
+                reason=f'"{field.name}" should be a range in words',
+                hint="write it as: {more_than: 16} or {at_least: 2, up_to: 8}",
+            )
+            return None
+        codes = set(range(field.size))
+        for word, text in wanted.items():
+            if word not in RANGE_WORDS:
+                continue
+            try:
+                at_code = field.code_of(parse_hours(str(text)))
+            except ValueError:
+                continue
+            codes &= {
+                "more_than": set(range(at_code + 1, field.size)),
+                "at_least": set(range(at_code, field.size)),
+                "less_than": set(range(at_code)),
+                "up_to": set(range(at_code + 1)),
+            }[word]
+        return frozenset(codes)
+
+    def _plan(self, name: str, shape: PlanShape) -> Plan:
+        components: list[PlanComponent] = []
+        for number, line in enumerate(shape.components):
+            for kind, settings in line.items():
+                path: Path = ("plans", name, "components", number, kind)
+                component = COMPONENTS.get(kind)
+                if component is None:
+                    hint = near(kind, COMPONENTS) or f"known here: {listed(COMPONENTS)}"
+                    self._say("key-unknown", path, key=kind, hint=hint)
+                    continue
+                settings_shape = shaped(component.shape, self._tree, settings or {}, path)
+                if isinstance(settings_shape, list):
+                    self._problems += settings_shape
+                    continue
+                same = sum(1 for other in components if other.kind == kind)
+                components.append(
+                    PlanComponent(
+                        kind if not same else f"{kind}{same + 1}",
+                        kind,
+                        settings_shape,
+                        self._tree.where(path),
+                    )
+                )
+        return Plan(
+            name,
+            shape.title,
+            tuple(components),
+            self._tree.where(("plans", name)),
+            shape.clause,
+            shape.because,
+        )
+
+    def _count(self, fields: tuple[VocabularyField, ...], rules: list[Rule]) -> None:
+        sizes = tuple(field.size for field in fields)
+        try:
+            simple_rules(DecisionTable(sizes, tuple(rule.conditions for rule in rules)))
+        except TooManyRules as error:
+            self._say("policy-rules-many", ("scope", "rules"), count=error.count, most=error.most)
+
+
+assert set(DISPOSITIONS) == set(Disposition.__args__)  # type: ignore[attr-defined]

@@ -1,0 +1,208 @@
+"""Problems as data: what is wrong, where, and what to write instead.
+
+Every message a user can see stands in :data:`CATALOG`, and every code there has a case under
+``tests/cases`` with its exact text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning"]
+
+
+class Where(NamedTuple):
+    """A place in a file or in the ERP. ``line`` and ``column`` count from 1; 0 means unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        text = self.file
+        if self.line:
+            text += f":{self.line}"
+            if self.column:
+                text += f":{self.column}"
+        return text
+
+
+class Problem(NamedTuple):
+    """One finding. ``customer`` is set where only that customer has to wait for it."""
+
+    code: str
+    severity: Severity
+    message: str
+    hint: str
+    where: Where
+    customer: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.severity}: {self.message}"
+        return f"{text}\n    {self.hint}" if self.hint else text
+
+
+class ProblemError(Exception):
+    """Bad input or configuration: carries every problem found. Exit code 2."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted_problems(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ErpError(Exception):
+    """The ERP refused or cannot be reached. One sentence and what to do. Exit code 3."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}\n    {hint}" if hint else message)
+
+
+class InternalError(Exception):
+    """Our own bug, noticed by a check of our own. Exit code 70."""
+
+
+def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda p: (p.where, p.code, p.message))
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """``did you mean "x"?`` for the word most like ``word``, or an empty text."""
+    found = get_close_matches(word, [w for w in words if w], n=1, cutoff=0.6)
+    return f'did you mean "{found[0]}"?' if found else ""
+
+
+def listed(words: Iterable[str], most: int = 8) -> str:
+    """``a, b, c`` with an ellipsis after ``most`` words."""
+    known = list(words)
+    shown = ", ".join(known[:most])
+    return shown + ", ..." if len(known) > most else shown
+
+
+class Message(NamedTuple):
+    severity: Severity
+    text: str
+    hint: str
+
+
+def _error(text: str, hint: str = "") -> Message:
+    return Message("error", text, hint)
+
+
+def _warning(text: str, hint: str = "") -> Message:
+    return Message("warning", text, hint)
+
+
+#: code -> message. Fields in braces are filled in by :func:`problem`.
+CATALOG: dict[str, Message] = {
+    # files
+    "file-missing": _error("the file is missing", "{hint}"),
+    "file-unreadable": _error("the file cannot be read: {reason}", "{hint}"),
+    "file-not-utf8": _error(
+        "the file is not UTF-8 text (byte {byte})", "save it with the encoding UTF-8"
+    ),
+    "folder-missing": _error("there is no such folder", "{hint}"),
+    # CSV
+    "csv-empty": _error("the file has no header line", "the first line names the columns: {known}"),
+    "csv-column-unknown": _error('unknown column "{column}"', "{hint}"),
+    "csv-column-doubled": _error('column "{column}" stands twice', "keep one of them"),
+    "csv-column-missing": _error('column "{column}" is missing', "add it to the first line"),
+    "csv-row-length": _error(
+        "the row has {found} fields, the first line has {expected}",
+        'put text that has a comma in it in double quotes: "one, two"',
+    ),
+    "csv-broken": _error("this is not CSV: {reason}", "check the double quotes on this line"),
+    # values
+    "value-missing": _error('"{field}" is empty', "{hint}"),
+    "value-date": _error('"{field}": {value} is not a date', "write it as YYYY-MM-DD{example}"),
+    "value-number": _error('"{field}": {value} is not a number', "{hint}"),
+    "value-hours": _error('"{field}": {value} is not a number of hours', "{hint}"),
+    "value-yes-no": _error('"{field}": {value} is neither yes nor no', "write yes or no"),
+    "value-choice": _error('"{field}": {value} is not known', "{hint}"),
+    "value-duration": _error(
+        '"{field}": {value} is not a number of months', "write it as: 12 months"
+    ),
+    "value-currency": _error(
+        '"{field}": {value} is not a currency', "write its three-letter code, such as EUR"
+    ),
+    "value-negative": _error('"{field}": {value} is less than zero', "write zero or more"),
+    # references and rows
+    "id-doubled": _error('id "{id}" stands twice in {table}', "it stands first in line {line}"),
+    "reference-unknown": _error('"{field}": there is no {table} "{id}"', "{hint}"),
+    "parent-cycle": _error(
+        'the parents of {table} "{id}" lead back to itself', 'empty "parent" in one of them'
+    ),
+    "entry-long-day": _warning(
+        "{employee} has {hours} hours on {date}", "a day has 24; check the entries of that day"
+    ),
+    # YAML
+    "yaml-broken": _error("this is not YAML: {reason}", "{hint}"),
+    "yaml-key-doubled": _error('"{key}" stands twice here', "keep one of them"),
+    "yaml-unsupported": _error("{what} is not used in these files", "{hint}"),
+    "key-unknown": _error('unknown word "{key}"', "{hint}"),
+    "key-missing": _error('"{key}" is missing', "{hint}"),
+    "shape": _error("{reason}", "{hint}"),
+    # contracts
+    "contract-dates": _error(
+        "contract {contract} ends on {end}, before it starts on {start}",
+        "correct one of the two dates",
+    ),
+    "term-dates": _error(
+        "term {term} ends on {until}, before it starts on {first}", "correct one of the two dates"
+    ),
+    "term-outside": _error(
+        "term {term} has no day inside the contract ({start} to {end})",
+        "correct the term's or the contract's dates",
+    ),
+    "plan-unknown": _error('term {term}: policy {policy} has no plan "{plan}"', "{hint}"),
+    "parameter-unknown": _error('term {term}: plan {plan} has no parameter "{name}"', "{hint}"),
+    "parameter-missing": _error(
+        "term {term}: plan {plan} needs a {name}", "add a line such as {name}: {example}"
+    ),
+    "dated-order": _error(
+        "{name}: {later} stands before {earlier}", "write dated values oldest first"
+    ),
+    "dated-doubled": _error("{name}: {date} stands twice", "keep one of the two values"),
+    "dated-gap": _error(
+        "{name} has no value before {first}, but the term starts on {start}",
+        "add a value for {start} or earlier",
+    ),
+    "covers-foreign": _error(
+        "contract {contract} covers {table} {id}, which belongs to customer {owner}",
+        "a contract covers only what belongs to its own customer, {customer}",
+    ),
+    "contracts-clash": _error(
+        "contracts {first} and {second} are equally narrow and both take entry {entry} of {date}",
+        "let one of them cover less (a project or a ticket), or leave the work to one of the two",
+    ),
+    # policies
+    "policy-unknown": _error('there is no policy "{policy}"', "{hint}"),
+    "policy-field-unknown": _error('there is no field "{field}"', "{hint}"),
+    "policy-value-unknown": _error('field {field} has no value "{value}"', "{hint}"),
+    "policy-rule-doubled": _error('rule id "{id}" stands twice', "give each rule its own id"),
+    "policy-otherwise-last": _error(
+        "the line after otherwise is never reached", "move otherwise to the end"
+    ),
+    "policy-rules-many": _error(
+        "the rules make {count} simple conditions, more than {most}",
+        "split the policy, or name fewer values one by one",
+    ),
+    # command line
+    "option": _error("{reason}", "{hint}"),
+}
+
+
+def problem(code: str, where: Where, customer: str = "", /, **fields: object) -> Problem:
+    """The problem ``code`` of the catalog with its sentence filled in."""
+    message = CATALOG[code]
+    return Problem(
+        code,
+        message.severity,
+        message.text.format(**fields),
+        message.hint.format(**fields),
+        where,
+        customer,
+    )

@@ -1,0 +1,174 @@
+"""What a run finds: drafts with their lines and reasons, every entry's parts, what waits.
+
+``docs/result.schema.json`` describes the JSON form of these values (design 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from klausel.charges.base import Label
+from klausel.model import Book, LedgerKey, LedgerRow
+from klausel.problems import Problem, Where
+
+Kind = Literal["invoice", "credit_note"]
+
+
+class Because(NamedTuple):
+    """Why a line is there: the rule or plan, its place, the admin's sentence."""
+
+    rule: str
+    clause: str
+    where: Where
+    text: str
+
+
+class EntryShare(NamedTuple):
+    """Seconds of an entry on a line, as worked and as billed."""
+
+    entry: str
+    seconds: int
+    rounded: int
+
+
+class Line(NamedTuple):
+    """One line of a draft. ``amount`` is rounded to the currency, ``exact`` is not."""
+
+    key: LedgerKey
+    first: date
+    last: date
+    description: str
+    label: Label
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    discount: Decimal
+    exact: Decimal
+    amount: Decimal
+    entries: tuple[EntryShare, ...]
+    because: tuple[Because, ...]
+
+    @property
+    def late(self) -> bool:
+        """Of a period that an earlier run had settled (semantics 8)."""
+        return self.key.sequence > 0
+
+
+class Draft(NamedTuple):
+    """A proposed invoice or credit note; amounts of a credit note have their signs turned."""
+
+    key: str
+    customer: str
+    contract: str
+    """Empty where several contracts of the customer are grouped."""
+    kind: Kind
+    currency: str
+    digits: int
+    total: Decimal
+    lines: tuple[Line, ...]
+    reverses: str = ""
+
+
+class Part(NamedTuple):
+    """A piece of an entry and what became of it. Seconds are as worked, ``rounded`` as billed."""
+
+    disposition: str
+    rule: str
+    seconds: int
+    rounded: int
+    contract: str = ""
+    term: str = ""
+    lot: str = ""
+    line: str = ""
+    """Key of the line it is on, now or by an earlier run; empty where it is on none."""
+    held: str = ""
+    uncovered: str = ""
+    due: date | None = None
+    """Day on which it will be billed, where its period is not over yet."""
+    settled: bool = False
+
+
+class EntryParts(NamedTuple):
+    entry: str
+    parts: tuple[Part, ...]
+
+
+class Uncovered(NamedTuple):
+    """Work that nobody will pay for."""
+
+    entry: str
+    customer: str
+    seconds: int
+    reason: Literal["no_contract", "not_taken", "no_customer", "erp_order"]
+
+
+class Held(NamedTuple):
+    """Work that waits; ``amount`` is what it would cost, where that is known."""
+
+    entry: str
+    customer: str
+    contract: str
+    seconds: int
+    amount: Decimal | None
+    reason: str
+    rule: str
+
+
+class Notice(NamedTuple):
+    contract: str
+    rule: str
+    period: str
+    at_percent: int
+    on: date
+    text: str
+
+
+class Balance(NamedTuple):
+    """A lot's account, in seconds."""
+
+    contract: str
+    term: str
+    lot: str
+    granted: int
+    drawn: int
+    expired: int
+    refunded: int
+    remaining: int
+    deficit: int
+
+
+class Difference(NamedTuple):
+    """Something settled that would come out differently with today's facts (semantics 8)."""
+
+    contract: str
+    key: str
+    entry: str
+    cause: Literal["changed", "vanished", "terms", "amount"]
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run at ``as_of`` over ``book``. ``settlements`` is what ``bill`` would put on record."""
+
+    as_of: date
+    book: Book
+    policies: tuple[str, ...]
+    customers: tuple[str, ...]
+    """Customers that were looked at, parked ones included."""
+    parked: tuple[str, ...]
+    drafts: tuple[Draft, ...]
+    entries: tuple[EntryParts, ...]
+    uncovered: tuple[Uncovered, ...] = ()
+    held: tuple[Held, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    balances: tuple[Balance, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    settlements: tuple[LedgerRow, ...] = field(default=(), repr=False)
+    decided: int = 0
+    """Distinct combinations that both matchers decided."""

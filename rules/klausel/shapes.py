@@ -1,0 +1,257 @@
+"""Located tree -> typed shapes (pydantic), with problems that say file, line and what to write.
+
+The types here are those that every file of the product shares: plain decimals, dates, durations,
+texts per language, dated values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from klausel.money import parse_decimal
+from klausel.problems import Problem, listed, near, problem
+from klausel.tree import Tree
+
+LANGUAGES = ("en", "de", "nl")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MONTHS = re.compile(r"(\d{1,4}) months?")
+
+ModelT = TypeVar("ModelT", bound="Shape")
+
+
+class Shape(BaseModel):
+    """Base of all shapes: unknown words are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def parse_date(text: str) -> date:
+    """A day written YYYY-MM-DD. Raises ``ValueError``."""
+    if not _DATE.fullmatch(text):
+        raise ValueError(text)
+    return date(int(text[:4]), int(text[5:7]), int(text[8:]))
+
+
+def parse_months(text: str) -> int:
+    """``12 months`` as a number. Raises ``ValueError``."""
+    match = _MONTHS.fullmatch(text.strip())
+    if not match:
+        raise ValueError(text)
+    return int(match[1])
+
+
+def parse_yes_no(text: str) -> bool:
+    """yes/no and their usual spellings. Raises ``ValueError``."""
+    word = text.strip().lower()
+    if word in ("yes", "true", "1"):
+        return True
+    if word in ("no", "false", "0"):
+        return False
+    raise ValueError(text)
+
+
+def _date(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_date(value)
+        except ValueError:
+            raise PydanticCustomError("klausel_date", "{value}", {"value": value}) from None
+    return value
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_decimal(value)
+        except ValueError as error:
+            raise PydanticCustomError(
+                "klausel_number", "{value}", {"value": value, "hint": str(error)}
+            ) from None
+    return value
+
+
+def _months(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_months(value)
+        except ValueError:
+            raise PydanticCustomError("klausel_months", "{value}", {"value": value}) from None
+    return value
+
+
+def _texts(value: object) -> object:
+    return {"en": value} if isinstance(value, str) else value
+
+
+def _spoken(value: Mapping[str, str]) -> Mapping[str, str]:
+    for word in value:
+        if word not in LANGUAGES:
+            raise complain(
+                f'"{word}" is not a language in use', f"write one of: {', '.join(LANGUAGES)}"
+            )
+    return value
+
+
+def _words(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Day = Annotated[date, BeforeValidator(_date)]
+Number = Annotated[Decimal, BeforeValidator(_decimal)]
+Months = Annotated[int, BeforeValidator(_months)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Texts = Annotated[Mapping[str, str], BeforeValidator(_texts), AfterValidator(_spoken)]
+
+
+def _dated(value: object) -> object:
+    """A single value is one that always holds."""
+    return {"always": value} if value is not None and not isinstance(value, dict) else value
+
+
+#: first day (or "always") -> number as text; checked for order by :func:`check_dated`.
+DatedNumbers = Annotated[dict[str, Number], BeforeValidator(_dated)]
+
+
+def check_dated(name: str, values: dict[str, Decimal]) -> None:
+    """Refuses keys that are no days, and days out of order; for validators of shapes."""
+    last: date | None = None
+    for key in values:
+        if key == "always" and last is None:
+            continue
+        try:
+            day = parse_date(key)
+        except ValueError:
+            raise complain(f"{name}: {key} is not a date", "write it as YYYY-MM-DD") from None
+        if last is not None and day <= last:
+            raise complain(f"{name}: {day} stands before {last}", "write dated values oldest first")
+        last = day
+
+
+def shaped(
+    model: type[ModelT], tree: Tree, data: Any, path: tuple[str | int, ...]
+) -> ModelT | list[Problem]:
+    """``data`` (found at ``path`` of ``tree``) as a ``model``, or the problems it has."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        return [
+            found
+            for detail in error.errors(include_url=False)
+            for found in _problems_of(detail, model, tree, path)
+        ]
+
+
+def _problems_of(
+    detail: ErrorDetails, model: type[BaseModel], tree: Tree, path: tuple[str | int, ...]
+) -> Iterable[Problem]:
+    loc = tuple(piece for piece in detail["loc"] if piece != "[key]")
+    full = (*path, *_real(loc, tree, path))
+    where = tree.where(full)
+    field = str(loc[-1]) if loc else ""
+    kind = detail["type"]
+    context = detail.get("ctx") or {}
+    given = detail.get("input")
+    if kind == "extra_forbidden":
+        known = _known_words(model, loc[:-1])
+        hint = near(field, known) or (f"known here: {listed(known, 12)}" if known else "remove it")
+        yield problem("key-unknown", where, key=field, hint=hint)
+    elif kind == "missing":
+        yield problem("key-missing", where, key=field, hint=f"add a line that begins with {field}:")
+    elif kind == "klausel_date":
+        yield problem("value-date", where, field=_name(loc), value=given, example="")
+    elif kind == "klausel_number":
+        yield problem("value-number", where, field=_name(loc), value=given, hint=context["hint"])
+    elif kind == "klausel_months":
+        yield problem("value-duration", where, field=_name(loc), value=given)
+    elif kind in ("literal_error", "enum"):
+        choices = [word.strip("'") for word in re.findall(r"'[^']*'", context.get("expected", ""))]
+        hint = near(str(given), choices)
+        hint = hint or f"write one of: {listed(choices, 12)}"
+        yield problem("value-choice", where, field=_name(loc), value=given, hint=hint)
+    elif kind == "klausel":
+        yield problem("shape", where, reason=context["reason"], hint=context["hint"])
+    else:
+        reason, hint = _plain_words(kind, _name(loc), given)
+        yield problem("shape", where, reason=reason, hint=hint)
+
+
+def complain(reason: str, hint: str) -> PydanticCustomError:
+    """What a validator of a shape raises: the sentence and what to write instead."""
+    return PydanticCustomError("klausel", "{reason}", {"reason": reason, "hint": hint})
+
+
+def _plain_words(kind: str, name: str, given: object) -> tuple[str, str]:
+    if given is None:
+        return f'"{name}" has no value', "write one after the colon, or remove the line"
+    expects = {
+        "dict_type": ("a mapping", "write it as lines of word: value"),
+        "model_type": ("a mapping", "write it as lines of word: value"),
+        "model_attributes_type": ("a mapping", "write it as lines of word: value"),
+        "list_type": ("a list", "write it as lines that begin with a dash"),
+        "tuple_type": ("a list", "write it as lines that begin with a dash"),
+        "string_type": ("a single text", "write one word or one sentence"),
+        "int_parsing": ("a whole number", "write a whole number such as 3"),
+        "int_type": ("a whole number", "write a whole number such as 3"),
+        "bool_parsing": ("yes or no", "write yes or no"),
+    }
+    what, hint = expects.get(kind, ("something else", "see the policy language's description"))
+    return f'"{name}" should be {what}', hint
+
+
+def _name(loc: tuple[str | int, ...]) -> str:
+    """The last word of a place; a list's item is named by the list."""
+    words = [str(piece) for piece in loc if isinstance(piece, str)]
+    return words[-1] if words else "this"
+
+
+def _real(
+    loc: tuple[str | int, ...], tree: Tree, path: tuple[str | int, ...]
+) -> tuple[str | int, ...]:
+    """``loc`` as far as it stands in the file: pydantic adds names of union arms to it."""
+    real: tuple[str | int, ...] = ()
+    for piece in loc:
+        if (*path, *real, piece) in tree.places:
+            real = (*real, piece)
+    return real
+
+
+def _known_words(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
+    """Words that are known at ``loc`` below ``model``."""
+    current: Any = model
+    for piece in loc:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            names = {f.alias or n: f for n, f in current.model_fields.items()}
+            if piece not in names:
+                continue
+            current = names[str(piece)].annotation
+        found = _model_in(current, str(piece))
+        if found is not None:
+            current = found
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [field.alias or name for name, field in current.model_fields.items()]
+    return []
+
+
+def _model_in(annotation: Any, wanted: str) -> type[BaseModel] | None:
+    """The shape inside ``list[X]``, ``dict[str, X]``, ``X | None`` ..., the one called ``wanted``
+    where there are several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (
+        [
+            model
+            for argument in get_args(annotation)
+            if (model := _model_in(argument, wanted)) is not None
+        ]
+        if get_origin(annotation) is not None
+        else []
+    )
+    named = [model for model in found if model.__name__ == wanted]
+    return next(iter(named or found), None)

@@ -1,0 +1,171 @@
+"""Contracts bound to their plans: what the engine works with, and what a reader checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+from klausel.charges import COMPONENTS
+from klausel.charges.base import Binding, Bound, DatedNumber, Parameter, parse_parameter
+from klausel.currency import digits
+from klausel.model import Company, Contract, Dated, Term
+from klausel.period import Span, intersect
+from klausel.policy.ir import Plan, PlanComponent, Policy
+from klausel.problems import Problem, Where, listed, near, problem
+
+
+class BoundComponent(NamedTuple):
+    """One component of a term's plan, at work."""
+
+    id: str
+    takes_time: bool
+    bound: Bound
+    plan_component: PlanComponent
+
+
+class BoundTerm(NamedTuple):
+    term: Term
+    plan: Plan
+    span: Span
+    components: tuple[BoundComponent, ...]
+    number: int
+    """Position in the contract."""
+
+
+class BoundContract(NamedTuple):
+    contract: Contract
+    policy: Policy
+    terms: tuple[BoundTerm, ...]
+    money_digits: int
+
+    def taking(self, disposition: str) -> list[BoundTerm]:
+        """Terms that take time of ``disposition``, by priority."""
+        found = [
+            term
+            for term in self.terms
+            if disposition in term.term.takes and any(c.takes_time for c in term.components)
+        ]
+        return sorted(found, key=lambda term: (term.term.priority, term.number))
+
+
+def bind_contract(
+    contract: Contract, policies: Mapping[str, Policy], company: Company
+) -> BoundContract | list[Problem]:
+    """``contract`` with its terms bound to the plans of its policy, or what is wrong with it."""
+    policy = policies.get(contract.policy)
+    if policy is None:
+        hint = near(contract.policy, policies) or f"policies here: {listed(policies) or 'none'}"
+        return [
+            problem(
+                "policy-unknown", contract.where, contract.customer,
+                policy=contract.policy, hint=hint,
+            )
+        ]  # fmt: skip
+    problems: list[Problem] = []
+    terms = []
+    for number, term in enumerate(contract.terms):
+        found = _bind_term(contract, term, number, policy, company)
+        if isinstance(found, BoundTerm):
+            terms.append(found)
+        else:
+            problems += found
+    if problems:
+        return problems
+    return BoundContract(contract, policy, tuple(terms), digits(company, contract.currency))
+
+
+def _bind_term(
+    contract: Contract, term: Term, number: int, policy: Policy, company: Company
+) -> BoundTerm | list[Problem]:
+    where, owner = term.where, contract.customer
+    span = intersect(contract.span, Span(term.first or contract.start, term.until))
+    if span is None:
+        end = contract.end.isoformat() if contract.end else "open"
+        return [problem("term-outside", where, owner, term=term.id, start=contract.start, end=end)]
+    plan = policy.plans.get(term.plan)
+    if plan is None:
+        hint = near(term.plan, policy.plans) or f"plans here: {listed(policy.plans) or 'none'}"
+        return [
+            problem(
+                "plan-unknown", where, owner,
+                term=term.id, policy=policy.name, plan=term.plan, hint=hint,
+            )
+        ]  # fmt: skip
+    wanted: dict[str, Parameter] = {}
+    for component in plan.components:
+        for parameter in COMPONENTS[component.kind].parameters(component.shape):
+            if parameter.name not in wanted or parameter.required:
+                wanted[parameter.name] = parameter
+    problems: list[Problem] = []
+    values: dict[str, DatedNumber] = {}
+    for name, dated in term.parameters.items():
+        if name not in wanted:
+            hint = near(name, wanted) or f"its parameters: {listed(wanted) or 'none'}"
+            problems.append(
+                problem(
+                    "parameter-unknown", where, owner,
+                    term=term.id, plan=plan.name, name=name, hint=hint,
+                )
+            )  # fmt: skip
+            continue
+        found = _dated(name, dated, where, owner)
+        if isinstance(found, list):
+            problems += found
+        elif found.first > span.first and wanted[name].required:
+            problems.append(
+                problem("dated-gap", where, owner, name=name, first=found.first, start=span.first)
+            )
+        else:
+            values[name] = found
+    for name, parameter in wanted.items():
+        if parameter.required and name not in term.parameters:
+            problems.append(
+                problem(
+                    "parameter-missing", where, owner,
+                    term=term.id, plan=plan.name, name=name, example=parameter.example,
+                )
+            )  # fmt: skip
+    if problems:
+        return problems
+    binding = Binding(
+        contract, term, span, values, company.quantity_digits, digits(company, contract.currency)
+    )
+    return BoundTerm(
+        term,
+        plan,
+        span,
+        tuple(
+            BoundComponent(
+                component.id,
+                COMPONENTS[component.kind].takes_time,
+                COMPONENTS[component.kind].bind(component.shape, binding),
+                component,
+            )
+            for component in plan.components
+        ),
+        number,
+    )
+
+
+def _dated(name: str, dated: Dated, where: Where, owner: str) -> DatedNumber | list[Problem]:
+    problems: list[Problem] = []
+    steps = []
+    last: date | None = None
+    for first, text in dated.steps:
+        if last is not None and first == last:
+            problems.append(problem("dated-doubled", where, owner, name=name, date=first))
+        elif last is not None and first < last:
+            problems.append(
+                problem("dated-order", where, owner, name=name, later=last, earlier=first)
+            )
+        last = first
+        try:
+            value = parse_parameter(text)
+        except ValueError as error:
+            problems.append(
+                problem("value-number", where, owner, field=name, value=text, hint=str(error))
+            )
+            continue
+        steps.append((first, value))
+    return problems or DatedNumber(steps)

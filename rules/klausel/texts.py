@@ -1,0 +1,117 @@
+"""Texts that customers see, in en, de and nl, with dates and numbers in their own manner."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_decimal
+
+from klausel.charges.base import Label
+from klausel.period import ONE_DAY, add_months
+from klausel.shapes import LANGUAGES
+
+PHRASES: dict[str, dict[str, str]] = {
+    "en": {
+        "days": "{} days",
+        "months": "{} months",
+        "late": "late",
+        "hour": "h",
+        "month": "month",
+        "period": "flat",
+        "piece": "pc",
+    },
+    "de": {
+        "days": "{} Tage",
+        "months": "{} Monate",
+        "late": "Nachtrag",
+        "hour": "Std.",
+        "month": "Monat",
+        "period": "pauschal",
+        "piece": "Stk.",
+    },
+    "nl": {
+        "days": "{} dagen",
+        "months": "{} maanden",
+        "late": "nagekomen",
+        "hour": "uur",
+        "month": "maand",
+        "period": "vast",
+        "piece": "st.",
+    },
+}
+
+
+def language_of(*codes: str) -> str:
+    """The first of ``codes`` (``de_DE``, ``nl``) that the product speaks, else English."""
+    for code in codes:
+        short = code.replace("-", "_").partition("_")[0].lower()
+        if short in LANGUAGES:
+            return short
+    return "en"
+
+
+@lru_cache(maxsize=8)
+def _locale(language: str) -> Locale:
+    return Locale.parse("en_GB" if language == "en" else language)
+
+
+def _full_months(first: date, last: date) -> int:
+    """Number of whole calendar months in ``first``..``last``, 0 where it is not made of them."""
+    following = last + ONE_DAY
+    if first.day != 1 or following.day != 1:
+        return 0
+    return (following.year - first.year) * 12 + following.month - first.month
+
+
+@lru_cache(maxsize=4096)
+def period_text(first: date, last: date, language: str) -> str:
+    """A period as people say it: a month, a quarter, a year, else its first and last day."""
+    locale = _locale(language)
+    months = _full_months(first, last)
+    if months == 1:
+        return str(format_skeleton("yMMMM", first, locale=locale))
+    if months == 12 and first.month == 1:
+        return str(first.year)
+    if months == 3 and first.month % 3 == 1:
+        return str(format_date(first, "QQQQ y", locale=locale))
+    if months:
+        end = add_months(first, months - 1)
+        start = format_skeleton("yMMM" if first.year != end.year else "MMM", first, locale=locale)
+        return f"{start} – {format_skeleton('yMMM', end, locale=locale)}"
+    if first == last:
+        return str(format_date(first, "medium", locale=locale))
+    return (
+        f"{format_date(first, 'medium', locale=locale)} – "
+        f"{format_date(last, 'medium', locale=locale)}"
+    )
+
+
+def line_text(title: str, label: Label, language: str, late: bool = False) -> str:
+    """The description of a line, such as ``Maintenance, March 2026 (22/31 days)``."""
+    words = PHRASES[language]
+    notes = []
+    names = []
+    for kind, value in label.details:
+        if kind in ("days", "months"):
+            notes.append(words[kind].format(value))
+        elif kind == "times":
+            notes.append(f"{value}".replace(" x ", " × "))
+        elif kind == "count":
+            notes.append(f"{value} ×")
+        else:
+            names.append(value)
+    if late:
+        notes.append(words["late"])
+    text = ", ".join([title, *names, period_text(label.first, label.last, language)])
+    return f"{text} ({', '.join(notes)})" if notes else text
+
+
+@lru_cache(maxsize=4096)
+def number_text(value: Decimal, digits: int, language: str) -> str:
+    """``value`` with exactly ``digits`` decimals in the language's manner: ``1.234,50``."""
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return str(format_decimal(value, pattern, locale=_locale(language)))
