@@ -111,17 +111,23 @@ def load_policy(folder: str, files: Mapping[str, str]) -> Policy | list[Problem]
     tree = parse(files[POLICY_FILE], name)
     if tree.problems:
         return list(tree.problems)
-    shape = shaped(PolicyShape, tree, tree.data or {}, ())
+    return policy_at(tree, tree.data, (), content_hash(files))
+
+
+def policy_at(tree: Tree, data: Any, path: Path, digest: str) -> Policy | list[Problem]:
+    """The policy written as ``data`` at ``path`` of ``tree``; ``digest`` is its content hash."""
+    shape = shaped(PolicyShape, tree, data or {}, path)
     if isinstance(shape, list):
         return shape
-    return _Reader(tree, content_hash(files)).policy(shape)
+    return _Reader(tree, path, digest).policy(shape)
 
 
 class _Reader:
     """Shape -> IR; collects every problem on the way."""
 
-    def __init__(self, tree: Tree, digest: str) -> None:
+    def __init__(self, tree: Tree, base: Path, digest: str) -> None:
         self._tree = tree
+        self._base = base
         self._digest = digest
         self._problems: list[Problem] = []
 
@@ -158,7 +164,7 @@ class _Reader:
                 id="otherwise",
                 disposition=otherwise.then,
                 because=otherwise.because,
-                where=self._tree.where(("scope", "otherwise")),
+                where=self._where(("scope", "otherwise")),
                 clause=otherwise.clause,
             ),
             plans=plans,
@@ -167,7 +173,10 @@ class _Reader:
         )
 
     def _say(self, code: str, path: Path, **fields: object) -> None:
-        self._problems.append(problem(code, self._tree.where(path), **fields))
+        self._problems.append(problem(code, self._where(path), **fields))
+
+    def _where(self, path: Path) -> Where:
+        return self._tree.where((*self._base, *path))
 
     def _field(self, name: str, shape: FieldShape, thresholds: set[int]) -> VocabularyField:
         path: Path = ("fields", name)
@@ -269,7 +278,7 @@ class _Reader:
             id=shape.id,
             disposition=shape.then,
             because=shape.because,
-            where=self._tree.where(path),
+            where=self._where(path),
             clause=shape.clause,
             first=shape.first,
             until=shape.until,
@@ -330,7 +339,9 @@ class _Reader:
                     hint = near(kind, COMPONENTS) or f"known here: {listed(COMPONENTS)}"
                     self._say("key-unknown", path, key=kind, hint=hint)
                     continue
-                settings_shape = shaped(component.shape, self._tree, settings or {}, path)
+                settings_shape = shaped(
+                    component.shape, self._tree, settings or {}, (*self._base, *path)
+                )
                 if isinstance(settings_shape, list):
                     self._problems += settings_shape
                     continue
@@ -340,14 +351,14 @@ class _Reader:
                         kind if not same else f"{kind}{same + 1}",
                         kind,
                         settings_shape,
-                        self._tree.where(path),
+                        self._where(path),
                     )
                 )
         return Plan(
             name,
             shape.title,
             tuple(components),
-            self._tree.where(("plans", name)),
+            self._where(("plans", name)),
             shape.clause,
             shape.because,
         )
