@@ -320,8 +320,8 @@ class _CustomerRun:
         self._works[code].append(
             Work(
                 entry,
-                project.name or project.id,
-                ticket.title or ticket.id,
+                project.id,
+                ticket.id,
                 entry.activity or ticket.activity,
                 employee.role,
                 rule.disposition,
@@ -641,13 +641,16 @@ class _CustomerRun:
         discount = term.term.discount
         exact = line_amount(charge.quantity, charge.unit_price, discount)
         title = text_in(term.plan.title, self._language, term.plan.name)
+        label = charge.label._replace(
+            details=tuple(self._named(kind, value) for kind, value in charge.label.details)
+        )
         text_key = str(key)
         line = Line(
             key=key,
             first=charge.label.first,
             last=charge.label.last,
-            description=line_text(title, charge.label, self._language, key.sequence > 0),
-            label=charge.label,
+            description=line_text(title, label, self._language, key.sequence > 0),
+            label=label,
             quantity=charge.quantity,
             unit=charge.unit,
             unit_price=charge.unit_price,
@@ -673,6 +676,14 @@ class _CustomerRun:
             if part.rounded:
                 self._record(bound, part, key, text_key)
         return line
+
+    def _named(self, kind: str, value: str) -> tuple[str, str]:
+        """A label's detail with the name that a project or ticket has today."""
+        if kind == "project" and value in self._book.projects:
+            return kind, self._book.projects[value].name or value
+        if kind == "ticket" and value in self._book.tickets:
+            return kind, self._book.tickets[value].title or value
+        return kind, value
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""

@@ -72,6 +72,7 @@ class Work(NamedTuple):
 
     entry: Entry
     project: str
+    """Id, the ticket's project where the entry names none."""
     ticket: str
     activity: str
     role: str

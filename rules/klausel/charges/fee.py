@@ -145,7 +145,9 @@ class BoundFee:
         if not count:
             return
         details: tuple[tuple[str, str], ...] = ()
-        if count != ONE:
+        if count != ONE and len(months) == 1:
+            details = (("count", shortest(count)),)
+        elif count != ONE:
             details = (("times", f"{len(months)} x {shortest(count)}"),)
         quantity = multiply(len(months), count)
         first, last = months[0].first, months[-1].last

@@ -77,6 +77,7 @@ class BoundTime:
             if "price" in binding.parameters
             else dated_number(rates.default or {})
         )
+        self._has_card = bool(self._roles or self._activities)
         self._periods: dict[date, Period] = {}
         self._groups: dict[tuple[Decimal, str], str] = {}
 
@@ -96,24 +97,28 @@ class BoundTime:
             self._periods[day] = found
         return found
 
-    def rate(self, work: Work) -> Decimal | None:
-        """Price per hour on the entry's date, None where the card has none."""
+    def rate(self, work: Work) -> tuple[Decimal | None, str]:
+        """Price per hour on the entry's date (None where the card has none), and for what.
+
+        "For what" is the role or activity that has the price; empty for the others, because a
+        customer is not told a price by person.
+        """
         day = work.entry.date
-        cards: tuple[tuple[dict[str, DatedNumber], str], ...] = (
-            (self._employees, work.entry.employee),
-            (self._roles, work.role.casefold()),
-            (self._activities, work.activity.casefold()),
+        cards: tuple[tuple[dict[str, DatedNumber], str, str], ...] = (
+            (self._employees, work.entry.employee, ""),
+            (self._roles, work.role.casefold(), work.role),
+            (self._activities, work.activity.casefold(), work.activity),
         )
-        for card, key in cards:
+        for card, key, name in cards:
             if card:
                 dated = card.get(key)
                 found = dated.on(day) if dated is not None else None
                 if found is not None:
-                    return found
-        return self._default.on(day)
+                    return found, name
+        return self._default.on(day), ""
 
     def take(self, work: Work) -> Taken | None:
-        rate = self.rate(work)
+        rate, _ = self.rate(work)
         period = self.period(work.entry.date)
         if rate is None or period is None:
             return None
@@ -134,6 +139,9 @@ class BoundTime:
             work = parts[0].work
             by = {"project": work.project, "ticket": work.ticket}.get(self._shape.group_by, "")
             details = ((self._shape.group_by, by),) if by else ()
+            names = {self.rate(part.work)[1] for part in parts} if self._has_card else {""}
+            if len(names) == 1 and names != {""}:
+                details = (*details, ("work", names.pop()))
             yield Charge(
                 period,
                 group,

@@ -35,6 +35,7 @@ DIFFERENCE = {
     "amount": "the amount changed",
 }
 _NARROWEST = 40
+_NARROW = 64
 
 
 def render(result: Result, view: View) -> str:
@@ -181,32 +182,36 @@ class _Page:
     def _draft(self, draft: Draft) -> None:
         kind = "Credit note" if draft.kind == "credit_note" else "Invoice"
         contract = f", contract {draft.contract}" if draft.contract else ""
+        total = f"{number_text(draft.total, draft.digits, 'en')} {draft.currency}"
+        head = self._columns()
+        head.add_row(Text(f"{kind}{contract}", "bold"), "", Text(total, "bold"))
+        self._console.print(head)
+        table = self._columns()
+        for line in draft.lines:
+            self._line(table, line, number_text(line.amount, draft.digits, "en"))
+            if self._view.details:
+                self._console.print(Padding(table, (0, 0, 0, 2)))
+                self._reasons(line.because)
+                self._line_entries(line)
+                table = self._columns()
+        if not self._view.details:
+            self._console.print(Padding(table, (0, 0, 0, 2)))
+            self._reasons(reason for line in draft.lines for reason in line.because)
+
+    def _columns(self) -> Table:
+        """Description, price, amount; on a narrow screen the price has a line of its own."""
         table = Table.grid(expand=True, padding=(0, 1, 0, 0))
         table.add_column(ratio=1, overflow="fold")
-        table.add_column(justify="right", overflow="fold")
         table.add_column(justify="right", no_wrap=True)
-        total = f"{number_text(draft.total, draft.digits, 'en')} {draft.currency}"
-        table.add_row(Text(f"{kind}{contract}", "bold"), "", Text(total, "bold"))
-        for line in draft.lines:
-            table.add_row(
-                Text(f"  {line.description}"),
-                self._price(line),
-                number_text(line.amount, draft.digits, "en"),
-            )
-        if not self._view.details:
-            self._console.print(table)
-            self._reasons(reason for line in draft.lines for reason in line.because)
-            return
-        for index in range(len(draft.lines) + 1):
-            part = Table.grid(expand=True, padding=(0, 1, 0, 0))
-            part.add_column(ratio=1, overflow="fold")
-            part.add_column(justify="right", overflow="fold")
-            part.add_column(justify="right", no_wrap=True)
-            part.add_row(*(list(column.cells)[index] for column in table.columns))
-            self._console.print(part)
-            if index:
-                self._reasons(draft.lines[index - 1].because)
-                self._line_entries(draft.lines[index - 1])
+        table.add_column(justify="right", no_wrap=True)
+        return table
+
+    def _line(self, table: Table, line: Line, amount: str) -> None:
+        if self._console.width < _NARROW:
+            table.add_row(Text(line.description), "", amount)
+            table.add_row(Text(f"  {self._price(line)}", "dim"), "", "")
+        else:
+            table.add_row(Text(line.description), self._price(line), amount)
 
     def _price(self, line: Line) -> str:
         unit = PHRASES["en"][line.unit]

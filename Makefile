@@ -1,0 +1,48 @@
+# Two commands: `make demo` shows a billing preview, `make test` runs every test.
+# Both set up what they need in .venv; nothing has to be installed by hand but Python 3.10+.
+
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PYTHON ?= $(shell scripts/find-python)
+ARGS   ?=
+
+.PHONY: demo test soak lint format odoo bench clean setup setup-dev
+
+demo: setup
+	@$(BIN)/klausel demo $(ARGS)
+
+test: setup-dev lint
+	$(BIN)/python -m pytest $(ARGS)
+
+soak: setup-dev
+	$(BIN)/python -m pytest --soak -s $(ARGS)
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pylint --rcfile=.pylintrc addon/klausel_billing
+
+format: setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+odoo: setup-dev
+	PYTHONPATH=. $(BIN)/python -m tests.odoo serve $(ARGS)
+
+bench: setup-dev
+	$(BIN)/python -m bench $(ARGS)
+
+setup: $(VENV)/.ready
+setup-dev: $(VENV)/.ready-dev
+
+$(VENV)/.ready: pyproject.toml scripts/setup
+	@scripts/setup "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml scripts/setup
+	@scripts/setup "$(PYTHON)" "$(VENV)" dev
+	@touch $@ $(VENV)/.ready
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,305 @@
+"""The command line: options -> job -> output. Owns the exit codes.
+
+0 done, 1 findings or held items where asked to fail on them, 2 bad input or configuration,
+3 the ERP refused or is unreachable, 70 our own bug.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from klausel.port import Erp
+
+EXIT_FINDINGS, EXIT_INPUT, EXIT_ERP, EXIT_BUG = 1, 2, 3, 70
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Day(click.ParamType):
+    """A day written YYYY-MM-DD."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        from klausel.shapes import parse_date
+
+        if isinstance(value, date):
+            return value
+        try:
+            return parse_date(value)
+        except ValueError:
+            self.fail(f"{value} is not a date; write it as YYYY-MM-DD", param, ctx)
+
+
+class Source(NamedTuple):
+    """Where to read from, as the options say it."""
+
+    book: Path | None
+    odoo: bool
+    config: Path | None
+    url: str | None
+    database: str | None
+    login: str | None
+    policies: Path | None
+
+    def open(self) -> Erp:
+        """The ERP that is meant. Raises ``ProblemError`` where the options do not say."""
+        if self.book is not None:
+            from klausel_book import BookSource
+
+            return BookSource(self.book)
+        if self.odoo or self.url or self.config:
+            from klausel_odoo import OdooSettings, OdooSource
+
+            values = {
+                "url": self.url,
+                "database": self.database,
+                "login": self.login,
+                "policies": self.policies,
+            }
+            given = {name: value for name, value in values.items() if value is not None}
+            return OdooSource(OdooSettings.load(self.config, **given))
+        from klausel.problems import ProblemError, Where, problem
+
+        hint = "give --book FOLDER, or --odoo with settings (see klausel doctor --help)"
+        raise ProblemError(
+            [problem("option", Where("klausel"), reason="no source is given", hint=hint)]
+        )
+
+
+def source_options(command: F) -> F:
+    """The options that say where to read from, handed on as one ``source``."""
+
+    @click.option("--book", type=click.Path(path_type=Path), help="Read this book folder.")
+    @click.option("--odoo", is_flag=True, help="Read Odoo; settings from environment and file.")
+    @click.option(
+        "--config", type=click.Path(path_type=Path), help="Settings file (default: klausel.toml)."
+    )
+    @click.option("--url", help="Odoo's address, such as https://odoo.example.com.")
+    @click.option("--database", help="Odoo's database.")
+    @click.option("--login", help="Odoo user; the password comes from KLAUSEL_ODOO_PASSWORD.")
+    @click.option(
+        "--policies", type=click.Path(path_type=Path), help="Folder of the policy folders."
+    )
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        source = Source(**{name: kwargs.pop(name) for name in Source._fields})
+        return command(*args, source=source, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def output_options(command: F) -> F:
+    """How to show a result."""
+    for option in (
+        click.option(
+            "--format", "format_", default="text", show_default=True,
+            type=click.Choice(["text", "json", "csv"]), help="What to print.",
+        ),
+        click.option(
+            "--output", type=click.Path(path_type=Path, dir_okay=False),
+            help="Write to this file instead of the screen.",
+        ),
+        click.option("--details", is_flag=True, help="Every entry behind every line."),
+        click.option("--fail-on-held", is_flag=True, help="Exit 1 if anything is held."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90})
+@click.version_option(package_name="klausel", message="klausel %(version)s")
+def cli() -> None:
+    """Turn service contracts into correct invoices.
+
+    Reads contracts and timesheets from a book folder or from Odoo, and shows what is to be
+    invoiced and why.
+    """
+
+
+@cli.command()
+@source_options
+@click.option("--as-of", type=Day(), help="The day of the run (default: today).")
+@click.option("--customer", multiple=True, help="Only this customer (id or name); repeatable.")
+@click.option("--contract", multiple=True, help="Only this contract; repeatable.")
+@output_options
+def preview(
+    source: Source,
+    as_of: date | None,
+    customer: tuple[str, ...],
+    contract: tuple[str, ...],
+    **output: Any,
+) -> int:
+    """Show what would be invoiced, line by line, and why. Writes nothing to the ERP."""
+    from klausel_run.preview import Options
+    from klausel_run.preview import preview as job
+
+    options = Options(as_of or date.today(), customer, contract)  # noqa: DTZ011 - the user's day
+    with progress("billing") as tick:
+        result = job(source.open(), options, tick)
+    return _show(result, **output)
+
+
+@cli.command()
+@click.option("--as-of", type=Day(), default="2026-07-01", show_default=True, help="Day of the run.")
+@click.option("--customer", multiple=True, help="Only this customer (id or name); repeatable.")
+@click.option("--copy", type=click.Path(path_type=Path), help="Copy the demo book to this folder.")
+@output_options
+def demo(as_of: date, customer: tuple[str, ...], copy: Path | None, **output: Any) -> int:
+    """Show the preview of the demo book, or copy the book to edit it."""
+    from klausel_book.source import BookSource, demo_folder
+    from klausel_run.preview import Options
+    from klausel_run.preview import preview as job
+
+    if copy is not None:
+        from klausel.problems import ProblemError, Where, problem
+
+        if copy.exists():
+            reason, hint = "the folder exists already", "name a new one"
+            raise ProblemError([problem("option", Where(str(copy)), reason=reason, hint=hint)])
+        shutil.copytree(demo_folder(), copy)
+        click.echo(f"The demo book is in {copy}. Preview it:")
+        click.echo(f"  klausel preview --book {copy} --as-of {as_of}")
+        return 0
+    return _show(job(BookSource(demo_folder()), Options(as_of, customer)), **output)
+
+
+@cli.command()
+@source_options
+@click.option("--as-of", type=Day(), help="Entries up to this day (default: today).")
+@click.argument("folder", type=click.Path(path_type=Path))
+def snapshot(source: Source, as_of: date | None, folder: Path) -> int:
+    """Save everything a preview reads as a book folder."""
+    from klausel_run.snapshot import snapshot as job
+
+    with progress("reading") as tick:
+        tick(0, 0)
+        book = job(source.open(), as_of or date.today(), folder)  # noqa: DTZ011
+    click.echo(
+        f"{len(book.contracts)} contracts and {len(book.entries)} entries are in {folder}.",
+    )
+    return 0
+
+
+@cli.command()
+@source_options
+def doctor(source: Source) -> int:
+    """Check that everything a run needs works: server, login, addon, rights, policies.
+
+    Settings for Odoo come from options, then the environment (KLAUSEL_ODOO_URL, _DATABASE,
+    _LOGIN, _PASSWORD, _COMPANY; KLAUSEL_POLICIES), then klausel.toml, table [odoo]. The password
+    or API key comes from KLAUSEL_ODOO_PASSWORD or the keyring, never from a file.
+    """
+    from klausel_run.doctor import examine
+
+    fine = True
+    for check in examine(source.open()):
+        mark = click.style("ok  ", fg="green") if check.fine else click.style("BAD ", fg="red")
+        click.echo(f"{mark} {check.name}: {check.said}")
+        if not check.fine and check.hint:
+            click.echo(f"     {check.hint}")
+        fine = fine and check.fine
+    return 0 if fine else EXIT_ERP
+
+
+def _show(result: Any, format_: str, output: Path | None, details: bool, fail_on_held: bool) -> int:
+    from klausel.formats import View, render
+
+    terminal = output is None and sys.stdout.isatty()
+    width = min(shutil.get_terminal_size().columns, 100) if terminal else 80
+    color = terminal and "NO_COLOR" not in os.environ
+    text = render(result, format_, View(width, color, details))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text)
+    bad = [found for found in result.problems if found.severity == "error"]
+    if bad and (format_ != "text" or output is not None):
+        click.echo("\n".join(str(found) for found in bad), err=True)
+    if bad:
+        return EXIT_INPUT
+    return EXIT_FINDINGS if fail_on_held and result.held else 0
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing: a file beside it is moved over it."""
+    from klausel.problems import ProblemError, Where, problem
+
+    work = path.with_name(f".{path.name}.part")
+    try:
+        work.write_text(text, encoding="utf-8")
+        work.replace(path)
+    except OSError as error:
+        work.unlink(missing_ok=True)
+        reason = f"the file cannot be written: {(error.strerror or 'unknown').lower()}"
+        hint = "name a file in a folder that you may write to"
+        where = Where(str(path))
+        raise ProblemError([problem("option", where, reason=reason, hint=hint)]) from None
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A line that counts, on a terminal; silent in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def main() -> None:
+    """Entry point: runs a command and turns what went wrong into its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Exit code of ``klausel`` with ``arguments``. Never raises for a user's mistake."""
+    from klausel.problems import ErpError, ProblemError
+
+    try:
+        code = cli.main(args=arguments, prog_name="klausel", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.exceptions.Abort:
+        click.echo("interrupted; nothing was changed", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return EXIT_INPUT
+    except ProblemError as error:
+        click.echo("\n".join(str(found) for found in error.problems), err=True)
+        return EXIT_INPUT
+    except ErpError as error:
+        click.echo(f"error: {error}", err=True)
+        return EXIT_ERP
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+        click.echo("    This is a mistake in Klausel, nothing was written. Please report it with", err=True)
+        click.echo("    the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
+        if os.environ.get("KLAUSEL_DEBUG"):
+            traceback.print_exc()
+        return EXIT_BUG
+
+
+if __name__ == "__main__":
+    main()
