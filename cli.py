@@ -153,23 +153,20 @@ def preview(
 
 
 @cli.command()
-@click.option("--as-of", type=Day(), default="2026-07-01", show_default=True, help="Day of the run.")
+@click.option(
+    "--as-of", type=Day(), default="2026-07-01", show_default=True, help="Day of the run."
+)
 @click.option("--customer", multiple=True, help="Only this customer (id or name); repeatable.")
 @click.option("--copy", type=click.Path(path_type=Path), help="Copy the demo book to this folder.")
 @output_options
 def demo(as_of: date, customer: tuple[str, ...], copy: Path | None, **output: Any) -> int:
     """Show the preview of the demo book, or copy the book to edit it."""
-    from klausel_book.source import BookSource, demo_folder
+    from klausel_book.source import BookSource, copy_demo, demo_folder
     from klausel_run.preview import Options
     from klausel_run.preview import preview as job
 
     if copy is not None:
-        from klausel.problems import ProblemError, Where, problem
-
-        if copy.exists():
-            reason, hint = "the folder exists already", "name a new one"
-            raise ProblemError([problem("option", Where(str(copy)), reason=reason, hint=hint)])
-        shutil.copytree(demo_folder(), copy)
+        copy_demo(copy)
         click.echo(f"The demo book is in {copy}. Preview it:")
         click.echo(f"  klausel preview --book {copy} --as-of {as_of}")
         return 0
@@ -216,6 +213,7 @@ def doctor(source: Source) -> int:
 
 def _show(result: Any, format_: str, output: Path | None, details: bool, fail_on_held: bool) -> int:
     from klausel.formats import View, render
+    from klausel_run.output import write_whole
 
     terminal = output is None and sys.stdout.isatty()
     width = min(shutil.get_terminal_size().columns, 100) if terminal else 80
@@ -224,29 +222,13 @@ def _show(result: Any, format_: str, output: Path | None, details: bool, fail_on
     if output is None:
         click.echo(text, nl=False)
     else:
-        _write(output, text)
+        write_whole(output, text)
     bad = [found for found in result.problems if found.severity == "error"]
     if bad and (format_ != "text" or output is not None):
         click.echo("\n".join(str(found) for found in bad), err=True)
     if bad:
         return EXIT_INPUT
     return EXIT_FINDINGS if fail_on_held and result.held else 0
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing: a file beside it is moved over it."""
-    from klausel.problems import ProblemError, Where, problem
-
-    work = path.with_name(f".{path.name}.part")
-    try:
-        work.write_text(text, encoding="utf-8")
-        work.replace(path)
-    except OSError as error:
-        work.unlink(missing_ok=True)
-        reason = f"the file cannot be written: {(error.strerror or 'unknown').lower()}"
-        hint = "name a file in a folder that you may write to"
-        where = Where(str(path))
-        raise ProblemError([problem("option", where, reason=reason, hint=hint)]) from None
 
 
 @contextmanager
@@ -294,7 +276,9 @@ def run(arguments: list[str]) -> int:
         return 0
     except Exception as error:
         click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-        click.echo("    This is a mistake in Klausel, nothing was written. Please report it with", err=True)
+        click.echo(
+            "    This is a mistake in Klausel, nothing was written. Please report it with", err=True
+        )
         click.echo("    the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
         if os.environ.get("KLAUSEL_DEBUG"):
             traceback.print_exc()

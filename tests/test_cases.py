@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from klausel.scenario import play, read_scenario
 
 CASES = Path(__file__).parent / "cases"

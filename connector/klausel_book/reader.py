@@ -9,6 +9,7 @@ from pathlib import Path
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book
+from klausel.policy.load import POLICY_FILE
 from klausel.problems import ProblemError, Where, problem
 
 BOOK_FILE = "book.yaml"
@@ -33,7 +34,7 @@ def read_folder(folder: Path) -> Book:
     _each(builder, folder, BOOK_FILE, builder.add_book_file)
     if not (folder / CONTRACTS_FILE).exists():
         hint = "a book has a contracts.yaml; an empty one is fine"
-        builder.say(problem("file-missing", Where(CONTRACTS_FILE), hint=hint))
+        builder.lose(problem("file-missing", Where(CONTRACTS_FILE), hint=hint))
     read_policies(builder, folder / POLICIES, POLICIES)
     for record, table in TABLES.items():
         path = folder / table.file
@@ -74,6 +75,9 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
                     )  # fmt: skip
                     continue
                 files[path.name] = path.read_text(encoding="utf-8-sig")
+        if (child / POLICY_FILE).is_file() and POLICY_FILE not in files:
+            builder.lose_policy(child.name)  # the file's own problem is said already
+            continue
         builder.add_policy(f"{name}/{child.name}" if name else child.name, files, child.name)
 
 
@@ -90,11 +94,11 @@ def _guarded(builder: BookBuilder, path: Path, shown: str) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        builder.say(problem("file-not-utf8", Where(shown), byte=_bad_byte(path, error)))
+        builder.lose(problem("file-not-utf8", Where(shown), byte=_bad_byte(path, error)))
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
         hint = "make it a file that you may read"
-        builder.say(problem("file-unreadable", Where(shown), reason=reason, hint=hint))
+        builder.lose(problem("file-unreadable", Where(shown), reason=reason, hint=hint))
 
 
 def _bad_byte(path: Path, error: UnicodeDecodeError) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Mapping
 from datetime import date
 from importlib.resources import files
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from klausel.model import Book
 from klausel.port import Capabilities
+from klausel.problems import ProblemError, Where, problem
 from klausel_book.reader import POLICIES, read_folder
 
 CAPABILITIES = Capabilities(name="book", version="1", writes_drafts=False)
@@ -17,6 +19,14 @@ CAPABILITIES = Capabilities(name="book", version="1", writes_drafts=False)
 def demo_folder() -> Path:
     """The demo book that comes with the product."""
     return Path(str(files("klausel_book"))) / "demo"
+
+
+def copy_demo(folder: Path) -> None:
+    """Copies the demo book to ``folder``. Raises ``ProblemError`` where that exists already."""
+    if folder.exists():
+        reason, hint = "the folder exists already", "name a new one"
+        raise ProblemError([problem("option", Where(str(folder)), reason=reason, hint=hint)])
+    shutil.copytree(demo_folder(), folder)
 
 
 def policy_texts(folder: Path) -> dict[str, dict[str, str]]:

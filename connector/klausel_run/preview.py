@@ -32,7 +32,7 @@ def preview(
     if options.contracts:
         owners = _owners(book, options.contracts)
         customers = owners if customers is None else customers & owners
-    result = bill(book, options.as_of, customers, matchers, progress)
+    result = bill(book, options.as_of, customers, matchers, progress, record=False)
     return only_contracts(result, options.contracts) if options.contracts else result
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
@@ -16,7 +17,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, field_validator, model_validator
 from pydantic import Field as ShapeField
 
 from klausel import currency, model
@@ -35,6 +36,7 @@ from klausel.model import (
 )
 from klausel.money import parse_decimal, parse_hours, quantity, shortest
 from klausel.policy import Policy, load_policy
+from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, near, problem, sorted_problems
 from klausel.shapes import (
     Day,
@@ -43,15 +45,17 @@ from klausel.shapes import (
     Shape,
     Words,
     complain,
+    date_hint,
     parse_date,
     parse_months,
     parse_yes_no,
     shaped,
 )
-from klausel.terms import bind_contract
+from klausel.terms import TERM_WORDS, bind_contract
 from klausel.tree import Path, Tree, parse
 
 _DAY = 24 * 3600
+_POLICY_NAME = re.compile(r"(?m)^policy:\s*[\"']?([\w-]+)")
 
 RECORDS: dict[str, Callable[..., Any]] = {
     "customers": model.Customer,
@@ -96,9 +100,9 @@ def converter(field: Field) -> Callable[[str], Any]:
 
     def to_date(text: str) -> date:
         try:
-            return parse_date(text)
+            return parse_date(text.strip())
         except ValueError:
-            raise BadValue("value-date", field=name, value=text, example="") from None
+            raise BadValue("value-date", field=name, value=text, example=date_hint(text)) from None
 
     def to_hours(text: str) -> int:
         try:
@@ -131,6 +135,7 @@ def converter(field: Field) -> Callable[[str], Any]:
             raise BadValue("value-duration", field=name, value=text) from None
 
     def to_choice(text: str) -> str:
+        text = text.strip()
         if text not in field.choices:
             hint = near(text, field.choices) or f"write one of: {listed(field.choices, 12)}"
             raise BadValue("value-choice", field=name, value=text, hint=hint)
@@ -165,6 +170,15 @@ class _Kept(NamedTuple):
 class CoversShape(Shape):
     projects: Words = ()
     tickets: Words = ()
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> CoversShape:
+        if bool(self.projects) == bool(self.tickets):
+            raise complain(
+                "covers names either projects or tickets",
+                "write one of: {projects: [...]}, {tickets: [...]}, customer",
+            )
+        return self
 
 
 class TermShape(Shape):
@@ -226,8 +240,7 @@ class BookShape(Shape):
     currencies: dict[str, int] = ShapeField(default_factory=dict)
 
 
-#: Words of a term that are not parameters of its plan.
-TERM_WORDS = tuple(f.alias or n for n, f in TermShape.model_fields.items())
+assert set(TERM_WORDS) == {f.alias or n for n, f in TermShape.model_fields.items()}
 
 
 class BookBuilder:
@@ -244,12 +257,32 @@ class BookBuilder:
         self._problems: list[Problem] = []
         self._bad_rows: list[tuple[str, Mapping[str, str], Problem]] = []
         self._bad_policies: set[str] = set()
+        self._owners: dict[str, str] = {}
+        """Contract's code -> customer, of bad contracts too."""
+        self._places: list[tuple[Tree, Path]] = []
+        """Of the contracts, in their order."""
+        self._bad_ids: defaultdict[str, set[str]] = defaultdict(set)
+        """Ids of rows and contracts that stand in the book and are bad: no reference is wrong
+        because of them."""
+        self._unread: set[str] = set()
+        """Tables with rows that could not be read: references to them cannot be checked."""
 
     # -- feeding ---------------------------------------------------------------------------
 
     def say(self, found: Problem) -> None:
         """Adds a problem that the reader itself met."""
         self._problems.append(found)
+
+    def lose(self, found: Problem) -> None:
+        """Adds a problem of a file that is not read, or not as a whole."""
+        self._problems.append(found)
+        self._unread |= {name for name, table in TABLES.items() if table.file == found.where.file}
+        if found.where.file == _file_of("contracts"):
+            self._unread.add("contracts")
+
+    def lose_policy(self, name: str) -> None:
+        """Says that policy ``name`` is there and could not be read."""
+        self._bad_policies.add(name)
 
     def set_company(self, company: Company) -> None:
         self._company = company
@@ -286,11 +319,11 @@ class BookBuilder:
         try:
             header = next(reader, None)
         except csv.Error as error:
-            self.say(problem("csv-broken", Where(file, 1), reason=str(error)))
+            self.lose(_csv_broken(Where(file, 1), error))
             return
         known = [field.column for field in table.fields]
         if not header:
-            self.say(problem("csv-empty", Where(file, 1), known=",".join(known)))
+            self.lose(problem("csv-empty", Where(file, 1), known=",".join(known)))
             return
         header = [name.strip() for name in header]
         if not self._header_ok(table, header, known, file):
@@ -301,13 +334,13 @@ class BookBuilder:
     def _csv_rows(
         self, reader: Any, expected: int, file: str
     ) -> Iterable[tuple[int, Sequence[str]]]:
-        line = 1
+        line = reader.line_num
         try:
             for row in reader:
                 first, line = line + 1, reader.line_num
                 if len(row) != expected:
                     if row:
-                        self.say(
+                        self.lose(
                             problem(
                                 "csv-row-length", Where(file, first),
                                 found=len(row), expected=expected,
@@ -316,7 +349,7 @@ class BookBuilder:
                     continue
                 yield first, row
         except csv.Error as error:
-            self.say(problem("csv-broken", Where(file, line + 1), reason=str(error)))
+            self.lose(_csv_broken(Where(file, line + 1), error))
 
     def _header_ok(
         self, table: Table, header: Sequence[str], known: Sequence[str], file: str
@@ -326,12 +359,12 @@ class BookBuilder:
         for number, name in enumerate(header):
             if name not in known:
                 hint = near(name, known) or f"columns here: {', '.join(known)}"
-                self.say(problem("csv-column-unknown", where, column=name, hint=hint))
+                self.lose(problem("csv-column-unknown", where, column=name, hint=hint))
             elif name in header[:number]:
-                self.say(problem("csv-column-doubled", where, column=name))
+                self.lose(problem("csv-column-doubled", where, column=name))
         for field in table.fields:
             if field.required and field.column not in header:
-                self.say(problem("csv-column-missing", where, column=field.column))
+                self.lose(problem("csv-column-missing", where, column=field.column))
         return len(self._problems) == before
 
     def add_rows(
@@ -387,6 +420,8 @@ class BookBuilder:
             if not bad:
                 kept.records.append(make(*values))
                 kept.lines.append(line)
+            elif "id" in header:
+                self._bad_ids[record].add(row[header.index("id")].strip())
 
     def add_records(self, record: str, records: Iterable[Any], file: str) -> None:
         """Finished records from elsewhere; problems then name ``file`` and the record's id."""
@@ -399,9 +434,10 @@ class BookBuilder:
         tree = parse(text, file)
         if tree.problems:
             self._problems += tree.problems
+            self._unread.add("contracts")
             return
         if not isinstance(tree.data, (list, type(None))):
-            self.say(
+            self.lose(
                 problem(
                     "shape", tree.where(()), reason="this file should be a list of contracts",
                     hint="write each contract as lines that begin with: - code:",
@@ -414,6 +450,8 @@ class BookBuilder:
     def add_contract(self, data: Any, tree: Tree, path: Path) -> None:
         """One contract, given as plain data found at ``path`` of ``tree``."""
         owner = str(data.get("customer") or "") if isinstance(data, dict) else ""
+        if isinstance(data, dict) and isinstance(data.get("code"), str):
+            self._owners.setdefault(data["code"], owner)
         shape = shaped(ContractShape, tree, data, path)
         if isinstance(shape, list):
             self._problems += [found._replace(customer=owner) for found in shape]
@@ -436,7 +474,7 @@ class BookBuilder:
                 problems += found
         where = tree.where(path)
         code = shape.currency or self._company.currency
-        if not currency.known(code):
+        if shape.currency and not currency.known(code):
             at = tree.where((*path, "currency"))
             problems.append(problem("value-currency", at, field="currency", value=code))
         if shape.end is not None and shape.end < shape.start:
@@ -449,6 +487,7 @@ class BookBuilder:
         self._problems += [found._replace(customer=owner) for found in problems]
         if not problems:
             self._contracts.append(_contract(shape, code, tuple(terms), where))
+            self._places.append((tree, path))
 
     def add_policy(self, folder: str, files: Mapping[str, str], name: str = "") -> None:
         """A policy folder; ``name`` is the folder's own name, for what it leaves unsaid."""
@@ -456,6 +495,15 @@ class BookBuilder:
         if isinstance(found, list):
             self._problems += found
             self._bad_policies.add(name)
+            self._bad_policies.update(_POLICY_NAME.findall(files.get(POLICY_FILE, "")))
+        elif found.name in self._policies:
+            self.say(
+                problem(
+                    "shape", Where(f"{folder}/{POLICY_FILE}"),
+                    reason=f'policy "{found.name}" stands in two folders',
+                    hint="give each policy a name of its own",
+                )
+            )  # fmt: skip
         else:
             self._policies[found.name] = found
 
@@ -470,7 +518,14 @@ class BookBuilder:
                 continue
             try:
                 self._ledger.append(ledger_row(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (
+                ValueError,
+                KeyError,
+                TypeError,
+                AttributeError,
+                ArithmeticError,
+                RecursionError,
+            ):
                 self.say(
                     problem(
                         "shape", Where(file, number), reason="this is not a ledger row",
@@ -496,9 +551,12 @@ class BookBuilder:
         codes = self._unique_contracts()
         known: dict[str, Iterable[str]] = {
             **maps,
-            "contracts": codes,
+            "contracts": codes | self._owners.keys(),
             "entries": {entry.id for entry in self._tables["entries"].records},
         }
+        for name, ids in self._bad_ids.items():
+            if name in known:
+                known[name] = ids | set(known[name])
         for name, table in TABLES.items():
             self._references(name, table, known)
         book = Book(
@@ -576,7 +634,7 @@ class BookBuilder:
     def _references(self, name: str, table: Table, known: Mapping[str, Iterable[str]]) -> None:
         kept = self._tables[name]
         for field in table.fields:
-            if not field.refers:
+            if not field.refers or field.refers in self._unread:
                 continue
             ids = known[field.refers]
             position = [f.name for f in table.fields].index(field.name)
@@ -611,33 +669,44 @@ class BookBuilder:
                 done.update(path)
 
     def _check_contracts(self, book: Book) -> None:
-        for contract in book.contracts:
+        for contract, (tree, path) in zip(book.contracts, self._places, strict=True):
             owner = contract.customer
-            if owner not in book.customers:
+            if owner not in book.customers and not self._doubtful("customers", owner):
                 hint = near(owner, book.customers) or "add it to customers.csv or correct it here"
                 self.say(
                     problem(
-                        "reference-unknown", contract.where, field="customer",
+                        "reference-unknown", tree.where((*path, "customer")), field="customer",
                         table="customer", id=owner, hint=hint,
                     )
                 )  # fmt: skip
-                continue
             if contract.policy not in self._bad_policies:
-                bound = bind_contract(contract, book.policies, book.company)
+
+                def at(inner: Path, where: Where, tree: Tree = tree, path: Path = path) -> Where:
+                    found = tree.where((*path, *inner))
+                    return found if found.file else where
+
+                bound = bind_contract(contract, book.policies, book.company, at)
                 if isinstance(bound, list):
                     self._problems += bound
-            self._check_coverage(book, contract)
+            if owner in book.customers:
+                self._check_coverage(book, contract, tree.where((*path, "covers")))
 
-    def _check_coverage(self, book: Book, contract: Contract) -> None:
+    def _doubtful(self, table: str, id_: str) -> bool:
+        """Whether ``id_`` may stand in ``table`` though no record has it."""
+        return table in self._unread or id_ in self._bad_ids[table]
+
+    def _check_coverage(self, book: Book, contract: Contract, where: Where) -> None:
         root = book.root(contract.customer)
         kind = contract.covers.kind
         table = {"project": book.projects, "ticket": book.tickets}.get(kind, {})
         for id_ in sorted(contract.covers.ids, key=natural):
             if id_ not in table:
+                if self._doubtful(f"{kind}s", id_):
+                    continue
                 hint = near(id_, table) or f"add it to {kind}s.csv or correct it here"
                 self.say(
                     problem(
-                        "reference-unknown", contract.where, contract.customer,
+                        "reference-unknown", where, contract.customer,
                         field="covers", table=kind, id=id_, hint=hint,
                     )
                 )  # fmt: skip
@@ -646,7 +715,7 @@ class BookBuilder:
             if owner and owner != root:
                 self.say(
                     problem(
-                        "covers-foreign", contract.where, contract.customer,
+                        "covers-foreign", where, contract.customer,
                         contract=contract.code, table=kind, id=id_, owner=owner, customer=root,
                     )
                 )  # fmt: skip
@@ -677,10 +746,7 @@ class BookBuilder:
         if record == "customers":
             return raw.get("id", "")
         if raw.get("contract"):
-            for contract in book.contracts:
-                if contract.code == raw["contract"]:
-                    return contract.customer
-            return ""
+            return self._owners.get(raw["contract"], "")
         for column, kind in (
             ("customer", "customer"),
             ("ticket", "ticket"),
@@ -694,6 +760,27 @@ class BookBuilder:
         if record in ("tickets", "projects"):
             return owner_of(book, record[:-1], raw.get("id", ""))
         return ""
+
+
+def _csv_broken(where: Where, error: csv.Error) -> Problem:
+    reason = str(error)
+    said, hint = {
+        "unexpected end of data": (
+            "a double quote that opens in this row is not closed",
+            "close it, or write every double quote inside a text twice",
+        ),
+        "',' expected after '\"'": (
+            "text follows a closing double quote",
+            "put the whole field in double quotes, and write double quotes inside it twice",
+        ),
+    }.get(reason, (reason, "check the double quotes in this row"))
+    if reason.startswith("new-line character"):
+        said, hint = "the line ends are of a kind no longer in use", "save the file anew as CSV"
+    elif reason.startswith("field larger"):
+        said = "a field of this row is longer than 131072 characters"
+    elif "NUL" in reason:
+        said, hint = "the row has characters that are no text", "save the file anew as CSV"
+    return problem("csv-broken", where, reason=said, hint=hint)
 
 
 def _with_problems(book: Book, problems: Sequence[Problem]) -> Book:
@@ -781,13 +868,14 @@ def _dated_texts(name: str, value: Any, tree: Tree, path: Path) -> Dated | list[
         try:
             day = date.min if key == "always" else parse_date(key)
         except ValueError:
-            problems.append(problem("value-date", where, field=name, value=key, example=""))
+            example = date_hint(key)
+            problems.append(problem("value-date", where, field=name, value=key, example=example))
             continue
         if not isinstance(text, str):
             problems.append(problem("value-missing", where, field=name, hint="write a number"))
         elif steps and day < steps[-1][0]:
             later = steps[-1][0]
-            problems.append(problem("dated-order", where, name=name, later=later, earlier=day))
+            problems.append(problem("dated-order", where, name=name, later=later, earlier=key))
         else:
             steps.append((day, text))
     return problems or Dated(tuple(steps))
@@ -828,6 +916,9 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
     def number(name: str) -> Decimal | None:
         return None if data.get(name) is None else parse_decimal(data[name])
 
+    texts = ("contract", "term", "component", "period", "group", "entry", "disposition", "rule")
+    if not all(isinstance(data.get(name, ""), str) for name in texts):
+        raise TypeError("a text is expected")
     state = data.get("state", "live")
     if state not in ("live", "released"):
         raise ValueError(state)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from klausel import adjustments
 from klausel.approvals import held_reason
@@ -106,12 +106,13 @@ def bill(
     customers: Collection[str] | None = None,
     matchers: Matchers = DEFAULT_MATCHERS,
     progress: Callable[[int, int], None] | None = None,
+    record: bool = True,
 ) -> Result:
     """What is to be invoiced on ``as_of``: every unbilled due period, oldest first.
 
     ``customers`` limits the run to some (ids of any of their contacts). A customer with a problem
     is parked, the others are billed. Raises :class:`~klausel.problems.InternalError` where the
-    two matchers disagree.
+    two matchers disagree. Without ``record`` the result has no settlements: a preview needs none.
     """
     wanted = None if customers is None else {book.root(customer) for customer in customers}
     parked: dict[str, list[Problem]] = defaultdict(list)
@@ -145,7 +146,7 @@ def bill(
         if root not in parked:
             run = _CustomerRun(
                 book, as_of, root, contracts.get(root, []), entries.get(root, []),
-                scopes, ledger, overrides,
+                scopes, ledger, overrides, record,
             )  # fmt: skip
             try:
                 run.run()
@@ -242,7 +243,9 @@ class _CustomerRun:
         scopes: dict[str, Scope],
         ledger: dict[str, list[LedgerRow]],
         overrides: dict[str, Override],
+        record: bool,
     ) -> None:
+        self._on_record = record
         self._book = book
         self._as_of = as_of
         self._root = root
@@ -255,6 +258,12 @@ class _CustomerRun:
         self._ledger = {
             bound.contract.code: _index(ledger.get(bound.contract.code, ()))
             for bound in self._contracts
+        }
+        self._lines = {
+            row.key
+            for bound in self._contracts
+            for row in ledger.get(bound.contract.code, ())
+            if row.amount is not None
         }
         self._settled: dict[str, list[LedgerRow]] = defaultdict(list)
         for bound in self._contracts:
@@ -450,18 +459,32 @@ class _CustomerRun:
             self._compare(entry, code, rule.disposition, None)
             return
         self._add(entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code))
+        if not self._on_record:
+            return
         window = self._window(bound, entry.date)
         if window.last is not None and window.last < self._as_of:
+            self._settle(
+                bound,
+                LedgerKey(code, "", SCOPE, window.first, ""),
+                entry,
+                seconds=entry.seconds,
+                rounded=entry.seconds,
+                disposition=rule.disposition,
+                rule=rule.id,
+            )
+
+    def _settle(
+        self, bound: BoundContract, key: LedgerKey, entry: Entry | None = None, **facts: Any
+    ) -> None:
+        """Puts a row on record, where this run is one that goes on record."""
+        if self._on_record:
             self.settlements.append(
                 LedgerRow(
-                    LedgerKey(code, "", SCOPE, window.first, ""),
-                    entry.id,
-                    entry.seconds,
-                    entry.seconds,
-                    rule.disposition,
-                    rule.id,
-                    fingerprint=fingerprint(entry),
+                    key,
+                    entry.id if entry is not None else "",
+                    fingerprint=fingerprint(entry) if entry is not None else "",
                     policy=bound.policy.stamp,
+                    **facts,
                 )
             )
 
@@ -501,7 +524,7 @@ class _CustomerRun:
                     row.key.contract,
                     row.key.term,
                     row.lot,
-                    str(row.key) if row.key.component != SCOPE else "",
+                    str(row.key) if row.key in self._lines else "",
                     settled=True,
                 ),
             )
@@ -593,18 +616,18 @@ class _CustomerRun:
             if known is not None and not mine:
                 self._compare_amounts(bound, term, component, period, due)
                 continue
+            on_lines: set[int] = set()
             for charge in component.bound.charges(period, due, mine):
+                on_lines.update(map(id, charge.taken))
                 key = LedgerKey(code, *place, charge.group)
                 if known is not None:
                     key = key._replace(sequence=known.get(charge.group, 0) + 1)
                 yield self._line(bound, term, component, charge, key)
             for part in mine:
-                if not part.rounded:
+                if id(part) not in on_lines:
                     self._record(bound, part, LedgerKey(code, *place, part.group), "")
             if known is None:
-                self.settlements.append(
-                    LedgerRow(LedgerKey(code, *place, ""), policy=bound.policy.stamp)
-                )
+                self._settle(bound, LedgerKey(code, *place, ""))
 
     def _compare_amounts(
         self,
@@ -662,19 +685,16 @@ class _CustomerRun:
             ),
             because=self._because(bound, term, component, charge),
         )
-        self.settlements.append(
-            LedgerRow(
-                key,
-                seconds=sum(part.seconds for part in charge.taken),
-                rounded=sum(part.rounded for part in charge.taken),
-                rate=charge.unit_price,
-                amount=exact,
-                policy=bound.policy.stamp,
-            )
+        self._settle(
+            bound,
+            key,
+            seconds=sum(part.seconds for part in charge.taken),
+            rounded=sum(part.rounded for part in charge.taken),
+            rate=charge.unit_price,
+            amount=exact,
         )
         for part in charge.taken:
-            if part.rounded:
-                self._record(bound, part, key, text_key)
+            self._record(bound, part, key, text_key)
         return line
 
     def _named(self, kind: str, value: str) -> tuple[str, str]:
@@ -701,19 +721,16 @@ class _CustomerRun:
                 line,
             ),
         )
-        self.settlements.append(
-            LedgerRow(
-                key,
-                work.entry.id,
-                part.seconds,
-                part.rounded,
-                work.disposition,
-                work.rule,
-                part.rate,
-                part.lot,
-                fingerprint=fingerprint(work.entry),
-                policy=bound.policy.stamp,
-            )
+        self._settle(
+            bound,
+            key,
+            work.entry,
+            seconds=part.seconds,
+            rounded=part.rounded,
+            disposition=work.disposition,
+            rule=work.rule,
+            rate=part.rate,
+            lot=part.lot,
         )
 
     def _open(self, bound: BoundContract, taken: dict[tuple[str, str, date], list[Taken]]) -> None:

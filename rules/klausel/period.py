@@ -6,7 +6,7 @@ of it that a term covers.
 
 from __future__ import annotations
 
-from calendar import monthrange
+from calendar import isleap
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
@@ -58,6 +58,14 @@ def intersect(a: Span, b: Span) -> Span | None:
     return None if last is not None and last < first else Span(first, last)
 
 
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def days_in_month(year: int, month: int) -> int:
+    """Number of days of a calendar month."""
+    return 29 if month == 2 and isleap(year) else _DAYS[month - 1]
+
+
 def add_months(day: date, months: int, anchor_day: int | None = None) -> date:
     """``day`` moved by ``months``, clamped to the month's end from the original day of month.
 
@@ -66,7 +74,7 @@ def add_months(day: date, months: int, anchor_day: int | None = None) -> date:
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
     month += 1
-    return date(year, month, min(anchor_day or day.day, monthrange(year, month)[1]))
+    return date(year, month, min(anchor_day or day.day, days_in_month(year, month)))
 
 
 def last_day_of_validity(bought: date, months: int) -> date:

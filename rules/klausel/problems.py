@@ -71,7 +71,7 @@ def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
 
 def near(word: str, words: Iterable[str]) -> str:
     """``did you mean "x"?`` for the word most like ``word``, or an empty text."""
-    found = get_close_matches(word, [w for w in words if w], n=1, cutoff=0.6)
+    found = get_close_matches(word, [w for w in words if w], n=1)
     return f'did you mean "{found[0]}"?' if found else ""
 
 
@@ -114,7 +114,7 @@ CATALOG: dict[str, Message] = {
         "the row has {found} fields, the first line has {expected}",
         'put text that has a comma in it in double quotes: "one, two"',
     ),
-    "csv-broken": _error("this is not CSV: {reason}", "check the double quotes on this line"),
+    "csv-broken": _error("this is not CSV: {reason}", "{hint}"),
     # values
     "value-missing": _error('"{field}" is empty', "{hint}"),
     "value-date": _error('"{field}": {value} is not a date', "write it as YYYY-MM-DD{example}"),
@@ -130,7 +130,10 @@ CATALOG: dict[str, Message] = {
     ),
     "value-negative": _error('"{field}": {value} is less than zero', "write zero or more"),
     # references and rows
-    "id-doubled": _error('id "{id}" stands twice in {table}', "it stands first in line {line}"),
+    "id-doubled": _error(
+        'id "{id}" stands twice in {table}',
+        "it stands first in line {line}; give one of them another id",
+    ),
     "reference-unknown": _error('"{field}": there is no {table} "{id}"', "{hint}"),
     "parent-cycle": _error(
         'the parents of {table} "{id}" lead back to itself', 'empty "parent" in one of them'
@@ -154,7 +157,7 @@ CATALOG: dict[str, Message] = {
         "term {term} ends on {until}, before it starts on {first}", "correct one of the two dates"
     ),
     "term-outside": _error(
-        "term {term} has no day inside the contract ({start} to {end})",
+        "term {term} has no day inside the contract ({days})",
         "correct the term's or the contract's dates",
     ),
     "plan-unknown": _error('term {term}: policy {policy} has no plan "{plan}"', "{hint}"),

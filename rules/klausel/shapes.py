@@ -21,6 +21,10 @@ from klausel.tree import Tree
 
 LANGUAGES = ("en", "de", "nl")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_OTHER_DATES = (
+    (re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"), (1, 2, 3)),
+    (re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})"), (3, 2, 1)),
+)
 _MONTHS = re.compile(r"(\d{1,4}) months?")
 
 ModelT = TypeVar("ModelT", bound="Shape")
@@ -37,6 +41,23 @@ def parse_date(text: str) -> date:
     if not _DATE.fullmatch(text):
         raise ValueError(text)
     return date(int(text[:4]), int(text[5:7]), int(text[8:]))
+
+
+def date_hint(text: str) -> str:
+    """What to add to "write it as YYYY-MM-DD" for ``text``, which is no date."""
+    for pattern, order in _OTHER_DATES:
+        match = pattern.fullmatch(text.strip())
+        if match:
+            year, month, day = (int(match[number]) for number in order)
+            break
+    else:
+        return ""
+    if not 1 <= month <= 12:
+        return f"; there is no month {month}"
+    try:
+        return f": {date(year, month, day).isoformat()}"
+    except ValueError:
+        return f"; that month has no day {day}"
 
 
 def parse_months(text: str) -> int:
@@ -128,7 +149,13 @@ def check_dated(name: str, values: dict[str, Decimal]) -> None:
         try:
             day = parse_date(key)
         except ValueError:
-            raise complain(f"{name}: {key} is not a date", "write it as YYYY-MM-DD") from None
+            if key == "always":
+                raise complain(
+                    f"{name}: always stands after {last}", "write always before the dates"
+                ) from None
+            raise complain(
+                f"{name}: {key} is not a date", f"write it as YYYY-MM-DD{date_hint(key)}"
+            ) from None
         if last is not None and day <= last:
             raise complain(f"{name}: {day} stands before {last}", "write dated values oldest first")
         last = day
@@ -155,6 +182,7 @@ def _problems_of(
     full = (*path, *_real(loc, tree, path))
     where = tree.where(full)
     field = str(loc[-1]) if loc else ""
+    name = _name((*path, *_real(loc, tree, path)))
     kind = detail["type"]
     context = detail.get("ctx") or {}
     given = detail.get("input")
@@ -165,20 +193,20 @@ def _problems_of(
     elif kind == "missing":
         yield problem("key-missing", where, key=field, hint=f"add a line that begins with {field}:")
     elif kind == "klausel_date":
-        yield problem("value-date", where, field=_name(loc), value=given, example="")
+        yield problem("value-date", where, field=name, value=given, example=date_hint(str(given)))
     elif kind == "klausel_number":
-        yield problem("value-number", where, field=_name(loc), value=given, hint=context["hint"])
+        yield problem("value-number", where, field=name, value=given, hint=context["hint"])
     elif kind == "klausel_months":
-        yield problem("value-duration", where, field=_name(loc), value=given)
+        yield problem("value-duration", where, field=name, value=given)
     elif kind in ("literal_error", "enum"):
         choices = [word.strip("'") for word in re.findall(r"'[^']*'", context.get("expected", ""))]
         hint = near(str(given), choices)
         hint = hint or f"write one of: {listed(choices, 12)}"
-        yield problem("value-choice", where, field=_name(loc), value=given, hint=hint)
+        yield problem("value-choice", where, field=name, value=given, hint=hint)
     elif kind == "klausel":
         yield problem("shape", where, reason=context["reason"], hint=context["hint"])
     else:
-        reason, hint = _plain_words(kind, _name(loc), given)
+        reason, hint = _plain_words(kind, name, given, context)
         yield problem("shape", where, reason=reason, hint=hint)
 
 
@@ -187,28 +215,36 @@ def complain(reason: str, hint: str) -> PydanticCustomError:
     return PydanticCustomError("klausel", "{reason}", {"reason": reason, "hint": hint})
 
 
-def _plain_words(kind: str, name: str, given: object) -> tuple[str, str]:
+def _plain_words(
+    kind: str, name: str, given: object, context: Mapping[str, Any]
+) -> tuple[str, str]:
+    said = f'"{name}"' if name else "this"
     if given is None:
-        return f'"{name}" has no value', "write one after the colon, or remove the line"
+        return f"{said} has no value", "write one after the colon, or remove the line"
+    group = ("lines of word: value", "write below it, indented: word: value")
     expects = {
-        "dict_type": ("a mapping", "write it as lines of word: value"),
-        "model_type": ("a mapping", "write it as lines of word: value"),
-        "model_attributes_type": ("a mapping", "write it as lines of word: value"),
+        "dict_type": group,
+        "model_type": group,
+        "model_attributes_type": group,
         "list_type": ("a list", "write it as lines that begin with a dash"),
         "tuple_type": ("a list", "write it as lines that begin with a dash"),
         "string_type": ("a single text", "write one word or one sentence"),
         "int_parsing": ("a whole number", "write a whole number such as 3"),
+        "int_parsing_size": ("a smaller number", "write a whole number such as 3"),
+        "decimal_type": ("a number", "write a plain number such as 12 or 12.50"),
+        "greater_than_equal": (f"at least {context.get('ge')}", "write a larger number"),
+        "less_than_equal": (f"at most {context.get('le')}", "write a smaller number"),
         "int_type": ("a whole number", "write a whole number such as 3"),
         "bool_parsing": ("yes or no", "write yes or no"),
     }
     what, hint = expects.get(kind, ("something else", "see the policy language's description"))
-    return f'"{name}" should be {what}', hint
+    return f"{said} should be {what}", hint
 
 
 def _name(loc: tuple[str | int, ...]) -> str:
     """The last word of a place; a list's item is named by the list."""
     words = [str(piece) for piece in loc if isinstance(piece, str)]
-    return words[-1] if words else "this"
+    return words[-1] if words else ""
 
 
 def _real(

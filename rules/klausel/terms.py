@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from klausel.model import Company, Contract, Dated, Term
 from klausel.period import Span, intersect
 from klausel.policy.ir import Plan, PlanComponent, Policy
 from klausel.problems import Problem, Where, listed, near, problem
+from klausel.tree import Path
 
 
 class BoundComponent(NamedTuple):
@@ -49,23 +50,37 @@ class BoundContract(NamedTuple):
         return sorted(found, key=lambda term: (term.term.priority, term.number))
 
 
+#: Words of a term that are not parameters of its plan.
+TERM_WORDS = ("id", "plan", "product", "priority", "from", "until", "discount", "takes")
+
+#: Path inside a contract, and the place to name if nothing better is known -> place.
+At = Callable[[Path, Where], Where]
+
+
+def _there(path: Path, where: Where) -> Where:
+    return where
+
+
 def bind_contract(
-    contract: Contract, policies: Mapping[str, Policy], company: Company
+    contract: Contract, policies: Mapping[str, Policy], company: Company, at: At = _there
 ) -> BoundContract | list[Problem]:
-    """``contract`` with its terms bound to the plans of its policy, or what is wrong with it."""
+    """``contract`` with its terms bound to the plans of its policy, or what is wrong with it.
+
+    ``at`` knows the places of the contract's words, for messages.
+    """
     policy = policies.get(contract.policy)
     if policy is None:
         hint = near(contract.policy, policies) or f"policies here: {listed(policies) or 'none'}"
         return [
             problem(
-                "policy-unknown", contract.where, contract.customer,
+                "policy-unknown", at(("policy",), contract.where), contract.customer,
                 policy=contract.policy, hint=hint,
             )
         ]  # fmt: skip
     problems: list[Problem] = []
     terms = []
     for number, term in enumerate(contract.terms):
-        found = _bind_term(contract, term, number, policy, company)
+        found = _bind_term(contract, term, number, policy, company, at)
         if isinstance(found, BoundTerm):
             terms.append(found)
         else:
@@ -76,19 +91,19 @@ def bind_contract(
 
 
 def _bind_term(
-    contract: Contract, term: Term, number: int, policy: Policy, company: Company
+    contract: Contract, term: Term, number: int, policy: Policy, company: Company, at: At
 ) -> BoundTerm | list[Problem]:
     where, owner = term.where, contract.customer
     span = intersect(contract.span, Span(term.first or contract.start, term.until))
     if span is None:
-        end = contract.end.isoformat() if contract.end else "open"
-        return [problem("term-outside", where, owner, term=term.id, start=contract.start, end=end)]
+        days = f"{contract.start} to {contract.end}" if contract.end else f"from {contract.start}"
+        return [problem("term-outside", where, owner, term=term.id, days=days)]
     plan = policy.plans.get(term.plan)
     if plan is None:
         hint = near(term.plan, policy.plans) or f"plans here: {listed(policy.plans) or 'none'}"
         return [
             problem(
-                "plan-unknown", where, owner,
+                "plan-unknown", at(("terms", number, "plan"), where), owner,
                 term=term.id, policy=policy.name, plan=term.plan, hint=hint,
             )
         ]  # fmt: skip
@@ -100,21 +115,24 @@ def _bind_term(
     problems: list[Problem] = []
     values: dict[str, DatedNumber] = {}
     for name, dated in term.parameters.items():
+        here = at(("terms", number, name), where)
         if name not in wanted:
-            hint = near(name, wanted) or f"its parameters: {listed(wanted) or 'none'}"
+            hint = (
+                near(name, (*wanted, *TERM_WORDS)) or f"its parameters: {listed(wanted) or 'none'}"
+            )
             problems.append(
                 problem(
-                    "parameter-unknown", where, owner,
+                    "parameter-unknown", here, owner,
                     term=term.id, plan=plan.name, name=name, hint=hint,
                 )
             )  # fmt: skip
             continue
-        found = _dated(name, dated, where, owner)
+        found = _dated(name, dated, number, where, owner, at)
         if isinstance(found, list):
             problems += found
         elif found.first > span.first and wanted[name].required:
             problems.append(
-                problem("dated-gap", where, owner, name=name, first=found.first, start=span.first)
+                problem("dated-gap", here, owner, name=name, first=found.first, start=span.first)
             )
         else:
             values[name] = found
@@ -148,16 +166,20 @@ def _bind_term(
     )
 
 
-def _dated(name: str, dated: Dated, where: Where, owner: str) -> DatedNumber | list[Problem]:
+def _dated(
+    name: str, dated: Dated, number: int, around: Where, owner: str, at: At
+) -> DatedNumber | list[Problem]:
     problems: list[Problem] = []
     steps = []
     last: date | None = None
     for first, text in dated.steps:
+        key = "always" if first == date.min else first.isoformat()
+        where = at(("terms", number, name, key), around)
         if last is not None and first == last:
-            problems.append(problem("dated-doubled", where, owner, name=name, date=first))
+            problems.append(problem("dated-doubled", where, owner, name=name, date=key))
         elif last is not None and first < last:
             problems.append(
-                problem("dated-order", where, owner, name=name, later=last, earlier=first)
+                problem("dated-order", where, owner, name=name, later=last, earlier=key)
             )
         last = first
         try:

@@ -21,6 +21,8 @@ Path = tuple[str | int, ...]
 _NULL = {"", "~", "null", "Null", "NULL"}
 _MOST_DEPTH = 40
 
+_QUOTE = ("a double or single quote is not closed", "close the quote that is open here")
+
 
 class Tree(NamedTuple):
     """Plain data (dicts, lists, texts, None) and where each of its paths stands."""
@@ -66,7 +68,9 @@ def parse(text: str, file: str) -> Tree:
             return Tree(None, places, (found,))
         node = yaml.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        reason = error.problem or ""
+        opened = reason.startswith(("expected ',' or", "found unexpected"))
+        mark = (error.context_mark if opened else None) or error.problem_mark or error.context_mark
         where = Where(file, mark.line + 1, mark.column + 1) if mark else Where(file)
         return Tree(None, places, (_broken(where, error.problem or error.context or ""),))
     except YAMLError as error:
@@ -75,7 +79,7 @@ def parse(text: str, file: str) -> Tree:
     except RecursionError:
         return Tree(None, places, (_broken(Where(file), "it is nested too deeply"),))
     if node is None:
-        return Tree(None, places, ())
+        return Tree(None, {(): Where(file)}, ())
     data = _plain(node, (), file, places, problems)
     return Tree(data, places, tuple(problems))
 
@@ -97,16 +101,62 @@ def _indented_by_tab(text: str) -> int:
     return 0
 
 
+#: How the parser's reasons begin -> the same in plain words, and what to write.
+_REASONS = {
+    "mapping values are not allowed": (
+        "a second colon on the line, or a line that is indented too far",
+        'put text that has ": " in it in double quotes, and start words of one group in one column',
+    ),
+    "could not find expected ':'": ("a colon is missing", "write it as: word: value"),
+    "expected <block end>": (
+        "this line does not fit the lines above it",
+        "start the words of one group, and the dashes of one list, in the same column",
+    ),
+    "expected ',' or ']'": (
+        "a bracket is not closed, or a comma is missing",
+        "close the list that is open here with ]",
+    ),
+    "expected ',' or '}'": (
+        "a brace is not closed, or a comma is missing",
+        "close what is open here with }",
+    ),
+    "while scanning a quoted": _QUOTE,
+    "found unexpected end of stream": _QUOTE,
+    "found unexpected document separator": _QUOTE,
+    "found unknown escape character": (
+        "a backslash inside double quotes has a meaning of its own",
+        "write \\\\ for a backslash, or put the text in single quotes",
+    ),
+    "but found another document": (
+        "the file has a second part after a line of dashes",
+        "remove the line ---",
+    ),
+    "found character": (
+        "a value begins with a character that has a meaning of its own",
+        "put the value in double quotes",
+    ),
+    "sequence entries are not allowed": (
+        "a dash that begins no line",
+        "begin a new line with the dash, or put the text in double quotes",
+    ),
+    "special characters are not allowed": (
+        "a character that is no text",
+        "remove it, or save the file as plain text with the encoding UTF-8",
+    ),
+    "control characters are not allowed": (
+        "a character that is no text",
+        "remove it, or save the file as plain text with the encoding UTF-8",
+    ),
+    "it is nested too deeply": ("it is nested too deeply", "write it with fewer levels"),
+}
+
+
 def _broken(where: Where, reason: str) -> Problem:
-    reasons = {
-        "mapping values are not allowed here": (
-            "a second colon on the line",
-            'put text that has ": " in it in double quotes',
-        ),
-        "could not find expected ':'": ("a colon is missing", "write it as: word: value"),
-    }
-    said, hint = reasons.get(reason, (reason, "check the indentation and the quotes around here"))
-    return problem("yaml-broken", where, reason=said, hint=hint)
+    for start, (said, hint) in _REASONS.items():
+        if reason.startswith(start):
+            return problem("yaml-broken", where, reason=said, hint=hint)
+    hint = "check the indentation and the quotes around here"
+    return problem("yaml-broken", where, reason=reason, hint=hint)
 
 
 def _plain(
@@ -116,6 +166,10 @@ def _plain(
     places.setdefault(path, where)
     if len(path) > _MOST_DEPTH:
         problems.append(_broken(where, "it is nested too deeply"))
+        return None
+    if str(node.tag).startswith("!"):
+        hint = f'put a text that begins with "!" in double quotes, or remove {node.tag}'
+        problems.append(problem("yaml-unsupported", where, what="a tag (!name)", hint=hint))
         return None
     if isinstance(node, ScalarNode):
         if node.style is None and node.value in _NULL:

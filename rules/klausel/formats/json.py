@@ -13,7 +13,16 @@ from klausel.result import Draft, Line, Part, Result
 
 
 def render(result: Result, view: View) -> str:
-    return json.dumps(result_data(result), ensure_ascii=False, indent=1) + "\n"
+    """One line a draft, an entry, a problem: quick to write, and readable in a diff."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    pieces = []
+    for name, value in result_data(result).items():
+        if isinstance(value, list) and value:
+            rows = ",\n".join([f"  {encode(row)}" for row in value])
+            pieces.append(f" {encode(name)}: [\n{rows}\n ]")
+        else:
+            pieces.append(f" {encode(name)}: {encode(value)}")
+    return "{\n" + ",\n".join(pieces) + "\n}\n"
 
 
 def result_data(result: Result) -> dict[str, Any]:

@@ -145,15 +145,20 @@ class Coder:
     """Reduces subjects to combinations of coded fields; equal facts are reduced once."""
 
     def __init__(self, fields: tuple[VocabularyField, ...]) -> None:
-        self._fields = fields
-        used = sorted(set().union(*(field.facts() for field in fields))) if fields else []
-        self._reads = tuple(FACTS[name].read for name in used)
-        self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self._fields = [
+            (field, tuple(FACTS[name].read for name in sorted(field.facts())), _Known())
+            for field in fields
+        ]
 
     def combination(self, subject: Subject) -> tuple[int, ...]:
-        key = tuple([read(subject) for read in self._reads])
-        found = self._known.get(key)
-        if found is None:
-            found = tuple([field.code(subject) for field in self._fields])
-            self._known[key] = found
-        return found
+        codes = []
+        for field, reads, known in self._fields:
+            key = tuple([read(subject) for read in reads])
+            code = known.get(key)
+            if code is None:
+                code = known[key] = field.code(subject)
+            codes.append(code)
+        return tuple(codes)
+
+
+_Known = dict[tuple[object, ...], int]

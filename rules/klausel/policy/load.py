@@ -216,6 +216,14 @@ class _Reader:
         if not result:
             self._say("key-missing", at, key="is", hint=f"add is: with a value of {name}")
             return None
+        if len(result) > 1:
+            hint = f"write one of: {listed(result)}"
+            self._say("shape", at, reason=f"{name} has one value, not several", hint=hint)
+            return None
+        if "otherwise" in line and len(line) > 1:
+            hint = f"write - {{otherwise: {result[0]}}}, or is: in place of otherwise:"
+            self._say("shape", at, reason="otherwise stands alone on its line", hint=hint)
+            return None
         value = result[0]
         if value not in shape.one_of:
             hint = near(value, shape.one_of) or f"write one of: {listed(shape.one_of, 12)}"
@@ -228,7 +236,8 @@ class _Reader:
                 continue
             known = [word for word, f in FACTS.items() if f.kind != "seconds"]
             if fact not in known:
-                hint = near(fact, known) or f"known here: {listed(known, 20)}"
+                words = (*known, "is", "otherwise")
+                hint = near(fact, words) or f"known here: {listed(words, 20)}"
                 self._say("key-unknown", (*at, fact), key=fact, hint=hint)
                 continue
             clauses.append(Clause(fact, frozenset(word.casefold() for word in values or ())))

@@ -1,0 +1,15 @@
+from . import (
+    account_analytic_line,
+    contract_part,
+    klausel_acceptance,
+    klausel_approval,
+    klausel_attribute,
+    klausel_contract,
+    klausel_item,
+    klausel_opening,
+    klausel_parameter,
+    klausel_purchase,
+    klausel_term,
+    project_task,
+    res_partner,
+)

@@ -1,0 +1,273 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, ValidationError
+from odoo.modules import Manifest
+
+from .contract_part import NO_NOTES
+
+#: Version of the calls between the addon and the connector.
+PROTOCOL = 1
+
+
+class KlauselContract(models.Model):
+    _name = "klausel.contract"
+    _description = "Service Contract"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _order = "code, id"
+    _rec_names_search = ["code", "name", "partner_id"]
+    _check_company_auto = True
+
+    code = fields.Char(
+        required=True,
+        copy=False,
+        index="trigram",
+        tracking=True,
+        help="What the contract is called on invoices and in reports. Unique in the company.",
+    )
+    name = fields.Char(string="Title", tracking=True)
+    active = fields.Boolean(default=True, tracking=True)
+    partner_id = fields.Many2one(
+        comodel_name="res.partner",
+        string="Customer",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        check_company=True,
+        tracking=True,
+    )
+    commercial_partner_id = fields.Many2one(
+        related="partner_id.commercial_partner_id",
+        string="Commercial Entity",
+        store=True,
+        index=True,
+    )
+    company_id = fields.Many2one(
+        comodel_name="res.company",
+        required=True,
+        index=True,
+        default=lambda self: self.env.company,
+    )
+    currency_id = fields.Many2one(
+        comodel_name="res.currency",
+        required=True,
+        default=lambda self: self.env.company.currency_id,
+        tracking=True,
+    )
+    date_start = fields.Date(string="Start", required=True, tracking=True)
+    date_end = fields.Date(
+        string="End",
+        tracking=True,
+        help="Last day of the contract. Empty while nobody has given notice.",
+    )
+    minimum_term_months = fields.Integer(string="Minimum Term (Months)", tracking=True)
+    notice_months = fields.Integer(string="Notice (Months)", tracking=True)
+    renewal_months = fields.Integer(string="Renewal (Months)", tracking=True)
+    sla = fields.Char(
+        string="SLA", tracking=True, help="Service level class, as the policy names it."
+    )
+    policy = fields.Char(
+        required=True,
+        tracking=True,
+        help="Name of the policy whose rules and plans apply.",
+    )
+    covers = fields.Selection(
+        selection=[
+            ("customer", "Everything of the customer"),
+            ("project", "Projects"),
+            ("ticket", "Tickets"),
+        ],
+        required=True,
+        default="customer",
+        tracking=True,
+        help="Which work the contract is about. Narrower contracts are asked first.",
+    )
+    # Archived projects and tickets stay covered, so they must stay visible here.
+    project_ids = fields.Many2many(
+        comodel_name="project.project",
+        relation="klausel_contract_project_rel",
+        column1="contract_id",
+        column2="project_id",
+        string="Projects",
+        ondelete="restrict",
+        check_company=True,
+        context={"active_test": False},
+        tracking=True,
+    )
+    task_ids = fields.Many2many(
+        comodel_name="project.task",
+        relation="klausel_contract_task_rel",
+        column1="contract_id",
+        column2="task_id",
+        string="Tickets",
+        ondelete="restrict",
+        check_company=True,
+        context={"active_test": False},
+        tracking=True,
+    )
+    po_number = fields.Char(
+        string="Customer Reference",
+        tracking=True,
+        help="The customer's order number, printed on invoices.",
+    )
+    attribute_ids = fields.One2many("klausel.attribute", "contract_id", "Attributes", copy=True)
+    term_ids = fields.One2many("klausel.term", "contract_id", "Terms", copy=True)
+    purchase_ids = fields.One2many("klausel.purchase", "contract_id", "Purchases")
+    item_ids = fields.One2many("klausel.item", "contract_id", "One-off Items")
+    acceptance_ids = fields.One2many("klausel.acceptance", "contract_id", "Acceptances")
+    approval_ids = fields.One2many("klausel.approval", "contract_id", "Approvals")
+    opening_ids = fields.One2many("klausel.opening", "contract_id", "Opening Balances")
+
+    _code_unique = models.UniqueIndex(
+        "(company_id, code)",
+        "Another contract of this company has the same code.",
+    )
+    _months_positive = models.Constraint(
+        "CHECK (COALESCE(minimum_term_months, 0) >= 0 AND COALESCE(notice_months, 0) >= 0"
+        " AND COALESCE(renewal_months, 0) >= 0)",
+        "Minimum term, notice and renewal are numbers of months and cannot be negative.",
+    )
+
+    @api.depends("code", "name")
+    def _compute_display_name(self):
+        for contract in self:
+            parts = [part for part in (contract.code, contract.name) if part]
+            contract.display_name = " – ".join(parts)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        contracts = super(KlauselContract, self.with_context(**{NO_NOTES: True})).create(vals_list)
+        return contracts.with_env(self.env)
+
+    def copy_data(self, default=None):
+        vals_list = super().copy_data(default=default)
+        if "code" not in (default or {}):
+            for contract, vals in zip(self, vals_list, strict=True):
+                vals["code"] = self.env._("%s (copy)", contract.code)
+        return vals_list
+
+    @api.onchange("company_id")
+    def _onchange_company_id(self):
+        if self.company_id:
+            self.currency_id = self.company_id.currency_id
+
+    @api.constrains("code", "policy")
+    def _check_names(self):
+        for contract in self:
+            for field in ("code", "policy"):
+                value = contract[field]
+                if value != value.strip():
+                    raise ValidationError(
+                        self.env._(
+                            "“%(value)s” begins or ends with a space: %(field)s.",
+                            value=value,
+                            field=contract._fields[field]._description_string(self.env),
+                        )
+                    )
+
+    @api.constrains("date_start", "date_end")
+    def _check_dates(self):
+        for contract in self:
+            if contract.date_end and contract.date_end < contract.date_start:
+                raise ValidationError(
+                    self.env._(
+                        "Contract %(code)s ends on %(end)s, before it starts on %(start)s.",
+                        code=contract.code,
+                        end=contract.date_end,
+                        start=contract.date_start,
+                    )
+                )
+
+    @api.constrains("covers", "project_ids", "task_ids", "partner_id")
+    def _check_coverage(self):
+        # Coverage holds whether or not this user may see a private project.
+        for contract in self.sudo():
+            if contract.covers == "project":
+                if not contract.project_ids:
+                    raise ValidationError(
+                        self.env._("Contract %s covers projects: name at least one.", contract.code)
+                    )
+                contract._check_covered_projects()
+            elif contract.covers == "ticket":
+                if not contract.task_ids:
+                    raise ValidationError(
+                        self.env._("Contract %s covers tickets: name at least one.", contract.code)
+                    )
+                contract._check_customer_of_tickets(contract.task_ids)
+
+    def _check_covered_projects(self):
+        """A project without a customer is fine: its tickets say whose work it is."""
+        for project in self.project_ids:
+            customer = project.partner_id.commercial_partner_id
+            if customer and customer != self.commercial_partner_id:
+                raise ValidationError(
+                    self.env._(
+                        "Project %(project)s belongs to %(other)s, but contract %(code)s is with"
+                        " %(customer)s.",
+                        project=project.display_name,
+                        other=customer.display_name,
+                        code=self.code,
+                        customer=self.commercial_partner_id.display_name,
+                    )
+                )
+
+    def _check_customer_of_tickets(self, tickets):
+        for ticket in tickets:
+            partner = ticket.partner_id or ticket.project_id.partner_id
+            customer = partner.commercial_partner_id
+            if not customer:
+                raise ValidationError(
+                    self.env._(
+                        "Ticket %(ticket)s has no customer, so contract %(code)s cannot name it.",
+                        ticket=ticket.display_name,
+                        code=self.code,
+                    )
+                )
+            if customer != self.commercial_partner_id:
+                raise ValidationError(
+                    self.env._(
+                        "Ticket %(ticket)s belongs to %(other)s, but contract %(code)s is with"
+                        " %(customer)s.",
+                        ticket=ticket.display_name,
+                        other=customer.display_name,
+                        code=self.code,
+                        customer=self.commercial_partner_id.display_name,
+                    )
+                )
+
+    @api.model
+    def _klausel_check_caller(self, company_id=None):
+        """Group and company first, before anything is read with more rights."""
+        user = self.env.user
+        if not (
+            user.has_group("klausel_billing.group_connector")
+            or user.has_group("klausel_billing.group_user")
+        ):
+            raise AccessError(
+                self.env._("Only members of a Klausel group may ask for this information.")
+            )
+        company = self.env["res.company"].browse(company_id or self.env.company.id)
+        if company not in user.company_ids:
+            raise AccessError(self.env._("You do not work for company %s.", company.id))
+        return company
+
+    @api.model
+    def klausel_info(self, company_id=None):
+        """What a connector must know before it reads anything else."""
+        company = self._klausel_check_caller(company_id).sudo()
+        rounding = company.tax_calculation_rounding_method
+        currencies = self.env["res.currency"].sudo().search([("active", "=", True)])
+        return {
+            "addon": Manifest.for_addon("klausel_billing")["version"],
+            "protocol": PROTOCOL,
+            "company": {
+                "id": company.id,
+                "name": company.name,
+                "currency": company.currency_id.name,
+                "country": company.country_id.code or "",
+                "state": company.state_id.code or "",
+                "rounding_method": "line" if rounding == "round_per_line" else "global",
+                "quantity_digits": self.env["decimal.precision"].precision_get("Product Unit"),
+                "languages": [code for code, _name in self.env["res.lang"].get_installed()],
+            },
+            "currencies": {currency.name: currency.decimal_places for currency in currencies},
+            "validated_field": "validated" in self.env["account.analytic.line"]._fields,
+        }

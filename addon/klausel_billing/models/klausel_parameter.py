@@ -1,0 +1,69 @@
+import re
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import format_date
+
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
+
+
+class KlauselParameter(models.Model):
+    _name = "klausel.parameter"
+    _description = "Term Parameter"
+    _inherit = "klausel.contract.part"
+    _order = "contract_id, term_id, name, date_from NULLS FIRST, id"
+
+    term_id = fields.Many2one(
+        comodel_name="klausel.term",
+        required=True,
+        index=True,
+        ondelete="cascade",
+        check_company=True,
+    )
+    contract_id = fields.Many2one(
+        related="term_id.contract_id",
+        store=True,
+        required=False,
+        ondelete="cascade",
+    )
+    name = fields.Char(required=True, help="Name of the parameter, such as price or hours.")
+    date_from = fields.Date(
+        string="From",
+        help="First day on which the value holds. Empty: from the beginning.",
+    )
+    # Text, because a binary number cannot hold 0.1: what was agreed is kept digit by digit.
+    value = fields.Char(required=True, help="The value, with a decimal point, such as 95.00.")
+
+    _from_unique = models.UniqueIndex(
+        "(term_id, name, COALESCE(date_from, '-infinity'::date))",
+        "The term has a value for this parameter and day already.",
+    )
+
+    @api.depends("name", "value", "date_from")
+    def _compute_display_name(self):
+        for parameter in self:
+            text = f"{parameter.term_id.code or ''} {parameter.name or ''} {parameter.value or ''}"
+            if parameter.date_from:
+                text = self.env._(
+                    "%(value)s from %(date)s",
+                    value=text,
+                    date=format_date(self.env, parameter.date_from),
+                )
+            parameter.display_name = text
+
+    @api.constrains("name", "value")
+    def _check_text(self):
+        for parameter in self:
+            if _DECIMAL_COMMA.fullmatch(parameter.value.strip()):
+                raise ValidationError(
+                    self.env._(
+                        "Write the value of %(name)s with a decimal point and without separators"
+                        " for thousands, not %(value)s.",
+                        name=parameter.name,
+                        value=parameter.value,
+                    )
+                )
+            if parameter.name != parameter.name.strip():
+                raise ValidationError(
+                    self.env._("“%s” begins or ends with a space.", parameter.name)
+                )

@@ -1,0 +1,110 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import format_date
+
+DISPOSITIONS = ("included", "service", "change", "third_party", "warranty", "internal")
+
+
+class KlauselTerm(models.Model):
+    _name = "klausel.term"
+    _description = "Contract Term"
+    _inherit = "klausel.contract.part"
+    _order = "contract_id, priority, code, id"
+    _rec_names_search = ["code", "plan"]
+
+    code = fields.Char(required=True, help="Short name of the term, unique in the contract.")
+    plan = fields.Char(required=True, help="Name of the plan, as the policy defines it.")
+    product_id = fields.Many2one(
+        comodel_name="product.product",
+        ondelete="restrict",
+        check_company=True,
+        help="Product of the invoice lines: it decides account and taxes.",
+    )
+    priority = fields.Integer(
+        help="Of several terms that take the same work, the lowest number comes first."
+    )
+    date_start = fields.Date(string="From", help="Empty: from the start of the contract.")
+    date_until = fields.Date(string="Until", help="Empty: until the end of the contract.")
+    discount = fields.Float(string="Discount (%)", digits="Discount")
+    takes = fields.Char(
+        default="service",
+        help="Kinds of work that this term takes, separated by semicolons: "
+        "included, service, change, third_party, warranty, internal. "
+        "Empty: none, the term is only a fee.",
+    )
+    parameter_ids = fields.One2many("klausel.parameter", "term_id", "Parameters", copy=True)
+    parameter_summary = fields.Char(
+        compute="_compute_parameter_summary", string="Parameters in Short"
+    )
+
+    _code_unique = models.UniqueIndex(
+        "(contract_id, code)",
+        "Another term of this contract has the same code.",
+    )
+    _discount_range = models.Constraint(
+        "CHECK (COALESCE(discount, 0) BETWEEN 0 AND 100)",
+        "A discount is between 0 and 100 percent.",
+    )
+
+    @api.depends("code", "plan")
+    def _compute_display_name(self):
+        for term in self:
+            term.display_name = f"{term.code or ''} ({term.plan or ''})"
+
+    @api.depends("parameter_ids.name", "parameter_ids.value", "parameter_ids.date_from")
+    def _compute_parameter_summary(self):
+        for term in self:
+            by_name = {}
+            for parameter in term.parameter_ids:
+                text = parameter.value or ""
+                if parameter.date_from:
+                    day = format_date(self.env, parameter.date_from)
+                    text = self.env._("%(value)s from %(date)s", value=text, date=day)
+                by_name.setdefault(parameter.name or "", []).append(text)
+            term.parameter_summary = "; ".join(
+                f"{name} {', '.join(values)}" for name, values in by_name.items()
+            )
+
+    @api.constrains("takes")
+    def _check_takes(self):
+        for term in self:
+            names = [name.strip() for name in (term.takes or "").split(";") if name.strip()]
+            for name in names:
+                if name not in DISPOSITIONS:
+                    raise ValidationError(
+                        self.env._(
+                            "Term %(term)s takes “%(name)s”, which is no kind of work. Known are:"
+                            " %(known)s.",
+                            term=term.code,
+                            name=name,
+                            known=", ".join(DISPOSITIONS),
+                        )
+                    )
+            if len(set(names)) != len(names):
+                raise ValidationError(self.env._("Term %s names a kind of work twice.", term.code))
+
+    @api.constrains("date_start", "date_until")
+    def _check_dates(self):
+        for term in self:
+            if term.date_start and term.date_until and term.date_until < term.date_start:
+                raise ValidationError(
+                    self.env._(
+                        "Term %(code)s ends on %(end)s, before it starts on %(start)s.",
+                        code=term.code,
+                        end=term.date_until,
+                        start=term.date_start,
+                    )
+                )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        for model in ("klausel.purchase", "klausel.acceptance", "klausel.opening"):
+            used = self.env[model].sudo().search([("term_id", "in", self.ids)], limit=1)
+            if used:
+                raise UserError(
+                    self.env._(
+                        "Term %(term)s is used by %(record)s. Remove that first, or end the term.",
+                        term=used.term_id.display_name,
+                        record=used.display_name,
+                    )
+                )

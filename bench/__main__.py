@@ -1,0 +1,24 @@
+"""``python -m bench [NAME ...]``: every benchmark, or those named."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import bench
+
+
+def main(names: list[str]) -> int:
+    known = [m.name for m in iter_modules(bench.__path__) if not m.name.startswith("_")]
+    failed = 0
+    for name in names or known:
+        if name not in known:
+            print(f"no benchmark {name}; there are: {', '.join(known)}", file=sys.stderr)
+            return 2
+        failed |= import_module(f"bench.{name}").main([])
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
