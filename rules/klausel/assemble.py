@@ -15,9 +15,10 @@ from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, field_validator, model_validator
 from pydantic import Field as ShapeField
 
 from klausel import currency, model
@@ -55,6 +56,10 @@ from klausel.terms import TERM_WORDS, bind_contract
 from klausel.tree import Path, Tree, parse
 
 _DAY = 24 * 3600
+_LENGTH_HINTS = (
+    "write a comma for every field, also for empty ones: one,,three",
+    'put text that has a comma in it in double quotes: "one, two"',
+)
 _POLICY_NAME = re.compile(r"(?m)^policy:\s*[\"']?([\w-]+)")
 
 RECORDS: dict[str, Callable[..., Any]] = {
@@ -167,6 +172,9 @@ class _Kept(NamedTuple):
 # --- contracts.yaml and book.yaml -----------------------------------------------------------
 
 
+_COVERS_HINT = "write covers: customer, or {projects: [...]}, or {tickets: [...]}"
+
+
 class CoversShape(Shape):
     projects: Words = ()
     tickets: Words = ()
@@ -174,11 +182,17 @@ class CoversShape(Shape):
     @model_validator(mode="after")
     def _one_kind(self) -> CoversShape:
         if bool(self.projects) == bool(self.tickets):
-            raise complain(
-                "covers names either projects or tickets",
-                "write one of: {projects: [...]}, {tickets: [...]}, customer",
-            )
+            raise complain("covers names either projects or tickets", _COVERS_HINT)
         return self
+
+
+def _covers(value: object) -> object:
+    """``customer`` is the whole customer; a mapping names projects or tickets."""
+    if value == "customer":
+        return None
+    if value is None or isinstance(value, str):
+        raise complain(f'"covers": {value or "nothing"} is not known', _COVERS_HINT)
+    return value
 
 
 class TermShape(Shape):
@@ -224,7 +238,7 @@ class ContractShape(Shape):
     sla: str | None = None
     attributes: dict[str, str] = ShapeField(default_factory=dict)
     policy: str
-    covers: Literal["customer"] | CoversShape = "customer"
+    covers: Annotated[CoversShape | None, BeforeValidator(_covers)] = None
     po_number: str | None = None
     terms: list[dict[str, Any]] = ShapeField(default_factory=list)
 
@@ -259,8 +273,8 @@ class BookBuilder:
         self._bad_policies: set[str] = set()
         self._owners: dict[str, str] = {}
         """Contract's code -> customer, of bad contracts too."""
-        self._places: list[tuple[Tree, Path]] = []
-        """Of the contracts, in their order."""
+        self._places: list[tuple[Tree, Path, list[int]]] = []
+        """Of the contracts, in their order; the numbers of their terms in the file."""
         self._bad_ids: defaultdict[str, set[str]] = defaultdict(set)
         """Ids of rows and contracts that stand in the book and are bad: no reference is wrong
         because of them."""
@@ -344,6 +358,7 @@ class BookBuilder:
                             problem(
                                 "csv-row-length", Where(file, first),
                                 found=len(row), expected=expected,
+                                hint=_LENGTH_HINTS[len(row) > expected],
                             )
                         )  # fmt: skip
                     continue
@@ -356,9 +371,17 @@ class BookBuilder:
     ) -> bool:
         before = len(self._problems)
         where = Where(file, 1)
+        if len(header) == 1 and header[0].split(";")[0].strip() in known and ";" in header[0]:
+            reason, hint = "semicolons stand between the fields", "save it with commas between them"
+            self.lose(problem("csv-broken", where, reason=reason, hint=hint))
+            return False
+        if not any(name in known or near(name, known) for name in header):
+            self.lose(problem("csv-empty", where, known=",".join(known)))
+            return False
         for number, name in enumerate(header):
             if name not in known:
                 hint = near(name, known) or f"columns here: {', '.join(known)}"
+                hint = hint if name else "name it, or remove a comma too many from the first line"
                 self.lose(problem("csv-column-unknown", where, column=name, hint=hint))
             elif name in header[:number]:
                 self.lose(problem("csv-column-doubled", where, column=name))
@@ -454,8 +477,13 @@ class BookBuilder:
             self._owners.setdefault(data["code"], owner)
         shape = shaped(ContractShape, tree, data, path)
         if isinstance(shape, list):
+            given = data.get("terms") if isinstance(data, dict) else None
+            for number, term in enumerate(given if isinstance(given, list) else ()):
+                inner = _term(term, tree, (*path, "terms", number))
+                shape += inner if isinstance(inner, list) and isinstance(term, dict) else ()
             self._problems += [found._replace(customer=owner) for found in shape]
             return
+        numbers: list[int] = []
         terms: list[Term] = []
         problems: list[Problem] = []
         for number, term in enumerate(shape.terms):
@@ -470,6 +498,7 @@ class BookBuilder:
                         )
                     )  # fmt: skip
                 terms.append(found)
+                numbers.append(number)
             else:
                 problems += found
         where = tree.where(path)
@@ -485,9 +514,10 @@ class BookBuilder:
                 )
             )  # fmt: skip
         self._problems += [found._replace(customer=owner) for found in problems]
-        if not problems:
+        if not any(found.code == "contract-dates" for found in problems):
+            # One with a problem is looked at further; its customer is not billed.
             self._contracts.append(_contract(shape, code, tuple(terms), where))
-            self._places.append((tree, path))
+            self._places.append((tree, path, numbers))
 
     def add_policy(self, folder: str, files: Mapping[str, str], name: str = "") -> None:
         """A policy folder; ``name`` is the folder's own name, for what it leaves unsaid."""
@@ -648,7 +678,7 @@ class BookBuilder:
                         hint = hint or f"add it to {_file_of(field.refers)} or correct it here"
                         found = problem(
                             "reference-unknown", kept.where(number), field=field.column,
-                            table=field.refers[:-1], id=one, hint=hint,
+                            table=_one_of(field.refers), id=one, hint=hint,
                         )  # fmt: skip
                         self._bad_rows.append((name, _raw(name, record), found))
 
@@ -669,7 +699,8 @@ class BookBuilder:
                 done.update(path)
 
     def _check_contracts(self, book: Book) -> None:
-        for contract, (tree, path) in zip(book.contracts, self._places, strict=True):
+        for contract, place in zip(book.contracts, self._places, strict=True):
+            tree, path, _ = place
             owner = contract.customer
             if owner not in book.customers and not self._doubtful("customers", owner):
                 hint = near(owner, book.customers) or "add it to customers.csv or correct it here"
@@ -680,11 +711,7 @@ class BookBuilder:
                     )
                 )  # fmt: skip
             if contract.policy not in self._bad_policies:
-
-                def at(inner: Path, where: Where, tree: Tree = tree, path: Path = path) -> Where:
-                    found = tree.where((*path, *inner))
-                    return found if found.file else where
-
+                at = partial(_place, *place)
                 bound = bind_contract(contract, book.policies, book.company, at)
                 if isinstance(bound, list):
                     self._problems += bound
@@ -745,6 +772,10 @@ class BookBuilder:
         """The customer that a broken row belongs to, or "" where that cannot be known."""
         if record == "customers":
             return raw.get("id", "")
+        if record == "overrides":
+            id_ = raw.get("entry", "")
+            entry = next((entry for entry in book.entries if entry.id == id_), None)
+            return book.customer_of(entry) if entry is not None else ""
         if raw.get("contract"):
             return self._owners.get(raw["contract"], "")
         for column, kind in (
@@ -760,6 +791,14 @@ class BookBuilder:
         if record in ("tickets", "projects"):
             return owner_of(book, record[:-1], raw.get("id", ""))
         return ""
+
+
+def _place(tree: Tree, path: Path, numbers: Sequence[int], inner: Path, where: Where) -> Where:
+    """Where ``inner`` of the contract at ``path`` stands; ``numbers`` are those of its terms."""
+    if inner[0] == "terms" and isinstance(inner[1], int):
+        inner = ("terms", numbers[inner[1]], *inner[2:])
+    found = tree.where((*path, *inner))
+    return found if found.file else where
 
 
 def _csv_broken(where: Where, error: csv.Error) -> Problem:
@@ -786,6 +825,10 @@ def _csv_broken(where: Where, error: csv.Error) -> Problem:
 def _with_problems(book: Book, problems: Sequence[Problem]) -> Book:
     values = {field.name: getattr(book, field.name) for field in dataclass_fields(book)}
     return Book(**{**values, "problems": tuple(problems)})
+
+
+def _one_of(table: str) -> str:
+    return "entry" if table == "entries" else table[:-1]
 
 
 def _file_of(table: str) -> str:
@@ -854,6 +897,12 @@ def _term(data: Any, tree: Tree, path: Path) -> Term | list[Problem]:
 def _dated_texts(name: str, value: Any, tree: Tree, path: Path) -> Dated | list[Problem]:
     if isinstance(value, str):
         return Dated(((date.min, value),))
+    if value is None:
+        if name.isdigit():
+            reason, hint = f'"{name}" stands alone', "write a number with a point, such as 12.50"
+            return [problem("shape", tree.where(path), reason=reason, hint=hint)]
+        hint = f"write a number after the colon, such as {name}: 10"
+        return [problem("value-missing", tree.where(path), field=name, hint=hint)]
     if not isinstance(value, dict) or not value:
         return [
             problem(
@@ -883,7 +932,7 @@ def _dated_texts(name: str, value: Any, tree: Tree, path: Path) -> Dated | list[
 
 def _contract(shape: ContractShape, code: str, terms: tuple[Term, ...], where: Where) -> Contract:
     covers = Coverage()
-    if isinstance(shape.covers, CoversShape):
+    if shape.covers is not None:
         if shape.covers.tickets:
             covers = Coverage("ticket", frozenset(shape.covers.tickets))
         elif shape.covers.projects:
@@ -962,4 +1011,4 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     }
 
 
-__all__ = ["BookBuilder", "ledger_data", "ledger_row"]
+__all__ = ["TERM_WORDS", "BookBuilder", "ledger_data", "ledger_row"]

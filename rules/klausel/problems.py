@@ -102,17 +102,19 @@ CATALOG: dict[str, Message] = {
     "file-missing": _error("the file is missing", "{hint}"),
     "file-unreadable": _error("the file cannot be read: {reason}", "{hint}"),
     "file-not-utf8": _error(
-        "the file is not UTF-8 text (byte {byte})", "save it with the encoding UTF-8"
+        "the file is not UTF-8 text (byte {byte})", "save it as plain text with the encoding UTF-8"
     ),
     "folder-missing": _error("there is no such folder", "{hint}"),
     # CSV
     "csv-empty": _error("the file has no header line", "the first line names the columns: {known}"),
     "csv-column-unknown": _error('unknown column "{column}"', "{hint}"),
     "csv-column-doubled": _error('column "{column}" stands twice', "keep one of them"),
-    "csv-column-missing": _error('column "{column}" is missing', "add it to the first line"),
+    "csv-column-missing": _error(
+        'column "{column}" is missing', "add it to the first line, and its values to every row"
+    ),
     "csv-row-length": _error(
         "the row has {found} fields, the first line has {expected}",
-        'put text that has a comma in it in double quotes: "one, two"',
+        "{hint}",
     ),
     "csv-broken": _error("this is not CSV: {reason}", "{hint}"),
     # values
@@ -166,7 +168,8 @@ CATALOG: dict[str, Message] = {
         "term {term}: plan {plan} needs a {name}", "add a line such as {name}: {example}"
     ),
     "dated-order": _error(
-        "{name}: {later} stands before {earlier}", "write dated values oldest first"
+        "{name}: {later} stands before {earlier}",
+        "write dated values oldest first; always comes before all dates",
     ),
     "dated-doubled": _error("{name}: {date} stands twice", "keep one of the two values"),
     "dated-gap": _error(

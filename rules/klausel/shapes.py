@@ -170,9 +170,32 @@ def shaped(
     except ValidationError as error:
         return [
             found
-            for detail in error.errors(include_url=False)
+            for detail in _told(error.errors(include_url=False), tree, path)
             for found in _problems_of(detail, model, tree, path)
         ]
+
+
+def _told(
+    details: list[ErrorDetails], tree: Tree, path: tuple[str | int, ...]
+) -> list[ErrorDetails]:
+    """``details`` without those of kinds that a value is clearly not meant to be.
+
+    Where a value may be of several kinds, each kind reports what it misses. The kind that found
+    something inside the value is meant; if none did, the first one speaks for all.
+    """
+    told: list[ErrorDetails] = []
+    for detail in details:
+        *around, last = detail["loc"] or ("",)
+        whole = detail["type"].endswith("_type") and len(around) > 0
+        if whole and (*path, *_real(tuple(around), tree, path), last) not in tree.places:
+            others = [o["loc"] for o in details if o is not detail]
+            inside = any(
+                loc[: len(around)] == tuple(around) and len(loc) > len(around) + 1 for loc in others
+            )
+            if inside or any(list(o["loc"][:-1]) == around for o in told):
+                continue
+        told.append(detail)
+    return told
 
 
 def _problems_of(
@@ -182,13 +205,13 @@ def _problems_of(
     full = (*path, *_real(loc, tree, path))
     where = tree.where(full)
     field = str(loc[-1]) if loc else ""
-    name = _name((*path, *_real(loc, tree, path)))
+    name = _name(full)
     kind = detail["type"]
     context = detail.get("ctx") or {}
     given = detail.get("input")
     if kind == "extra_forbidden":
         known = _known_words(model, loc[:-1])
-        hint = near(field, known) or (f"known here: {listed(known, 12)}" if known else "remove it")
+        hint = near(field, known) or (f"known here: {listed(known, 20)}" if known else "remove it")
         yield problem("key-unknown", where, key=field, hint=hint)
     elif kind == "missing":
         yield problem("key-missing", where, key=field, hint=f"add a line that begins with {field}:")
@@ -201,12 +224,16 @@ def _problems_of(
     elif kind in ("literal_error", "enum"):
         choices = [word.strip("'") for word in re.findall(r"'[^']*'", context.get("expected", ""))]
         hint = near(str(given), choices)
-        hint = hint or f"write one of: {listed(choices, 12)}"
+        several = "one of: " if len(choices) > 1 else ""
+        hint = hint or f"write {several}{listed(choices, 12)}"
         yield problem("value-choice", where, field=name, value=given, hint=hint)
     elif kind == "klausel":
         yield problem("shape", where, reason=context["reason"], hint=context["hint"])
     else:
-        reason, hint = _plain_words(kind, name, given, context)
+        said = f'"{name}"' if name else "this"
+        if name and isinstance(full[-1], int):
+            said = f"each of {said}"
+        reason, hint = _plain_words(kind, said, given, context)
         yield problem("shape", where, reason=reason, hint=hint)
 
 
@@ -216,9 +243,8 @@ def complain(reason: str, hint: str) -> PydanticCustomError:
 
 
 def _plain_words(
-    kind: str, name: str, given: object, context: Mapping[str, Any]
+    kind: str, said: str, given: object, context: Mapping[str, Any]
 ) -> tuple[str, str]:
-    said = f'"{name}"' if name else "this"
     if given is None:
         return f"{said} has no value", "write one after the colon, or remove the line"
     group = ("lines of word: value", "write below it, indented: word: value")
@@ -227,7 +253,7 @@ def _plain_words(
         "model_type": group,
         "model_attributes_type": group,
         "list_type": ("a list", "write it as lines that begin with a dash"),
-        "tuple_type": ("a list", "write it as lines that begin with a dash"),
+        "tuple_type": ("a list", "write it as [one, two], or as lines that begin with a dash"),
         "string_type": ("a single text", "write one word or one sentence"),
         "int_parsing": ("a whole number", "write a whole number such as 3"),
         "int_parsing_size": ("a smaller number", "write a whole number such as 3"),

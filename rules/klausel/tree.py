@@ -113,12 +113,12 @@ _REASONS = {
         "start the words of one group, and the dashes of one list, in the same column",
     ),
     "expected ',' or ']'": (
-        "a bracket is not closed, or a comma is missing",
-        "close the list that is open here with ]",
+        "a bracket or a quote is not closed, or a comma is missing",
+        "look along the line from here, and close what is open; the list ends with ]",
     ),
     "expected ',' or '}'": (
-        "a brace is not closed, or a comma is missing",
-        "close what is open here with }",
+        "a brace or a quote is not closed, or a comma is missing",
+        "look along the line from here, and close what is open; the end is }",
     ),
     "while scanning a quoted": _QUOTE,
     "found unexpected end of stream": _QUOTE,
@@ -132,6 +132,10 @@ _REASONS = {
         "remove the line ---",
     ),
     "found character": (
+        "a value begins with a character that has a meaning of its own",
+        "put the value in double quotes",
+    ),
+    "expected alphabetic or numeric": (
         "a value begins with a character that has a meaning of its own",
         "put the value in double quotes",
     ),

@@ -37,7 +37,8 @@ class FieldShape(Shape):
     def _one_kind(self) -> FieldShape:
         if bool(self.one_of) == (self.number is not None):
             raise complain(
-                "a field has either one_of or number", "write one_of: [word, word] or number: {}"
+                "a field has either one_of or number",
+                "write one_of: [word, word] or number: {from: 0, to: 100}",
             )
         return self
 
@@ -183,13 +184,26 @@ class _Reader:
         if shape.number is not None:
             fact = shape.source if isinstance(shape.source, str) else name
             numbers = [known for known, f in FACTS.items() if f.kind == "seconds"]
-            if fact not in numbers:
+            if shape.source is None and fact not in numbers:
+                self._say(
+                    "key-missing",
+                    path,
+                    key="from",
+                    hint=f"add from: with one of: {listed(numbers)}",
+                )
+                fact = numbers[0]
+            elif fact not in numbers:
                 hint = near(fact, numbers) or f"write one of: {listed(numbers)}"
                 self._say("value-choice", path, field="from", value=fact, hint=hint)
                 fact = numbers[0]
             return NumberField(name, fact, tuple(sorted(thresholds)))
         sources: list[Source] = []
-        lines = shape.source if isinstance(shape.source, list) else []
+        if isinstance(shape.source, str):
+            reason = f"{name} needs a list of lines that say which value it has"
+            hint = f"write below from: - {{{shape.source}: ..., is: {shape.one_of[0]}}}"
+            self._say("shape", (*path, "from"), reason=reason, hint=hint)
+            return WordField(name, shape.one_of, ())
+        lines = shape.source or []
         ended = False
         for number, line in enumerate(lines):
             at: Path = (*path, "from", number)

@@ -1,0 +1,133 @@
+"""Documents tell the truth: commands in them are run, policies in them are read."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from datetime import date
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+import cli
+from klausel.engine import bill
+from klausel.formats import FORMATS
+from klausel.formats.json import result_data
+from klausel.policy import Policy, load_policy
+from klausel.policy.facts import FACTS
+from klausel_book import read_folder
+from klausel_book.source import demo_folder
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "rules" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    found = []
+    for indent, name, rest, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if f"{name}{rest}" == kind:
+            lines = text.splitlines()
+            found.append("\n".join(line.removeprefix(indent) for line in lines) + "\n")
+    return found
+
+
+def said(command: str) -> str:
+    arguments = shlex.split(command)
+    assert arguments[0] == "klausel", command
+    runner = CliRunner()
+
+    @cli.click.command(context_settings={"ignore_unknown_options": True})
+    def run() -> None:
+        cli.run(arguments[1:])
+
+    return runner.invoke(run, []).output
+
+
+def pattern(expected: str) -> str:
+    """A line of three dots stands for any number of lines."""
+    lines = [
+        "(?:.*\n)*?" if x.strip() == "..." else re.escape(x) + "\n" for x in expected.splitlines()
+    ]
+    return "".join(lines)
+
+
+def test_readme_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of the README, in order, with the edits it tells the reader to make."""
+    monkeypatch.chdir(tmp_path)
+    tour = blocks(ROOT / "README.md", "console")
+    assert len(tour) == 5
+    old = '{id: service, plan: service-quarterly, price: "88.00"}'
+    new = re.findall(r"- (\{id: service.*\})", (ROOT / "README.md").read_text("utf-8"))[0]
+    edits = {3: (old, new), 4: (new, old.replace("88.00", "92,00"))}
+    for number, block in enumerate(tour):
+        command, _, expected = block.partition("\n")
+        if number in edits:
+            contracts = tmp_path / "mybook" / "contracts.yaml"
+            text = contracts.read_text(encoding="utf-8")
+            before, after = edits[number]
+            assert before in text
+            place = text.index("code: WEB-104")
+            text = text[:place] + text[place:].replace(before, after, 1)
+            contracts.write_text(text, encoding="utf-8")
+        output = said(command.removeprefix("$ "))
+        assert re.fullmatch(pattern(expected), output), (
+            f"{command}\nexpected:\n{expected}\nfound:\n{output}"
+        )
+
+
+def test_policies_in_the_documents_are_read() -> None:
+    found = [text for page in PAGES for text in blocks(page, "yaml policy")]
+    assert found
+    for text in found:
+        policy = load_policy("", {"policy.yaml": text})
+        assert isinstance(policy, Policy), policy
+
+
+def test_every_fact_is_documented() -> None:
+    page = (ROOT / "rules" / "README.md").read_text(encoding="utf-8")
+    for name, fact in FACTS.items():
+        meaning = f"{fact.meaning} (a number)" if fact.kind == "seconds" else fact.meaning
+        assert f"| `{name}` | {meaning} |" in page, name
+
+
+def test_every_command_and_option_has_help_and_every_command_a_mention() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, command in cli.cli.commands.items():
+        assert command.help, name
+        assert f"klausel {name}" in readme, name
+        for parameter in command.params:
+            if isinstance(parameter, cli.click.Option):
+                assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_outputs() -> None:
+    assert FORMATS == ("csv", "json", "text")
+
+
+def test_pages_named_in_documents_exist() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for target in re.findall(r"tests/cases/[\w/-]+(?:\.yaml)?", page.read_text("utf-8")):
+            path = ROOT / target
+            assert path.exists() or path.with_suffix(".yaml").exists(), f"{page.name}: {target}"
+
+
+def test_result_fits_its_schema() -> None:
+    schema = json.loads((ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    book = read_folder(demo_folder())
+    for as_of in (date(2026, 1, 1), date(2026, 4, 15), date(2026, 7, 1)):
+        result = bill(book, as_of)
+        assert not list(validator.iter_errors(result_data(result)))
+
+
+def test_newcomers_need_nothing_but_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in text.split("## Five minutes")[0]
+    assert "make test" in text.split("## Five minutes")[0]
