@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import threading
@@ -185,9 +186,12 @@ def test_wrong_matcher_stops_the_command_with_70() -> None:
         "sys.exit(cli.run(['demo']))\n"
     )
     root = Path(__file__).parent.parent
+    paths = os.pathsep.join(str(root / name) for name in ("rules", "connector", "."))
     ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", code],
+        cwd=root, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": paths},
+    )  # fmt: skip
     assert ended.returncode == 70
     assert ended.stdout == ""
     assert "two matchers disagree on" in ended.stderr
