@@ -1,0 +1,233 @@
+"""What doctor says of an Odoo: one line a check, in the order in which things depend on another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from klausel.assemble import BookBuilder
+from klausel.fields import TABLES
+from klausel.problems import ErpError, Problem, ProblemError, listed
+from klausel_book.reader import POLICIES, read_policies
+from klausel_odoo import failures, records
+from klausel_odoo.transports import Transport, open_transport
+from klausel_odoo.versions import NEWEST, OLDEST, features, known
+from klausel_run.doctor import Check
+
+if TYPE_CHECKING:
+    from klausel_odoo.erp import OdooSource, Session
+
+T = TypeVar("T")
+
+#: Hosts that a password reaches without leaving the machine.
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+
+
+def checks(source: OdooSource) -> Iterator[Check]:
+    """All checks; the first that all later ones depend on ends them where it fails."""
+    settings = source.settings
+    try:
+        transport, version = open_transport(settings)
+    except ErpError as error:
+        yield _bad("server", error)
+        return
+    yield _server(source, version)
+    yield _transport(transport, version)
+    try:
+        transport.login()
+    except ErpError as error:
+        yield _bad("login", error)
+        return
+    yield Check("login", True, f"{settings.login}, database {settings.database}")
+    try:
+        session = source.open_session(transport, version)
+    except ErpError as error:
+        yield _bad("addon", error)
+        return
+    yield Check(
+        "addon", True, f"version {session.info['addon']}, protocol {session.info['protocol']}"
+    )
+    company = session.info["company"]
+    yield Check("company", True, f"{company['name']}, {company['currency']}")
+    yield _spoken("rights", lambda: _rights(session))
+    yield _spoken("timesheets", lambda: _timesheets(session))
+    policies = _policies(source)
+    yield policies
+    yield _spoken("contracts", lambda: _contracts(source, session))
+    transport.close()
+
+
+def _bad(name: str, error: ErpError) -> Check:
+    return Check(name, False, error.message, error.hint)
+
+
+def _spoken(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except ErpError as error:
+        return _bad(name, error)
+
+
+def _server(source: OdooSource, version: str) -> Check:
+    said = f"{source.settings.url}, Odoo {version}"
+    if not known(version):
+        said += f"; Klausel knows {OLDEST} to {NEWEST} and treats it as {NEWEST}"
+    if not source.settings.secure and source.settings.host not in _LOCAL:
+        said += "; not encrypted, everybody on the way can read the password"
+    return Check("server", True, said)
+
+
+def _transport(transport: Transport, version: str) -> Check:
+    said = transport.name
+    if features(version).rpc_deprecated and transport.name != "json2":
+        said += f"; Odoo {version} calls this way deprecated, json2 with an API key is the next"
+    return Check("transport", True, said)
+
+
+# --- rights -----------------------------------------------------------------------------------
+
+
+def _rights(session: Session) -> Check:
+    """Whether this user may read every table and field that a run reads."""
+    missing: dict[str, list[str]] = {}
+    tables = fields = 0
+    for table in TABLES.values():
+        wanted = dict.fromkeys(records.fields_of(table))
+        try:
+            present = _present(session, table.odoo, wanted)
+        except failures.MissingModelError:
+            if table.record != "overrides":
+                missing[table.odoo] = []
+            continue
+        absent = [
+            records.odoo_field(field)
+            for field in table.fields
+            if records.odoo_field(field) not in {"id", *present}
+            # What neither Odoo's free modules nor the addon have may be missing.
+            and not (field.addon and not field.odoo.startswith("klausel_"))
+        ]
+        if absent or not _readable(session, table.odoo, present):
+            missing[table.odoo] = absent
+        for field in table.fields:
+            name, _, hop = field.odoo.partition(".")
+            relation = present.get(name, {}).get("relation", "")
+            if relation and hop not in ("", "id") and not _readable(session, relation, [hop]):
+                missing.setdefault(relation, [hop])
+        tables, fields = tables + 1, fields + len(table.fields)
+    for model, names in _CONTRACT_FIELDS.items():
+        present = _present(session, model, dict.fromkeys(names))
+        absent = [name for name in names if name not in present]
+        if absent or not _readable(session, model, present):
+            missing[model] = absent
+        tables, fields = tables + 1, fields + len(names)
+    if missing:
+        said = listed(
+            f"{model} ({', '.join(names)})" if names else model for model, names in missing.items()
+        )
+        return Check(
+            "rights", False, f"may not read {said}",
+            f'in Odoo, add the user to the group "{failures.GROUP}"',
+        )  # fmt: skip
+    return Check("rights", True, f"reads all {fields} fields of {tables} tables")
+
+
+def _contract_fields() -> dict[str, list[str]]:
+    """Fields of contracts and of what they are made of, by model."""
+    terms = records.CONTRACT["term_ids"]["fields"]
+    return {
+        "klausel.contract": list(records.CONTRACT),
+        "klausel.attribute": list(records.CONTRACT["attribute_ids"]["fields"]),
+        "klausel.term": list(terms),
+        "klausel.parameter": list(terms["parameter_ids"]["fields"]),
+    }
+
+
+_CONTRACT_FIELDS = _contract_fields()
+
+
+def _present(session: Session, model: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ``wanted`` fields that ``model`` has and this user may read."""
+    arguments = {"allfields": list(wanted), "attributes": ["type", "relation"]}
+    found: Mapping[str, Any] = session.transport.call(model, "fields_get", arguments)
+    return {name: field for name, field in found.items() if name in wanted}
+
+
+def _readable(session: Session, model: str, names: Iterable[str]) -> bool:
+    arguments = {
+        "domain": [],
+        "specification": {name: {} for name in names},
+        "limit": 1,
+        "context": session.context,
+    }
+    try:
+        session.transport.call(model, "web_search_read", arguments)
+    except failures.AccessRefusedError:
+        return False
+    return True
+
+
+def _timesheets(session: Session) -> Check:
+    """Whether this user sees all of the company's timesheets, private projects included."""
+    domain = [("project_id", "!=", False), ("company_id", "=", session.company)]
+    seen = session.transport.call(
+        "account.analytic.line",
+        "search_count",
+        {"domain": domain, "context": session.context},
+    )
+    there = session.info.get("timesheets")
+    if there is None:
+        return Check("timesheets", True, f"sees {seen}; this addon does not say of how many")
+    if seen < there:
+        return Check(
+            "timesheets", False, f"sees only {seen} of {there}",
+            f'in Odoo, add the user to the group "{failures.GROUP}"',
+        )  # fmt: skip
+    return Check("timesheets", True, f"sees all {there}")
+
+
+# --- policies and contracts -----------------------------------------------------------------
+
+
+def _policies(source: OdooSource) -> Check:
+    folder = source.settings.policies
+    if not folder.is_dir():
+        hint = "give --policies, or set KLAUSEL_POLICIES"
+        return Check("policies", False, f"there is no folder {folder}", hint)
+    builder = BookBuilder()
+    read_policies(builder, folder, POLICIES)
+    try:
+        book = builder.build()
+    except ProblemError as error:
+        return _first("policies", error.problems)
+    if not book.policies:
+        hint = "put each policy in a folder of its own there"
+        return Check("policies", False, f"{folder} has no policy in it", hint)
+    return Check("policies", True, listed(sorted(book.policies)))
+
+
+def _contracts(source: OdooSource, session: Session) -> Check:
+    """Reads everything but entries, as a run does."""
+    try:
+        book = source.read_with(session, date.min)
+    except ProblemError as error:
+        return _first("contracts", error.problems)
+    errors = [found for found in book.problems if found.severity == "error"]
+    if errors:
+        return _first("contracts", errors)
+    digits = session.info["currencies"]
+    for contract in book.contracts:
+        if contract.currency not in digits:
+            return Check(
+                "contracts", False, f"{contract.code} is in {contract.currency}, which is archived",
+                "in Odoo, activate the currency",
+            )  # fmt: skip
+    used = sorted({contract.currency for contract in book.contracts})
+    said = f"{len(book.contracts)} without problems"
+    return Check("contracts", True, f"{said}, in {listed(used)}" if used else said)
+
+
+def _first(name: str, problems: list[Problem]) -> Check:
+    first = problems[0]
+    count = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
+    return Check(name, False, f"{count}{first.where}: {first.message}", first.hint)

@@ -1,0 +1,503 @@
+"""Odoo behind the port: what is asked of the server, in which order, and what is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import cached_property, partial
+from threading import Thread
+from typing import Any, NamedTuple, TypeVar
+
+from klausel.assemble import BookBuilder
+from klausel.fields import TABLES
+from klausel.model import Book, Entry
+from klausel.port import Capabilities
+from klausel.problems import ErpError, Where, problem
+from klausel.tree import Tree
+from klausel_book.reader import POLICIES, read_policies
+from klausel_book.source import policy_texts
+from klausel_odoo import failures, records
+from klausel_odoo.checks import checks
+from klausel_odoo.settings import OdooSettings
+from klausel_odoo.transports import Transport, open_transport
+from klausel_run.doctor import Check
+
+#: The addon that keeps contracts in Odoo, and the protocol of its calls that we speak.
+ADDON = "klausel_billing"
+PROTOCOL = 1
+
+#: Entries a call; measured: much smaller pages are slower, larger ones only take memory.
+PAGE = 5_000
+#: Records of other tables a call.
+CHUNK = 2_000
+
+ENTRIES = TABLES["entries"]
+CONTRACT = "klausel.contract"
+#: Tables that belong to contracts, and the contract's field for each.
+PARTS = {
+    "purchases": "purchase_ids",
+    "items": "item_ids",
+    "acceptances": "acceptance_ids",
+    "approvals": "approval_ids",
+    "openings": "opening_ids",
+}
+#: Fields that mark an entry as time off.
+TIME_OFF = ("holiday_id", "global_leave_id")
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Target(NamedTuple):
+    """What an entry refers to by name only."""
+
+    model: str
+    many: bool = False
+    fields: tuple[str, ...] = ("name",)
+    name: Callable[[Row], str] = lambda row: records.text(row["name"])
+
+
+NAMED: dict[str, Target] = {
+    "klausel_tag_ids": Target("project.tags", many=True),
+    "timesheet_invoice_id": Target(
+        "account.move", fields=("name", "state", "payment_state"), name=records.invoice_name
+    ),
+    "order_id": Target("sale.order"),
+}
+
+
+class Session(NamedTuple):
+    """A connection that is logged in, and what is known of its company."""
+
+    transport: Transport
+    version: str
+    info: Mapping[str, Any]
+    """The addon's ``klausel_info``."""
+    internal_project: int
+    language: str
+    """The company's own language: names are read in it, whoever logs in."""
+    entry_fields: frozenset[str]
+    """Fields of timesheets that this server has and this user may read."""
+
+    @property
+    def company(self) -> int:
+        return int(self.info["company"]["id"])
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """Sent with every call. Archived records are read too: old entries refer to them."""
+        context: dict[str, Any] = {
+            "active_test": False,
+            "allowed_company_ids": [self.company],
+        }
+        if self.language:
+            context["lang"] = self.language
+        return context
+
+
+class OdooSource:
+    """Reads contracts, timesheets and what they refer to; writes nothing.
+
+    Connects with the first question. Every method raises
+    :class:`~klausel.problems.ErpError` where Odoo refuses or cannot be reached.
+    """
+
+    def __init__(self, settings: OdooSettings) -> None:
+        self.settings = settings
+        self._session: Session | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.settings.url} (database {self.settings.database})"
+
+    def capabilities(self) -> Capabilities:
+        session = self.session()
+        return Capabilities(
+            name="odoo",
+            version=session.version,
+            writes_drafts=False,
+            validates_entries="validated" in session.entry_fields,
+            has_addon=True,
+            protocol=int(session.info["protocol"]),
+        )
+
+    def policy_files(self) -> Mapping[str, Mapping[str, str]]:
+        return policy_texts(self.settings.policies)
+
+    def close(self) -> None:
+        """Ends the connection; the next question opens another."""
+        if self._session is not None:
+            self._session.transport.close()
+            self._session = None
+
+    # -- connecting ------------------------------------------------------------------------
+
+    def session(self) -> Session:
+        """The open connection; a new one the first time."""
+        if self._session is None:
+            transport, version = open_transport(self.settings)
+            transport.login()
+            self._session = self.open_session(transport, version)
+        return self._session
+
+    def open_session(self, transport: Transport, version: str) -> Session:
+        """What is known after a login. Raises where the addon is missing or too different."""
+        info = self._info(transport)
+        if info["protocol"] != PROTOCOL:
+            raise ErpError(
+                f"the addon {ADDON} {info['addon']} speaks protocol {info['protocol']},"
+                f" this program speaks {PROTOCOL}",
+                "upgrade the addon" if info["protocol"] < PROTOCOL else "upgrade klausel",
+            )
+        company = int(info["company"]["id"])
+        answer = transport.call(
+            "res.company",
+            "web_read",
+            {"specification": {"internal_project_id": {}, "partner_id": {"fields": {"lang": {}}}}},
+            [company],
+        )[0]
+        wanted = [*records.fields_of(ENTRIES), *TIME_OFF]
+        present = transport.call(
+            ENTRIES.odoo, "fields_get", {"allfields": wanted, "attributes": ["type"]}
+        )
+        return Session(
+            transport,
+            version,
+            info,
+            answer["internal_project_id"] or 0,
+            (answer["partner_id"] or {}).get("lang") or "",
+            frozenset(present),
+        )
+
+    def _info(self, transport: Transport) -> Mapping[str, Any]:
+        """What the addon says of the company that the settings name."""
+        arguments: dict[str, Any] = {}
+        if self.settings.company:
+            arguments["company_id"] = self._company_id(transport)
+        try:
+            info: Mapping[str, Any] = transport.call(CONTRACT, "klausel_info", arguments)
+        except failures.MissingModelError:
+            raise ErpError(
+                f"database {self.settings.database} has no addon {ADDON}",
+                f"install {ADDON} in Odoo (Apps), or check the name of the database",
+            ) from None
+        return info
+
+    def _company_id(self, transport: Transport) -> int:
+        wanted = self.settings.company
+        rows = transport.call(
+            "res.company", "search_read", {"domain": [], "fields": ["name"], "order": "id"}
+        )
+        for row in rows:
+            if wanted in (str(row["id"]), row["name"]):
+                return int(row["id"])
+        names = ", ".join(row["name"] for row in rows)
+        raise ErpError(
+            f'user {self.settings.login} works for no company "{wanted}"',
+            f"companies of this user: {names}",
+        )
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def read(self, until: date, customers: Collection[str] | None = None) -> Book:
+        """See :class:`klausel.port.Erp`. Entries after ``until`` stay unread; contracts and
+        what belongs to them are read as they stand now."""
+        return self.read_with(self.session(), until, customers)
+
+    def read_with(
+        self, session: Session, until: date, customers: Collection[str] | None = None
+    ) -> Book:
+        """:meth:`read` through a connection that is open already."""
+        return _Reading(session, self.settings, until, customers).book()
+
+    def checks(self) -> Iterator[Check]:
+        """What doctor shows, one line a check."""
+        return checks(self)
+
+
+class _Reading:
+    """One reading of everything; remembers the ids that still have to be looked up."""
+
+    def __init__(
+        self,
+        session: Session,
+        settings: OdooSettings,
+        until: date,
+        customers: Collection[str] | None,
+    ) -> None:
+        self._session = session
+        self._settings = settings
+        self._until = until
+        self._customers = None if customers is None else sorted(int(id_) for id_ in customers)
+        self._needed: dict[str, set[int]] = {
+            name: set() for name in ("customers", "projects", "tickets", "employees")
+        }
+
+    def book(self) -> Book:
+        builder, session = BookBuilder(), self._session
+        builder.set_company(records.company(session.info, session.language))
+        contracts = self._contracts()
+        # What this program does itself, it does while the server works on the next answer.
+        page = ahead(partial(self._page, 0))
+        read_policies(builder, self._settings.policies, POLICIES)
+        entries: list[Entry] = []
+        names: dict[str, dict[int, str]] = {field: {} for field in NAMED}
+        convert = records.Entries(session.entry_fields, names).convert
+        while True:
+            rows = page()
+            self._look_up(names, rows)
+            full = len(rows) == PAGE
+            if full:
+                page = ahead(partial(self._page, rows[-1]["id"]))
+            else:
+                tables = ahead(self._tables)
+            entries += convert(rows)
+            if not full:
+                break
+        known = {entry.id for entry in entries}
+        for name, found in tables().items():
+            table = TABLES[name]
+            if name == "overrides":
+                found = [row for row in found if records.id_text(row["entry_id"]) in known]
+            cells = records.cells(table, found)
+            builder.add_rows(name, records.header(table), cells, table.odoo)
+        for name in PARTS:
+            table = TABLES[name]
+            cells = records.cells(table, _parts(name, contracts))
+            builder.add_rows(name, records.header(table), cells, table.odoo)
+        builder.add_records("entries", entries, ENTRIES.odoo)
+        for row in contracts:
+            _add_contract(builder, row)
+        return builder.build()
+
+    # -- asking ------------------------------------------------------------------------------
+
+    def _call(self, model: str, method: str, arguments: Mapping[str, Any]) -> Any:
+        context = self._session.context
+        return self._session.transport.call(model, method, {**arguments, "context": context})
+
+    def _search(
+        self, model: str, domain: Sequence[Any], specification: Mapping[str, Any]
+    ) -> list[Row]:
+        """Records in the order of their ids, with what they refer to as ``specification`` says.
+
+        This is the call of Odoo's own web client: it looks up what the rows refer to once for
+        all of them.
+        """
+        answer = self._call(
+            model,
+            "web_search_read",
+            {"domain": list(domain), "specification": specification, "order": "id"},
+        )
+        found: list[Row] = answer["records"]
+        return found
+
+    def _by_ids(
+        self, model: str, ids: Iterable[int], specification: Mapping[str, Any]
+    ) -> list[Row]:
+        """The records ``ids``; those that the user may not see are missing."""
+        wanted = sorted(ids)
+        rows: list[Row] = []
+        for start in range(0, len(wanted), CHUNK):
+            domain = [("id", "in", wanted[start : start + CHUNK])]
+            rows += self._search(model, domain, specification)
+        return rows
+
+    def _all_by_ids(
+        self, model: str, ids: Iterable[int], specification: Mapping[str, Any]
+    ) -> list[Row]:
+        """The records ``ids``. Raises where the user may not see all of them."""
+        wanted = set(ids)
+        rows = self._by_ids(model, wanted, specification)
+        if len(rows) < len(wanted):
+            raise failures.AccessRefusedError(self._settings.login, model)
+        return rows
+
+    def _need(self, name: str, ids: Iterable[Any]) -> None:
+        self._needed[name].update(id_ for id_ in ids if id_)
+
+    def _wanted(self, name: str) -> list[Row]:
+        table = TABLES[name]
+        return self._all_by_ids(table.odoo, self._needed[name], records.specification(table))
+
+    # -- contracts ---------------------------------------------------------------------------
+
+    def _contracts(self) -> list[Row]:
+        """Contracts with all that belongs to them, in the order of their codes."""
+        domain: list[Any] = [("active", "=", True), ("company_id", "=", self._session.company)]
+        if self._customers is not None:
+            domain.append(("commercial_partner_id", "in", self._customers))
+        parts = {
+            field: {"fields": {**records.specification(TABLES[name]), **switches(name)}}
+            for name, field in PARTS.items()
+        }
+        rows = self._search(CONTRACT, domain, {**records.CONTRACT, **parts})
+        rows.sort(key=lambda row: (records.text(row["code"]), row["id"]))
+        for row in rows:
+            self._need("customers", [row["partner_id"]])
+            covered = {"project": "projects", "ticket": "tickets"}.get(row["covers"])
+            if covered:
+                self._need(covered, row["project_ids" if covered == "projects" else "task_ids"])
+            for approval in row["approval_ids"]:
+                self._need("tickets", approval["ticket_ids"])
+        return rows
+
+    # -- entries -----------------------------------------------------------------------------
+
+    @cached_property
+    def _domain(self) -> list[Any]:
+        session = self._session
+        domain: list[Any] = [
+            ("project_id", "!=", False),
+            ("company_id", "=", session.company),
+            ("date", "<=", self._until.isoformat()),
+        ]
+        if session.internal_project:
+            domain.append(("project_id", "!=", session.internal_project))
+        domain += [(name, "=", False) for name in TIME_OFF if name in session.entry_fields]
+        if self._customers is not None:
+            # The entry's own customer, else its ticket's, else its project's (semantics 3).
+            own, ticket, project = (
+                (f"{path}partner_id.commercial_partner_id", "in", self._customers)
+                for path in ("", "task_id.", "project_id.")
+            )
+            no_ticket = ["|", ("task_id", "=", False), ("task_id.partner_id", "=", False)]
+            domain += ["|", own, "&", ("partner_id", "=", False)]
+            domain += ["|", ticket, "&", *no_ticket, project]
+        return domain
+
+    def _page(self, last: int) -> list[Row]:
+        """The next entries after the id ``last``; what they refer to is needed from then on."""
+        present = self._session.entry_fields
+        rows: list[Row] = self._call(
+            ENTRIES.odoo,
+            "search_read",
+            {
+                "domain": [*self._domain, ("id", ">", last)],
+                "fields": records.fields_of(ENTRIES, present),
+                "order": "id",
+                "limit": PAGE,
+                "load": "",
+            },
+        )
+        for field in ENTRIES.fields:
+            if field.refers:
+                self._need(field.refers, {row[field.odoo] for row in rows})
+        return rows
+
+    def _look_up(self, names: Mapping[str, dict[int, str]], rows: Iterable[Row]) -> None:
+        """Adds to ``names`` what ``rows`` refer to by name only, each target once."""
+        for field in NAMED.keys() & self._session.entry_fields:
+            target, known = NAMED[field], names[field]
+            values = {row[field] for row in rows} if not target.many else set()
+            if target.many:
+                values.update(id_ for row in rows if row[field] for id_ in row[field])
+            found = self._all_by_ids(
+                target.model, values - {False} - known.keys(), {name: {} for name in target.fields}
+            )
+            known.update((row["id"], target.name(row)) for row in found)
+
+    def _tables(self) -> dict[str, list[Row]]:
+        """All that contracts and entries refer to."""
+        return {
+            "tickets": self._tickets(),
+            "projects": self._projects(),
+            "employees": self._wanted("employees"),
+            "customers": self._partners(),
+            "overrides": self._overrides(),
+        }
+
+    def _overrides(self) -> list[Row]:
+        """Overrides of any entry; none where the addon does not know them yet."""
+        table = TABLES["overrides"]
+        try:
+            return self._search(table.odoo, [], records.specification(table))
+        except failures.MissingModelError:
+            return []
+
+    # -- what they refer to ------------------------------------------------------------------
+
+    def _tickets(self) -> list[Row]:
+        """Tickets with those above them, and what they refer to is needed from then on."""
+        table = TABLES["tickets"]
+        specification = records.specification(table)
+        rows = {row["id"]: row for row in self._wanted("tickets")}
+        above = {row["parent_id"] for row in rows.values()} - {False} - rows.keys()
+        while above:
+            found = self._by_ids(table.odoo, above, specification)
+            rows |= {row["id"]: row for row in found}
+            above = {row["parent_id"] for row in found} - {False} - rows.keys()
+        self._need("projects", (row["project_id"] for row in rows.values()))
+        self._need("customers", (row["partner_id"] for row in rows.values()))
+        # A ticket may stand below somebody's private to-do, which is nobody else's matter.
+        return [
+            rows[id_] if rows[id_]["parent_id"] in rows else {**rows[id_], "parent_id": False}
+            for id_ in sorted(rows)
+        ]
+
+    def _projects(self) -> list[Row]:
+        rows = self._wanted("projects")
+        self._need("customers", (row["partner_id"] for row in rows))
+        return rows
+
+    def _partners(self) -> list[Row]:
+        """Customers and those they are billed with."""
+        rows = self._wanted("customers")
+        table = TABLES["customers"]
+        above = {row["commercial_partner_id"] for row in rows} - self._needed["customers"]
+        rows += self._all_by_ids(table.odoo, above, records.specification(table))
+        rows.sort(key=lambda row: int(row["id"]))
+        return records.customer_rows(rows)
+
+
+def ahead(ask: Callable[[], T]) -> Callable[[], T]:
+    """Starts ``ask`` in a thread; the answer, or what it raises, comes from the function returned.
+
+    A connection answers one question at a time: nothing else may be asked until then. The thread
+    ends with the program, so that Ctrl-C need not wait for a slow server.
+    """
+    answers: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+
+    def answer() -> T:
+        thread.join()
+        if errors:
+            raise errors[0]
+        return answers[0]
+
+    return answer
+
+
+def _parts(name: str, contracts: Iterable[Row]) -> list[Row]:
+    """Rows of the table ``name`` of all ``contracts``, in the order of their ids."""
+    rows = [part for contract in contracts for part in contract[PARTS[name]]]
+    rows.sort(key=lambda row: int(row["id"]))
+    return records.optional_numbers(rows, records.SWITCHES.get(name, {}))
+
+
+def switches(name: str) -> dict[str, dict[str, Any]]:
+    """Fields that say whether numbers of the table ``name`` count."""
+    return {field: {} for field in records.SWITCHES.get(name, {}).values()}
+
+
+def _add_contract(builder: BookBuilder, row: Row) -> None:
+    data = records.contract_data(row)
+    where = Where(f"contract {data['code']}")
+    for term, name in records.misnamed_parameters(row):
+        builder.say(
+            problem(
+                "parameter-unknown", where, data["customer"],
+                term=term["code"], plan=term["plan"], name=name,
+                hint="a term has a field of this name: write the value there",
+            )
+        )  # fmt: skip
+    builder.add_contract(data, Tree(data, {(): where}, ()), ())

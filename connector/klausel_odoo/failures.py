@@ -1,0 +1,188 @@
+"""Every way in which Odoo can fail a call, as one sentence and what to do.
+
+The transports hand in what they met; the sentences stand here, so that all transports say the
+same.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from klausel.problems import ErpError
+
+#: The group of the addon that may read everything a run needs.
+GROUP = "Klausel / Connector"
+
+#: A model's technical name, which Odoo adds in brackets to its translated sentences.
+_MODEL = re.compile(r"\(([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)\)")
+_TAG = re.compile(r"<[^>]*>")
+_NO_DATABASE = re.compile(r'database "?[^"]*"? does not exist|KeyError: .*registr', re.IGNORECASE)
+
+
+class AccessRefusedError(ErpError):
+    """The user may not read ``model``."""
+
+    def __init__(self, login: str, model: str) -> None:
+        self.model = model
+        super().__init__(
+            f"user {login} may not read {model}",
+            f'in Odoo, add the user to the group "{GROUP}"',
+        )
+
+
+class MissingModelError(ErpError):
+    """The database has no model of this name."""
+
+    def __init__(self, model: str, database: str) -> None:
+        self.model = model
+        super().__init__(
+            f"database {database} has no {model}", "install or upgrade the module that brings it"
+        )
+
+
+class WrongLoginError(ErpError):
+    """Odoo does not take the login with this password."""
+
+    def __init__(self, database: str, login: str) -> None:
+        super().__init__(
+            f"database {database} refuses login {login} with this password or API key",
+            "check both; with two-factor login Odoo takes only an API key",
+        )
+
+
+def unreachable(url: str, reason: str) -> ErpError:
+    return ErpError(
+        f"{url} cannot be reached: {reason}",
+        "check the URL, the network and that Odoo is running",
+    )
+
+
+def not_odoo(url: str) -> ErpError:
+    return ErpError(
+        f"{url} does not answer like an Odoo server", "check the URL: give Odoo's own, without path"
+    )
+
+
+def redirected(url: str, target: str) -> ErpError:
+    return ErpError(f"{url} redirects to {target}", "give the URL that it redirects to")
+
+
+def untrusted(url: str, reason: str) -> ErpError:
+    return ErpError(
+        f"the certificate of {url} cannot be trusted: {reason}",
+        "use a certificate of a known issuer, or name the issuer's file in SSL_CERT_FILE",
+    )
+
+
+def too_slow(url: str, seconds: float) -> ErpError:
+    return ErpError(
+        f"{url} did not answer within {seconds:g} seconds",
+        "try again, or set a longer timeout (KLAUSEL_ODOO_TIMEOUT)",
+    )
+
+
+def wrong_database(url: str, database: str) -> ErpError:
+    return ErpError(f'{url} has no database "{database}"', "check the name of the database")
+
+
+def http_error(url: str, status: int, reason: str) -> ErpError:
+    """The server, or something before it, answered with an HTTP error."""
+    if status == 404:
+        return not_odoo(url)
+    if status == 429:
+        return ErpError(f"{url} asks to slow down (429)", "try again later")
+    return ErpError(
+        f"{url} failed with {status} {reason}".rstrip(),
+        "look at the log of the Odoo server, or of the proxy in front of it",
+    )
+
+
+def refused_call(name: str, said: str, model: str, login: str, database: str, url: str) -> ErpError:
+    """What a call of ``model`` failed with: the server's exception ``name`` and its message."""
+    kind = name.rpartition(".")[2]
+    if kind == "AccessError":
+        return AccessRefusedError(login, _model_in(said) or model)
+    if kind == "AccessDenied" or kind == "Unauthorized":
+        return WrongLoginError(database, login)
+    if _NO_DATABASE.search(said):
+        return wrong_database(url, database)
+    if said.strip() in (
+        f"Object {model} doesn't exist",
+        f"the model '{model}' does not exist",
+        f"'{model}'",
+    ):
+        return MissingModelError(model, database)
+    doing = f"reading {model}" if model else "checking the login"
+    return ErpError(
+        f"Odoo failed while {doing}: {one_line(said)}", "look at the log of the Odoo server"
+    )
+
+
+def one_line(said: str) -> str:
+    """The line of ``said`` that says what happened: the last one of a traceback, else the first."""
+    lines = [line.strip() for line in _TAG.sub(" ", said).splitlines() if line.strip()]
+    if not lines:
+        return "no reason given"
+    return lines[-1 if lines[0].startswith("Traceback") else 0][:300]
+
+
+def _model_in(said: str) -> str:
+    found = _MODEL.search(said)
+    return found[1] if found else ""
+
+
+def network(url: str, timeout: float, error: BaseException) -> ErpError:
+    """What kept a call from reaching ``url``; ``timeout`` in seconds."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return untrusted(url, _lower(cause.verify_message))
+        if isinstance(cause, TimeoutError):
+            return too_slow(url, timeout)
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return unreachable(url, "there is no such host")
+        if isinstance(cause, ConnectionRefusedError):
+            return unreachable(url, "nothing listens there")
+        if isinstance(cause, ssl.SSLError):
+            return unreachable(url, f"no secure connection ({_lower(cause.reason or 'TLS')})")
+        if isinstance(cause, ConnectionError):
+            return unreachable(url, "the connection broke off")
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.strerror:
+            return unreachable(url, _lower(cause.strerror))
+    return unreachable(url, "the connection broke off")
+
+
+@contextmanager
+def spoken(sentence: Callable[[Exception], ErpError | None]) -> Iterator[None]:
+    """Raises the ``sentence`` for what goes wrong inside; where there is none, the error itself."""
+    try:
+        yield
+    except ErpError:
+        raise
+    except Exception as error:
+        found = sentence(error)
+        if found is None:
+            raise
+        raise found from None
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:].replace("_", " ")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and what led to it: urllib keeps it in ``reason``, others chain it."""
+    seen: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in seen:
+        seen.append(current)
+        yield current
+        reason = getattr(current, "reason", None)
+        inner = reason if isinstance(reason, BaseException) else None
+        current = inner or current.__cause__ or current.__context__
