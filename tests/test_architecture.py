@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.counts import count
+
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     "klausel": ROOT / "rules" / "klausel",
@@ -108,7 +110,7 @@ def inside(name: str, package: str) -> bool:
 
 
 def test_every_module_has_a_layer() -> None:
-    print(f"{len(MODULES)} modules seen:", ", ".join(sorted(MODULES)))
+    count("modules seen by the import test: " + ", ".join(sorted(MODULES)), len(MODULES))
     for package, folder in SOURCES.items():
         seen = [name for name in MODULES if inside(name, package)]
         assert len(seen) == len(list(folder.rglob("*.py"))) > 0, package

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from klausel.scenario import play, read_scenario
+from tests.counts import count
 
 CASES = Path(__file__).parent / "cases"
 SCENARIOS = sorted(
@@ -44,6 +45,7 @@ def test_no_case_is_forgotten() -> None:
     waiting = {path: later_issue(path.read_text(encoding="utf-8")) for path in SCENARIOS}
     stale = [name(path) for path, issue in waiting.items() if 0 < issue <= ISSUE_IN_WORK]
     later = sum(1 for issue in waiting.values() if issue > ISSUE_IN_WORK)
-    print(f"{len(SCENARIOS)} cases, {later} of them wait for later issues")
+    count("scenario files", len(SCENARIOS))
+    count("scenario files that wait for later issues", later)
     assert not stale
     assert len(SCENARIOS) - later >= 50

@@ -17,8 +17,7 @@ from klausel.matching import Condition, Decider, DecisionTable, MatcherDisagreem
 from klausel.matching import durable as wall
 from klausel.matching.durable import BAND, DurableMatcher, runs, simple_rules
 from klausel.matching.reference import ReferenceMatcher
-
-COUNT = {"pairs": 0, "tables": 0}
+from tests.counts import count
 
 
 @st.composite
@@ -40,15 +39,11 @@ def tables(draw: st.DrawFn) -> DecisionTable:
 @given(tables(), st.data())
 def test_durable_equals_reference(table: DecisionTable, data: st.DataObject) -> None:
     durable, reference = DurableMatcher(table), ReferenceMatcher(table)
-    COUNT["tables"] += 1
+    count("generated decision tables")
     combinations = st.tuples(*(st.integers(0, size - 1) for size in table.sizes))
     for combination in data.draw(st.lists(combinations, min_size=25, max_size=60)):
-        COUNT["pairs"] += 1
+        count("(table, combination) pairs decided by both matchers")
         assert durable.decide(combination) == reference.decide(combination)
-
-
-def test_pairs_are_counted() -> None:
-    print(f"\n{COUNT['pairs']} pairs of {COUNT['tables']} tables decided by both matchers")
 
 
 def words(count: int, size: int) -> DecisionTable:

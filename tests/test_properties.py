@@ -10,7 +10,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,9 +22,9 @@ from klausel.policy import Policy, policy_at
 from klausel.result import Result
 from klausel.scenario import Scenario, ScenarioShape, fragment_book
 from klausel.tree import Tree
+from tests.counts import count
 from tests.histories import FIRST, LAST, POLICY, days, histories
 
-RUNS: Counter[str] = Counter()
 NOWHERE = Tree(None, {}, ())
 
 
@@ -62,18 +61,10 @@ def lines(result: Result) -> Counter[tuple[Any, ...]]:
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def report() -> Iterator[None]:
-    yield
-    for name, number in sorted(RUNS.items()):
-        print(f"\n{name}: {number} generated histories", end="")
-    print()
-
-
 @given(histories(), days)
 def test_every_second_is_somewhere(fragment: dict[str, Any], as_of: date) -> None:
     """Item 1: worked + rounding = the parts, each of which names its rule."""
-    RUNS["item 1, every second is somewhere"] += 1
+    count("generated histories: item 1, every second is somewhere")
     book = book_of(fragment)
     result = bill(book, as_of)
     assert not result.parked
@@ -108,7 +99,7 @@ def test_every_second_is_somewhere(fragment: dict[str, Any], as_of: date) -> Non
 @given(histories(), days)
 def test_running_again_changes_nothing(fragment: dict[str, Any], as_of: date) -> None:
     """Item 3: what is on record is not billed again, and not found different."""
-    RUNS["item 3, running again"] += 1
+    count("generated histories: item 3, running again")
     book = book_of(fragment)
     first = bill(book, as_of)
     again = bill(with_ledger(book, list(first.settlements)), as_of)
@@ -131,7 +122,7 @@ def test_order_and_the_future_do_not_matter(
     fragment: dict[str, Any], as_of: date, chance: random.Random
 ) -> None:
     """Item 3: rows in any order; facts dated after ``as_of`` are as if they were not there."""
-    RUNS["item 3, order and future"] += 1
+    count("generated histories: item 3, order and future")
     expected = result_data(bill(book_of(fragment), as_of))
     shuffled = {
         name: chance.sample(rows, len(rows)) if isinstance(rows, list) else rows
@@ -151,7 +142,7 @@ def test_order_and_the_future_do_not_matter(
 @given(histories())
 def test_month_by_month_equals_catch_up(fragment: dict[str, Any]) -> None:
     """Item 3: many runs and one late run bill the same lines."""
-    RUNS["item 3, month by month"] += 1
+    count("generated histories: item 3, month by month")
     book = book_of(fragment)
     ledger: list[LedgerRow] = []
     found: Counter[tuple[Any, ...]] = Counter()
@@ -183,7 +174,7 @@ def _unturned(result: Result) -> Result:
 @given(histories(), days)
 def test_preview_is_what_goes_on_record(fragment: dict[str, Any], as_of: date) -> None:
     """Item 4: the ledger rows of a run are its lines, to the cent and to the second."""
-    RUNS["item 4, preview = record"] += 1
+    count("generated histories: item 4, preview = record")
     book = book_of(fragment)
     result = bill(book, as_of)
     shown = {line.key: line for draft in _unturned(result).drafts for line in draft.lines}
@@ -208,7 +199,7 @@ def test_preview_is_what_goes_on_record(fragment: dict[str, Any], as_of: date) -
 @given(histories(), days, days)
 def test_the_record_is_never_redone(fragment: dict[str, Any], one: date, other: date) -> None:
     """Item 5: whatever happens to entries later, what is on record stays as it is."""
-    RUNS["item 5, the record stands"] += 1
+    count("generated histories: item 5, the record stands")
     first_day, second_day = sorted((one, other))
     book = book_of(fragment)
     first = bill(book, first_day)
