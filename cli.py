@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import gc
 import os
@@ -16,12 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from klausel.port import Erp
+    from klausel_run.sources import Source
 
 EXIT_FINDINGS, EXIT_INPUT, EXIT_ERP, EXIT_BUG = 1, 2, 3, 70
 
@@ -44,42 +46,6 @@ class Day(click.ParamType):
             self.fail(f"{value} is not a date; write it as YYYY-MM-DD", param, ctx)
 
 
-class Source(NamedTuple):
-    """Where to read from, as the options say it."""
-
-    book: Path | None
-    odoo: bool
-    config: Path | None
-    url: str | None
-    database: str | None
-    login: str | None
-    policies: Path | None
-
-    def open(self) -> Erp:
-        """The ERP that is meant. Raises ``ProblemError`` where the options do not say."""
-        if self.book is not None:
-            from klausel_book import BookSource
-
-            return BookSource(self.book)
-        if self.odoo or self.url or self.config:
-            from klausel_odoo import OdooSettings, OdooSource
-
-            values = {
-                "url": self.url,
-                "database": self.database,
-                "login": self.login,
-                "policies": self.policies,
-            }
-            given = {name: value for name, value in values.items() if value is not None}
-            return OdooSource(OdooSettings.load(self.config, **given))
-        from klausel.problems import ProblemError, Where, problem
-
-        hint = "give --book FOLDER, or --odoo with settings (see klausel doctor --help)"
-        raise ProblemError(
-            [problem("option", Where("klausel"), reason="no source is given", hint=hint)]
-        )
-
-
 def source_options(command: F) -> F:
     """The options that say where to read from, handed on as one ``source``."""
 
@@ -96,6 +62,8 @@ def source_options(command: F) -> F:
     )
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from klausel_run.sources import Source
+
         source = Source(**{name: kwargs.pop(name) for name in Source._fields})
         return command(*args, source=source, **kwargs)
 
@@ -144,13 +112,8 @@ def preview(
     **output: Any,
 ) -> int:
     """Show what would be invoiced, line by line, and why. Writes nothing to the ERP."""
-    from klausel_run.preview import Options
-    from klausel_run.preview import preview as job
-
-    options = Options(as_of or date.today(), customer, contract)  # noqa: DTZ011 - the user's day
-    with progress("billing") as tick:
-        result = job(source.open(), options, tick)
-    return _show(result, **output)
+    day = as_of or date.today()  # noqa: DTZ011 - the user's day
+    return _show(source.open(), day, customer, contract, **output)
 
 
 @cli.command()
@@ -163,15 +126,13 @@ def preview(
 def demo(as_of: date, customer: tuple[str, ...], copy: Path | None, **output: Any) -> int:
     """Show the preview of the demo book, or copy the book to edit it."""
     from klausel_book.source import BookSource, copy_demo, demo_folder
-    from klausel_run.preview import Options
-    from klausel_run.preview import preview as job
 
     if copy is not None:
         copy_demo(copy)
         click.echo(f"The demo book is in {copy}. Preview it:")
         click.echo(f"  klausel preview --book {copy} --as-of {as_of}")
         return 0
-    return _show(job(BookSource(demo_folder()), Options(as_of, customer)), **output)
+    return _show(BookSource(demo_folder()), as_of, customer, (), **output)
 
 
 @cli.command()
@@ -203,19 +164,32 @@ def doctor(source: Source) -> int:
     from klausel_run.doctor import examine
 
     fine = True
-    for check in examine(source.open()):
+    erp = source.open()
+    for check in examine(erp):
         mark = click.style("ok  ", fg="green") if check.fine else click.style("BAD ", fg="red")
         click.echo(f"{mark} {check.name}: {check.said}")
         if not check.fine and check.hint:
             click.echo(f"     {check.hint}")
         fine = fine and check.fine
-    return 0 if fine else EXIT_ERP
+    return 0 if fine else EXIT_ERP if source.book is None else EXIT_INPUT
 
 
-def _show(result: Any, format_: str, output: Path | None, details: bool, fail_on_held: bool) -> int:
+def _show(
+    erp: Erp,
+    as_of: date,
+    customers: tuple[str, ...],
+    contracts: tuple[str, ...],
+    format_: str,
+    output: Path | None,
+    details: bool,
+    fail_on_held: bool,
+) -> int:
     from klausel.formats import View, render
     from klausel_run.output import write_whole
+    from klausel_run.preview import Options, preview
 
+    with progress("billing") as tick:
+        result = preview(erp, Options(as_of, customers, contracts), tick)
     terminal = output is None and sys.stdout.isatty()
     width = min(shutil.get_terminal_size().columns, 100) if terminal else 80
     color = terminal and "NO_COLOR" not in os.environ
@@ -276,15 +250,24 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _bug(error)
+        click.echo("error: the output cannot be written: no space is left", err=True)
+        return EXIT_INPUT
     except Exception as error:
-        click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-        click.echo(
-            "    This is a mistake in Klausel, nothing was written. Please report it with", err=True
-        )
-        click.echo("    the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
-        if os.environ.get("KLAUSEL_DEBUG"):
-            traceback.print_exc()
-        return EXIT_BUG
+        return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+    click.echo(
+        "    This is a mistake in Klausel, nothing was written. Please report it with", err=True
+    )
+    click.echo("    the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
+    if os.environ.get("KLAUSEL_DEBUG"):
+        traceback.print_exception(error)
+    return EXIT_BUG
 
 
 if __name__ == "__main__":

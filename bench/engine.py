@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 POLICY = """\
@@ -57,16 +58,33 @@ def write_book(folder: Path, entries: int, contracts: int) -> None:
             writer.writerow(header.split(","))
             writer.writerows(rows)
 
-    table("employees.csv", "id,name,role", [[f"u{n}", f"N{n}", "Senior" if n % 3 else "Support"] for n in range(30)])  # fmt: skip
-    table("customers.csv", "id,name,language", [[f"c{n}", f"Customer {n}", ("en", "de", "nl")[n % 3]] for n in range(contracts)])  # fmt: skip
-    table("projects.csv", "id,name,customer", [[f"p{n}", f"Project {n}", f"c{n // 2}"] for n in range(2 * contracts)])  # fmt: skip
+    roles, tags = ("Senior", "Support"), ("Update", "Feature", "")
     tickets = 20 * contracts
-    table("tickets.csv", "id,project,title,tags,estimate_hours", [[f"t{n}", f"p{n // 10}", f"Ticket {n}", ("Update", "Feature", "")[n % 3], n % 40] for n in range(tickets)])  # fmt: skip
+    table("employees.csv", "id,name,role", [[f"u{n}", f"N{n}", roles[n % 2]] for n in range(30)])
+    table(
+        "customers.csv",
+        "id,name,language",
+        [[f"c{n}", f"Customer {n}", ("en", "de", "nl")[n % 3]] for n in range(contracts)],
+    )
+    table(
+        "projects.csv",
+        "id,name,customer",
+        [[f"p{n}", f"Project {n}", f"c{n // 2}"] for n in range(2 * contracts)],
+    )
+    table(
+        "tickets.csv",
+        "id,project,title,tags,estimate_hours",
+        [[f"t{n}", f"p{n // 10}", f"Ticket {n}", tags[n % 3], n % 40] for n in range(tickets)],
+    )
     first = date(2024, 1, 1)
-    table("entries.csv", "id,date,employee,project,ticket,hours,text", [
-        [f"e{n}", first + timedelta(days=n * 731 // entries), f"u{n % 30}", f"p{(t := chance.randrange(tickets)) // 10}", f"t{t}", chance.choice(("0.25", "0.5", "1.75", "0.33")), f"work {n % 500}"]
-        for n in range(entries)
-    ])  # fmt: skip
+    rows: list[list[object]] = []
+    for n in range(entries):
+        day = first + timedelta(days=n * 731 // entries)
+        ticket = chance.randrange(tickets)
+        hours = chance.choice(("0.25", "0.5", "1.75", "0.33"))
+        text = f"work {n % 500}"
+        rows.append([f"e{n}", day, f"u{n % 30}", f"p{ticket // 10}", f"t{ticket}", hours, text])
+    table("entries.csv", "id,date,employee,project,ticket,hours,text", rows)
     plans = ("quarter", "month")
     lines = []
     for n in range(contracts):
@@ -111,7 +129,7 @@ def stages(folder: Path) -> None:
     marks.append(time.perf_counter())
     whole = marks[-1] - marks[0]
     names = ("reading", "engine", "json")
-    shares = [(b - a) / whole for a, b in zip(marks, marks[1:], strict=False)]
+    shares = [(b - a) / whole for a, b in pairwise(marks)]
     print("shares: " + ", ".join(f"{n} {s:.0%}" for n, s in zip(names, shares, strict=True)))
     print(f"decided {result.decided} combinations for {len(book.entries)} entries")
 

@@ -28,7 +28,8 @@ def read_folder(folder: Path) -> Book:
     them touches more than a single customer.
     """
     if not folder.is_dir():
-        hint = "name the folder that has contracts.yaml in it"
+        file = folder.is_file()
+        hint = "name the folder that " + ("this file is in" if file else "has contracts.yaml in it")
         raise ProblemError([problem("folder-missing", Where(str(folder)), hint=hint)])
     builder = BookBuilder()
     _each(builder, folder, BOOK_FILE, builder.add_book_file)
@@ -94,17 +95,19 @@ def _guarded(builder: BookBuilder, path: Path, shown: str) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        builder.lose(problem("file-not-utf8", Where(shown), byte=_bad_byte(path, error)))
+        line, byte = _bad_byte(path, error)
+        builder.lose(problem("file-not-utf8", Where(shown, line), byte=byte))
     except OSError as error:
         reason = (error.strerror or "it cannot be opened").lower()
         hint = "make it a file that you may read"
         builder.lose(problem("file-unreadable", Where(shown), reason=reason, hint=hint))
 
 
-def _bad_byte(path: Path, error: UnicodeDecodeError) -> int:
-    """Position in the file of the first byte that is no UTF-8, counted from 1."""
+def _bad_byte(path: Path, error: UnicodeDecodeError) -> tuple[int, int]:
+    """Line of the first byte that is no UTF-8 and its position in the file, both from 1."""
+    data = path.read_bytes()
     try:
-        path.read_bytes().decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError as whole:
-        return whole.start + 1
-    return error.start + 1
+        return data.count(b"\n", 0, whole.start) + 1, whole.start + 1
+    return 0, error.start + 1  # the file has changed since

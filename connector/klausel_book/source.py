@@ -10,8 +10,8 @@ from pathlib import Path
 
 from klausel.model import Book
 from klausel.port import Capabilities
-from klausel.problems import ProblemError, Where, problem
 from klausel_book.reader import POLICIES, read_folder
+from klausel_book.writer import whole_folder
 
 CAPABILITIES = Capabilities(name="book", version="1", writes_drafts=False)
 
@@ -23,10 +23,8 @@ def demo_folder() -> Path:
 
 def copy_demo(folder: Path) -> None:
     """Copies the demo book to ``folder``. Raises ``ProblemError`` where that exists already."""
-    if folder.exists():
-        reason, hint = "the folder exists already", "name a new one"
-        raise ProblemError([problem("option", Where(str(folder)), reason=reason, hint=hint)])
-    shutil.copytree(demo_folder(), folder)
+    with whole_folder(folder) as work:
+        shutil.copytree(demo_folder(), work, dirs_exist_ok=True)
 
 
 def policy_texts(folder: Path) -> dict[str, dict[str, str]]:

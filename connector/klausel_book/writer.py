@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +21,7 @@ from klausel.assemble import ledger_data
 from klausel.fields import TABLES, Field
 from klausel.model import Book, Contract, Term, natural
 from klausel.money import hours_exact, plain, seconds_from_hours, shortest
+from klausel.problems import ProblemError, Where, problem
 from klausel_book.reader import BOOK_FILE, CONTRACTS_FILE, LEDGER_FILE, POLICIES
 
 
@@ -55,15 +58,37 @@ def write_folder(
 
     ``policy_files`` holds the texts of the policy folders, by folder and file name.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        work.chmod(0o755)
+    with whole_folder(folder) as work:
         _write(book, work, policy_files, progress)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raises ``ProblemError`` where there is something already."""
+    if os.path.lexists(folder):
+        reason, hint = "the folder exists already", "name a new one, or move the old one away"
+        raise ProblemError([problem("option", Where(str(folder)), reason=reason, hint=hint)])
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, moved to ``folder`` when it is full. Raises ``ProblemError``."""
+    refuse_existing(folder)
+    work: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        work.chmod(0o755)
+        yield work
         work.rename(folder)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
+    except OSError as error:
+        reason = f"the folder cannot be written: {(error.strerror or 'unknown').lower()}"
+        hint = "name one in a folder that you may write to"
+        raise ProblemError(
+            [problem("option", Where(str(folder)), reason=reason, hint=hint)]
+        ) from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _write(

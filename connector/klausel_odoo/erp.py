@@ -78,6 +78,8 @@ class Session(NamedTuple):
     """The company's own language: names are read in it, whoever logs in."""
     entry_fields: frozenset[str]
     """Fields of timesheets that this server has and this user may read."""
+    overrides: bool
+    """The addon keeps decisions on single entries."""
 
     @property
     def company(self) -> int:
@@ -167,6 +169,7 @@ class OdooSource:
             answer["internal_project_id"] or 0,
             (answer["partner_id"] or {}).get("lang") or "",
             frozenset(present),
+            _has_model(transport, TABLES["overrides"].odoo),
         )
 
     def _info(self, transport: Transport) -> Mapping[str, Any]:
@@ -185,9 +188,10 @@ class OdooSource:
 
     def _company_id(self, transport: Transport) -> int:
         wanted = self.settings.company
-        rows = transport.call(
-            "res.company", "search_read", {"domain": [], "fields": ["name"], "order": "id"}
-        )
+        user = transport.call("res.users", "context_get", {})["uid"]
+        (own,) = transport.call("res.users", "read", {"fields": ["company_ids"]}, [user])
+        companies = sorted(own["company_ids"])
+        rows = transport.call("res.company", "read", {"fields": ["name"]}, companies)
         for row in rows:
             if wanted in (str(row["id"]), row["name"]):
                 return int(row["id"])
@@ -254,10 +258,10 @@ class _Reading:
             entries += convert(rows)
             if not full:
                 break
-        known = {entry.id for entry in entries}
         for name, found in tables().items():
             table = TABLES[name]
-            if name == "overrides":
+            if name == "overrides" and found:
+                known = {entry.id for entry in entries}
                 found = [row for row in found if records.id_text(row["entry_id"]) in known]
             cells = records.cells(table, found)
             builder.add_rows(name, records.header(table), cells, table.odoo)
@@ -410,10 +414,9 @@ class _Reading:
     def _overrides(self) -> list[Row]:
         """Overrides of any entry; none where the addon does not know them yet."""
         table = TABLES["overrides"]
-        try:
-            return self._search(table.odoo, [], records.specification(table))
-        except failures.MissingModelError:
+        if not self._session.overrides:
             return []
+        return self._search(table.odoo, [], records.specification(table))
 
     # -- what they refer to ------------------------------------------------------------------
 
@@ -482,6 +485,14 @@ def _parts(name: str, contracts: Iterable[Row]) -> list[Row]:
     rows = [part for contract in contracts for part in contract[PARTS[name]]]
     rows.sort(key=lambda row: int(row["id"]))
     return records.optional_numbers(rows, records.SWITCHES.get(name, {}))
+
+
+def _has_model(transport: Transport, model: str) -> bool:
+    try:
+        transport.call(model, "fields_get", {"allfields": ["id"], "attributes": ["type"]})
+    except failures.MissingModelError:
+        return False
+    return True
 
 
 def switches(name: str) -> dict[str, dict[str, Any]]:

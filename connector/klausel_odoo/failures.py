@@ -149,7 +149,7 @@ def network(url: str, timeout: float, error: BaseException) -> ErpError:
         if isinstance(cause, ConnectionRefusedError):
             return unreachable(url, "nothing listens there")
         if isinstance(cause, ssl.SSLError):
-            return unreachable(url, f"no secure connection ({_lower(cause.reason or 'TLS')})")
+            return unreachable(url, f"no secure connection ({_tls_reason(cause)})")
         if isinstance(cause, ConnectionError):
             return unreachable(url, "the connection broke off")
     for cause in causes:
@@ -172,8 +172,12 @@ def spoken(sentence: Callable[[Exception], ErpError | None]) -> Iterator[None]:
         raise found from None
 
 
+def _tls_reason(error: ssl.SSLError) -> str:
+    return str(getattr(error, "reason", None) or "TLS").lower().replace("_", " ")
+
+
 def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:].replace("_", " ")
+    return text[:1].lower() + text[1:]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -125,14 +125,25 @@ def cells(table: Table, rows: Iterable[Row]) -> list[tuple[int, list[str]]]:
     return [(row["id"], [cell(field, row) for field in table.fields]) for row in rows]
 
 
+def region(country: str, code: str) -> str:
+    """A state's code without its country: Odoo writes ``BY`` for some countries, ``DE-BY`` for
+    others."""
+    return code.removeprefix(f"{country}-") if country else code
+
+
 def customer_rows(rows: Iterable[Row]) -> list[Row]:
-    """Partners, with a parent only where they are billed with another."""
-    return [
-        {**row, "commercial_partner_id": False}
-        if id_text(row["commercial_partner_id"]) == str(row["id"])
-        else row
-        for row in rows
-    ]
+    """Partners as customers: with a parent only where they are billed with another."""
+    return [_customer(row) for row in rows]
+
+
+def _customer(row: Row) -> Row:
+    found = dict(row)
+    if id_text(row["commercial_partner_id"]) == str(row["id"]):
+        found["commercial_partner_id"] = False
+    if row["country_id"] and row["state_id"]:
+        code = region(text(row["country_id"]["code"]), text(row["state_id"]["code"]))
+        found["state_id"] = {"code": code}
+    return found
 
 
 def optional_numbers(rows: Iterable[Row], switches: Mapping[str, str]) -> list[Row]:
@@ -334,6 +345,6 @@ def company(info: Mapping[str, Any], language: str) -> Company:
         rounding_method=data["rounding_method"],
         languages=tuple(dict.fromkeys(languages)),
         country=text(data["country"]),
-        region=text(data["state"]),
+        region=region(text(data["country"]), text(data["state"])),
         currencies=dict(info["currencies"]),
     )

@@ -129,6 +129,10 @@ class OdooSettings(BaseSettings):
             secret = _from_keyring(known)
             if secret:
                 return _loaded({**given, "password": secret}, values)
+            hint = _how_to_give_password(_keyring_user(known))
+            raise ProblemError(
+                [problem("key-missing", Where(str(path)), key="password", hint=hint)]
+            )
         raise ProblemError(_problems(first, path, lines, given)) from None
 
 

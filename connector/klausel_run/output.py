@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from klausel.problems import ProblemError, Where, problem
@@ -14,7 +15,8 @@ def write_whole(path: Path, text: str) -> None:
         work.write_text(text, encoding="utf-8")
         work.replace(path)
     except OSError as error:
-        work.unlink(missing_ok=True)
+        with suppress(OSError):
+            work.unlink()
         reason = f"the file cannot be written: {(error.strerror or 'unknown').lower()}"
         hint = "name a file in a folder that you may write to"
         raise ProblemError(

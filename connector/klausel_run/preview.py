@@ -42,7 +42,9 @@ def _customers(book: Book, wanted: Sequence[str]) -> set[str]:
     for word in wanted:
         id_ = word if word in book.customers else by_name.get(word)
         if id_ is None:
-            hint = near(word, by_name) or "give a customer's id or its exact name"
+            hint = (
+                near(word, (*by_name, *book.customers)) or "give a customer's id or its exact name"
+            )
             reason = f'there is no customer "{word}"'
             raise ProblemError([problem("option", Where("--customer"), reason=reason, hint=hint)])
         found.add(book.root(id_))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from klausel.model import Book
 from klausel.port import Erp
-from klausel.problems import ProblemError, Where, problem
-from klausel_book.writer import write_folder
+from klausel_book.writer import refuse_existing, write_folder
 
 
 def snapshot(
@@ -19,10 +18,7 @@ def snapshot(
 
     Raises ``ProblemError`` where ``folder`` exists already, or as reading does.
     """
-    if folder.exists():
-        reason = "the folder exists already"
-        hint = "name a new one, or move the old one away"
-        raise ProblemError([problem("option", Where(str(folder)), reason=reason, hint=hint)])
+    refuse_existing(folder)
     progress("reading")
     book = erp.read(until)
     write_folder(book, folder, erp.policy_files(), progress)

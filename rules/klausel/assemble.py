@@ -35,7 +35,7 @@ from klausel.model import (
     Term,
     natural,
 )
-from klausel.money import parse_decimal, parse_hours, quantity, shortest
+from klausel.money import quantity, shortest
 from klausel.policy import Policy, load_policy
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, near, problem, sorted_problems
@@ -49,6 +49,8 @@ from klausel.shapes import (
     date_hint,
     parse_date,
     parse_months,
+    parse_number,
+    parse_seconds,
     parse_yes_no,
     shaped,
 )
@@ -111,7 +113,7 @@ def converter(field: Field) -> Callable[[str], Any]:
 
     def to_hours(text: str) -> int:
         try:
-            seconds = parse_hours(text)
+            seconds = parse_seconds(text)
         except ValueError as error:
             raise BadValue("value-hours", field=name, value=text, hint=str(error)) from None
         if seconds < 0 and not field.signed:
@@ -120,7 +122,7 @@ def converter(field: Field) -> Callable[[str], Any]:
 
     def to_number(text: str) -> Decimal:
         try:
-            value = parse_decimal(text)
+            value = parse_number(text)
         except ValueError as error:
             raise BadValue("value-number", field=name, value=text, hint=str(error)) from None
         if value < 0 and not field.signed:
@@ -190,8 +192,10 @@ def _covers(value: object) -> object:
     """``customer`` is the whole customer; a mapping names projects or tickets."""
     if value == "customer":
         return None
-    if value is None or isinstance(value, str):
-        raise complain(f'"covers": {value or "nothing"} is not known', _COVERS_HINT)
+    if value is None:
+        raise complain('"covers" has no value', _COVERS_HINT)
+    if isinstance(value, str):
+        raise complain(f'"covers": {value} is not known', _COVERS_HINT)
     return value
 
 
@@ -251,7 +255,7 @@ class BookShape(Shape):
     languages: tuple[str, ...] = ("en",)
     country: str | None = None
     region: str | None = None
-    currencies: dict[str, int] = ShapeField(default_factory=dict)
+    currencies: dict[str, Annotated[int, ShapeField(ge=0, le=6)]] = ShapeField(default_factory=dict)
 
 
 assert set(TERM_WORDS) == {f.alias or n for n, f in TermShape.model_fields.items()}
@@ -514,6 +518,8 @@ class BookBuilder:
                 )
             )  # fmt: skip
         self._problems += [found._replace(customer=owner) for found in problems]
+        if problems:
+            self._bad_ids["contracts"].add(shape.code)
         if not any(found.code == "contract-dates" for found in problems):
             # One with a problem is looked at further; its customer is not billed.
             self._contracts.append(_contract(shape, code, tuple(terms), where))
@@ -589,6 +595,7 @@ class BookBuilder:
                 known[name] = ids | set(known[name])
         for name, table in TABLES.items():
             self._references(name, table, known)
+        self._terms()
         book = Book(
             company=self._company,
             customers=maps["customers"],
@@ -682,6 +689,24 @@ class BookBuilder:
                         )  # fmt: skip
                         self._bad_rows.append((name, _raw(name, record), found))
 
+    def _terms(self) -> None:
+        """Terms that purchases, acceptances and openings name stand in their contracts."""
+        terms = {
+            contract.code: [term.id for term in contract.terms] for contract in self._contracts
+        }
+        for name in ("purchases", "acceptances", "openings"):
+            kept = self._tables[name]
+            for number, record in enumerate(kept.records):
+                code, id_ = record.contract, record.term
+                if code not in terms or code in self._bad_ids["contracts"] or id_ in terms[code]:
+                    continue
+                hint = near(id_, terms[code]) or f"its terms: {listed(terms[code]) or 'none'}"
+                found = problem(
+                    "reference-unknown", kept.where(number), field="term",
+                    table=f"term in contract {code} called", id=id_, hint=hint,
+                )  # fmt: skip
+                self._bad_rows.append((name, _raw(name, record), found))
+
     def _cycles(self, book: Book) -> None:
         for name, records in (("customers", book.customers), ("tickets", book.tickets)):
             done: set[str] = set()
@@ -754,11 +779,10 @@ class BookBuilder:
         if not any(seconds > _DAY for seconds in sums.values()):
             return
         kept = self._tables["entries"]
+        last = {(entry.employee, entry.date): i for i, entry in enumerate(book.entries)}
         for (employee, day), seconds in sums.items():
             if seconds > _DAY and employee:
-                number = max(
-                    i for i, e in enumerate(book.entries) if (e.employee, e.date) == (employee, day)
-                )
+                number = last[employee, day]
                 record = book.employees.get(employee)
                 self.say(
                     problem(
@@ -899,7 +923,10 @@ def _dated_texts(name: str, value: Any, tree: Tree, path: Path) -> Dated | list[
         return Dated(((date.min, value),))
     if value is None:
         if name.isdigit():
-            reason, hint = f'"{name}" stands alone', "write a number with a point, such as 12.50"
+            reason, hint = (
+                f'"{name}" stands alone',
+                "write a number with a point, not a comma, such as 12.50",
+            )
             return [problem("shape", tree.where(path), reason=reason, hint=hint)]
         hint = f"write a number after the colon, such as {name}: 10"
         return [problem("value-missing", tree.where(path), field=name, hint=hint)]
@@ -963,7 +990,7 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
     """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none."""
 
     def number(name: str) -> Decimal | None:
-        return None if data.get(name) is None else parse_decimal(data[name])
+        return None if data.get(name) is None else parse_number(data[name])
 
     texts = ("contract", "term", "component", "period", "group", "entry", "disposition", "rule")
     if not all(isinstance(data.get(name, ""), str) for name in texts):

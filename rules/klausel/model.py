@@ -310,7 +310,7 @@ class Book:
         seen = customer
         for _ in range(len(self.customers)):
             record = self.customers.get(seen)
-            if record is None or not record.parent:
+            if record is None or record.parent not in self.customers:
                 return seen
             seen = record.parent
         return seen

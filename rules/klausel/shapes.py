@@ -15,11 +15,14 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from klausel.money import parse_decimal
+from klausel.money import parse_decimal, parse_hours
 from klausel.problems import Problem, listed, near, problem
 from klausel.tree import Tree
 
 LANGUAGES = ("en", "de", "nl")
+
+#: Digits before the point of any number in a file; more is a slip.
+MOST_DIGITS = 12
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _OTHER_DATES = (
     (re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"), (1, 2, 3)),
@@ -60,6 +63,21 @@ def date_hint(text: str) -> str:
         return f"; that month has no day {day}"
 
 
+def parse_number(text: str) -> Decimal:
+    """A plain number that can be calculated with; raises ``ValueError`` with what to write."""
+    value = parse_decimal(text)
+    if value and value.adjusted() >= MOST_DIGITS:
+        raise ValueError(f"write a number with at most {MOST_DIGITS} digits before the point")
+    return value
+
+
+def parse_seconds(text: str) -> int:
+    """Seconds of hours that can be calculated with; raises as :func:`parse_number`."""
+    if ":" not in text:
+        parse_number(text)
+    return parse_hours(text)
+
+
 def parse_months(text: str) -> int:
     """``12 months`` as a number. Raises ``ValueError``."""
     match = _MONTHS.fullmatch(text.strip())
@@ -90,7 +108,7 @@ def _date(value: object) -> object:
 def _decimal(value: object) -> object:
     if isinstance(value, str):
         try:
-            return parse_decimal(value)
+            return parse_number(value)
         except ValueError as error:
             raise PydanticCustomError(
                 "klausel_number", "{value}", {"value": value, "hint": str(error)}
@@ -232,7 +250,7 @@ def _problems_of(
     else:
         said = f'"{name}"' if name else "this"
         if name and isinstance(full[-1], int):
-            said = f"each of {said}"
+            said = f"each of {said}" if given is not None else f"a line of {said}"
         reason, hint = _plain_words(kind, said, given, context)
         yield problem("shape", where, reason=reason, hint=hint)
 
@@ -246,7 +264,8 @@ def _plain_words(
     kind: str, said: str, given: object, context: Mapping[str, Any]
 ) -> tuple[str, str]:
     if given is None:
-        return f"{said} has no value", "write one after the colon, or remove the line"
+        sign = "dash" if said.startswith("a line of") or said == "this" else "colon"
+        return f"{said} has no value", f"write one after the {sign}, or remove the line"
     group = ("lines of word: value", "write below it, indented: word: value")
     expects = {
         "dict_type": group,

@@ -7,12 +7,13 @@ from datetime import date
 from typing import NamedTuple
 
 from klausel.charges import COMPONENTS
-from klausel.charges.base import Binding, Bound, DatedNumber, Parameter, parse_parameter
+from klausel.charges.base import Binding, Bound, DatedNumber, Parameter
 from klausel.currency import digits
 from klausel.model import Company, Contract, Dated, Term
 from klausel.period import Span, intersect
 from klausel.policy.ir import Plan, PlanComponent, Policy
 from klausel.problems import Problem, Where, listed, near, problem
+from klausel.shapes import parse_number
 from klausel.tree import Path
 
 
@@ -183,7 +184,7 @@ def _dated(
             )
         last = first
         try:
-            value = parse_parameter(text)
+            value = parse_number(text)
         except ValueError as error:
             problems.append(
                 problem("value-number", where, owner, field=name, value=text, hint=str(error))

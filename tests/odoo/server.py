@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from . import processes, snapshots
 from .cluster import ROLE, Cluster
@@ -114,18 +115,26 @@ class Server:
 
     # --- Odoo's command line
 
-    def cli(self, database: str, *arguments: str, stdin: str | None = None) -> str:
-        """Runs `odoo ARGUMENTS` on a database, in a process of its own; returns what it printed.
+    def cli(self, database: str, *arguments: str) -> str:
+        """Runs `odoo ARGUMENTS` on a database, in a process of its own; returns its log.
 
-        The running server notices changed modules by itself. Fails with the end of the output.
+        The running server notices changed modules by itself. Fails with the end of the log.
         """
+        with (self.folder / "cli.log").open("w+") as log:
+            self._odoo(database, *arguments, log=log)
+            log.seek(0)
+            return log.read()
+
+    def _odoo(
+        self, database: str, *arguments: str, stdin: str | None = None, log: IO[str] | None = None
+    ) -> str:
         options = [f"--config={self._configuration}", f"--database={database}"]
         command = self.installation.command(*arguments, *options)
-        return processes.run(command, stdin=stdin, env=self.installation.env)
+        return processes.run(command, stdin=stdin, env=self.installation.env, log=log)
 
     def shell(self, database: str, code: str) -> str:
         """What the Python code prints in `odoo shell`, where `env` is. It must commit by itself."""
-        return self.cli(database, "shell", "--no-http", "--log-level=critical", stdin=code)
+        return self._odoo(database, "shell", "--no-http", "--log-level=critical", stdin=code)
 
     def install(self, database: str, *modules: str) -> None:
         self.cli(database, "--init", ",".join(modules), "--no-http", "--stop-after-init")
@@ -140,7 +149,7 @@ class Server:
         """Runs an addon's own tests, such as `/klausel_billing`; returns Odoo's log."""
         with reserved_port(0) as port:
             arguments = ["--update", update, "--test-tags", tags, f"--http-port={port}"]
-            return self.cli(database, *arguments, "--stop-after-init", "--log-level=info")
+            return self.cli(database, *arguments, "--stop-after-init")
 
     # --- faults
 

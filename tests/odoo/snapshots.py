@@ -54,10 +54,11 @@ def folder(kind: str, inputs: list[str]) -> Path:
 
 
 def addon_hash() -> str:
+    """Of everything that can end up in the database."""
     files = sorted(path for path in (ADDONS / OURS).rglob("*") if path.is_file())
     digest = hashlib.sha256()
     for path in files:
-        if "__pycache__" not in path.parts:
+        if not {"__pycache__", "readme", "tests"} & set(path.relative_to(ADDONS).parts):
             contents = hashlib.sha256(path.read_bytes()).hexdigest()
             digest.update(f"{path.relative_to(ADDONS)} {contents}\n".encode())
     return digest.hexdigest()

@@ -63,6 +63,18 @@ def test_an_error_in_the_shell_is_an_error_here(odoo_server: Server, odoo: Odoo)
         odoo_server.shell(odoo.database, "1 / 0")
 
 
+def test_modules_are_installed_tested_and_removed(odoo_server: Server, odoo: Odoo) -> None:
+    module = "base_sparse_field"
+    state_of = f"SELECT state FROM ir_module_module WHERE name = '{module}'"
+    odoo_server.install(odoo.database, module)
+    assert odoo_server.psql(odoo.database, state_of) == [("installed",)]
+    log = odoo_server.run_tests(odoo.database, f"/{module}", update=module)
+    assert re.search("0 failed, 0 error.* of [1-9]", log)
+    odoo_server.uninstall(odoo.database, module)
+    assert odoo_server.psql(odoo.database, state_of) == [("uninstalled",)]
+    assert bundles(odoo)
+
+
 # --- databases
 
 
@@ -213,10 +225,11 @@ def test_a_changed_addon_means_another_snapshot(
         file.write_text(text)
         seen.add(snapshots.addon_hash())
     assert len(seen) == 4
-    compiled = tmp_path / snapshots.OURS / "__pycache__/a.pyc"
-    compiled.parent.mkdir()
-    compiled.write_text("")
-    assert snapshots.addon_hash() in seen
+    for name in ("__pycache__", "tests"):
+        file = tmp_path / snapshots.OURS / name / "test_a.py"
+        file.parent.mkdir()
+        file.write_text("")
+        assert snapshots.addon_hash() in seen
 
 
 def test_a_lock_is_free_again_when_its_holder_is_killed(

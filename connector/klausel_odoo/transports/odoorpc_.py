@@ -28,7 +28,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
-        raise failures.redirected(req.full_url, newurl)
+        raise failures.redirected(f"{req.type}://{req.host}", newurl)
 
 
 class OdooRpc:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
 
 from klausel.model import Contract, Entry, Term
-from klausel.money import ZERO, parse_decimal
+from klausel.money import ZERO
 from klausel.period import Period, Span
 from klausel.shapes import Shape
 
@@ -159,8 +159,3 @@ class Component(Protocol):
     def bind(self, shape: Any, binding: Binding) -> Bound:
         """The component at work for one term."""
         ...  # pragma: no cover
-
-
-def parse_parameter(text: str) -> Decimal:
-    """A parameter's value; raises ``ValueError`` with what to write instead."""
-    return parse_decimal(text)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from pydantic import Field as ShapeField
 from pydantic import model_validator
 
 from klausel.charges.base import Binding, Charge, Label, Parameter, Taken, Work
@@ -24,14 +25,12 @@ class FeeShape(Shape):
     every: Months = 1
     align: Align = "calendar"
     timing: Literal["advance", "arrears"] = "advance"
-    lead_days: int = 0
+    lead_days: int = ShapeField(default=0, ge=0, le=366)
     proration: Literal["none", "daily", "started_months"] = "daily"
 
     @model_validator(mode="after")
     def _fits(self) -> FeeShape:
         check_every(self.every, self.align)
-        if self.lead_days < 0:
-            raise complain("lead_days is less than zero", "write a number of days, zero or more")
         if self.lead_days and self.timing != "advance":
             raise complain(
                 "lead_days goes with timing: advance", "remove it, or write timing: advance"

@@ -13,11 +13,10 @@ from klausel.charges import COMPONENTS
 from klausel.fields import DISPOSITIONS
 from klausel.matching import Condition, DecisionTable, TooManyRules
 from klausel.matching.durable import simple_rules
-from klausel.money import parse_hours
 from klausel.policy.facts import FACTS, Clause, NumberField, Source, VocabularyField, WordField
 from klausel.policy.ir import Plan, PlanComponent, Policy, Rule
 from klausel.problems import Problem, Where, listed, near, problem
-from klausel.shapes import Day, Shape, Texts, Words, complain, shaped
+from klausel.shapes import Day, Shape, Texts, Words, complain, parse_seconds, shaped
 from klausel.tree import Path, Tree, parse
 
 POLICY_FILE = "policy.yaml"
@@ -51,6 +50,31 @@ class RuleShape(Shape):
     when: dict[str, Any] = ShapeField(default_factory=dict)
     then: Disposition
     because: Texts
+
+    @field_validator("because")
+    @classmethod
+    def _said(cls, value: Texts) -> Texts:
+        return _some_text(value)
+
+    @model_validator(mode="after")
+    def _days(self) -> RuleShape:
+        if self.first is not None and self.until is not None and self.until < self.first:
+            raise complain(
+                f"rule {self.id} ends on {self.until}, before it starts on {self.first}",
+                "correct one of the two dates",
+            )
+        for name, wanted in self.when.items():
+            if wanted in ([], {}):
+                raise complain(
+                    f'rule {self.id}: nothing is named for "{name}"', "name a value, or remove it"
+                )
+        return self
+
+
+def _some_text(value: Texts) -> Texts:
+    if not value:
+        raise complain("there is no text", "write one sentence, or one per language")
+    return value
 
 
 class OtherwiseShape(Shape):
@@ -228,7 +252,9 @@ class _Reader:
     ) -> Source | None:
         result = line.get("otherwise") or line.get("is")
         if not result:
-            self._say("key-missing", at, key="is", hint=f"add is: with a value of {name}")
+            word = "otherwise" if "otherwise" in line else "is"
+            hint = f"write {word}: with one of: {listed(shape.one_of, 12)}"
+            self._say("key-missing", at, key=word, hint=hint)
             return None
         if len(result) > 1:
             hint = f"write one of: {listed(result)}"
@@ -271,7 +297,7 @@ class _Reader:
                     self._say("key-unknown", path, key=word, hint=hint)
                     continue
                 try:
-                    found.setdefault(name, set()).add(parse_hours(str(text)))
+                    found.setdefault(name, set()).add(parse_seconds(str(text)))
                 except ValueError as error:
                     self._say("value-number", path, field=word, value=text, hint=str(error))
 
@@ -341,7 +367,7 @@ class _Reader:
             if word not in RANGE_WORDS:
                 continue
             try:
-                at_code = field.code_of(parse_hours(str(text)))
+                at_code = field.code_of(parse_seconds(str(text)))
             except ValueError:
                 continue
             codes &= {
@@ -354,6 +380,12 @@ class _Reader:
 
     def _plan(self, name: str, shape: PlanShape) -> Plan:
         components: list[PlanComponent] = []
+        if not shape.components:
+            reason, hint = (
+                "a plan has at least one component",
+                f"write one of: {listed(COMPONENTS)}",
+            )
+            self._say("shape", ("plans", name, "components"), reason=reason, hint=hint)
         for number, line in enumerate(shape.components):
             for kind, settings in line.items():
                 path: Path = ("plans", name, "components", number, kind)
