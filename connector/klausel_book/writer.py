@@ -81,7 +81,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         yield work
         work.rename(folder)
     except OSError as error:
-        reason = f"the folder cannot be written: {(error.strerror or 'unknown').lower()}"
+        said = "not a directory" if isinstance(error, FileExistsError) else error.strerror
+        reason = f"the folder cannot be written: {(said or 'unknown').lower()}"
         hint = "name one in a folder that you may write to"
         raise ProblemError(
             [problem("option", Where(str(folder)), reason=reason, hint=hint)]
