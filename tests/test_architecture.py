@@ -24,7 +24,7 @@ LAYERS: list[list[str]] = [
     ["klausel.money", "klausel.period", "klausel.problems"],
     ["klausel.fields", "klausel.tree"],
     ["klausel.matching", "klausel.shapes", "klausel.model"],
-    ["klausel.currency", "klausel.charges"],
+    ["klausel.currency", "klausel.charges", "klausel.ledger"],
     ["klausel.policy"],
     ["klausel.adjustments", "klausel.approvals", "klausel.terms", "klausel.texts"],
     ["klausel.assemble", "klausel.port", "klausel.result"],

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from klausel import adjustments
 from klausel.approvals import held_reason
 from klausel.charges.base import Charge, Taken, Work
+from klausel.ledger import CLOSING, SCOPE
 from klausel.matching import MatcherFactory
 from klausel.model import (
     NARROWNESS,
@@ -55,10 +56,8 @@ from klausel.texts import language_of, line_text
 #: Dispositions that settle an entry with the contract that decided so, at no charge (semantics 3).
 SETTLING = frozenset(("included", "warranty", "internal"))
 
-#: Component name of ledger rows for time that is settled without money.
-SCOPE = "scope"
-
 OVERRIDE = "override"
+OPENING = "opening"
 
 _NO_TICKET = Ticket("")
 _NO_PROJECT = Project("")
@@ -116,6 +115,7 @@ def bill(
     """
     wanted = None if customers is None else {book.root(customer) for customer in customers}
     parked: dict[str, list[Problem]] = defaultdict(list)
+    before = billed_until(book)
     for found in book.problems:
         if found.severity == "error":
             parked[found.customer].append(found)
@@ -124,7 +124,7 @@ def bill(
         root = book.root(contract.customer)
         if root in parked or (wanted is not None and root not in wanted):
             continue
-        bound = bind_contract(contract, book.policies, book.company)
+        bound = bind_contract(contract, book.policies, book.company, billed_until=before)
         if isinstance(bound, BoundContract):
             contracts[root].append(bound)
         else:
@@ -176,6 +176,16 @@ def bill(
     )
 
 
+def billed_until(book: Book) -> dict[tuple[str, str], date]:
+    """By contract and term, the last day that was billed before go-live (semantics 6)."""
+    found: dict[tuple[str, str], date] = {}
+    for opening in book.openings:
+        if opening.billed_until is not None:
+            key = (opening.contract, opening.term)
+            found[key] = max(found.get(key, opening.billed_until), opening.billed_until)
+    return found
+
+
 def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dict[str, list[Entry]]:
     """Entries up to ``as_of`` in order, by commercial customer ("" where there is none)."""
     known: dict[tuple[str, str, str], str] = {}
@@ -195,8 +205,8 @@ def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dic
 class _Ledger(NamedTuple):
     """Live rows of one contract."""
 
-    closed: dict[tuple[str, str, date], dict[str, int]]
-    """(term, component, period) -> group -> highest sequence."""
+    groups: dict[tuple[str, str, date], dict[str, int]]
+    """(term, component, period) -> group -> highest sequence; with CLOSING the period is closed."""
     amounts: dict[tuple[str, str, date], dict[str, Decimal]]
     """(term, component, period) -> group -> amount billed, late lines included."""
 
@@ -210,16 +220,16 @@ def _by_contract(rows: Sequence[LedgerRow]) -> dict[str, list[LedgerRow]]:
 
 
 def _index(rows: Sequence[LedgerRow]) -> _Ledger:
-    closed: dict[tuple[str, str, date], dict[str, int]] = defaultdict(dict)
+    known: dict[tuple[str, str, date], dict[str, int]] = defaultdict(dict)
     amounts: dict[tuple[str, str, date], dict[str, Decimal]] = defaultdict(dict)
     for row in rows:
         key = row.key
         place = (key.term, key.component, key.period)
-        groups = closed[place]
+        groups = known[place]
         groups[key.group] = max(groups.get(key.group, 0), key.sequence)
         if row.amount is not None:
             amounts[place][key.group] = amounts[place].get(key.group, Decimal(0)) + row.amount
-    return _Ledger(closed, amounts)
+    return _Ledger(known, amounts)
 
 
 class _Decision(NamedTuple):
@@ -578,6 +588,10 @@ class _CustomerRun:
         for term in self._terms(bound, work.disposition):
             if not term.span.covers(entry.date):
                 continue
+            if term.billed_until is not None and entry.date <= term.billed_until:
+                part = Part("billed_elsewhere", OPENING, rest.seconds, rest.rounded)
+                self._add(entry, part._replace(contract=bound.contract.code, term=term.term.id))
+                return
             for component in term.components:
                 if not component.takes_time:
                     continue
@@ -612,22 +626,25 @@ class _CustomerRun:
         for period, due in component.bound.due_periods(self._as_of):
             place = (term.term.id, component.id, period.first)
             mine = taken.pop(place, [])
-            known = ledger.closed.get(place)
-            if known is not None and not mine:
+            groups = ledger.groups.get(place, {})
+            closed = CLOSING in groups
+            if closed and not mine:
                 self._compare_amounts(bound, term, component, period, due)
                 continue
             on_lines: set[int] = set()
             for charge in component.bound.charges(period, due, mine):
                 on_lines.update(map(id, charge.taken))
-                key = LedgerKey(code, *place, charge.group)
-                if known is not None:
-                    key = key._replace(sequence=known.get(charge.group, 0) + 1)
+                if charge.group in groups and not charge.taken:
+                    continue  # of a period that was opened again in part
+                # Late lines never take the place of the regular one, even where there was none.
+                sequence = groups.get(charge.group, 0 if closed else -1) + 1
+                key = LedgerKey(code, *place, charge.group, sequence)
                 yield self._line(bound, term, component, charge, key)
             for part in mine:
                 if id(part) not in on_lines:
                     self._record(bound, part, LedgerKey(code, *place, part.group), "")
-            if known is None:
-                self._settle(bound, LedgerKey(code, *place, ""))
+            if not closed:
+                self._settle(bound, LedgerKey(code, *place, CLOSING))
 
     def _compare_amounts(
         self,

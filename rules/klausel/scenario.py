@@ -19,6 +19,7 @@ from klausel.assemble import BookBuilder
 from klausel.engine import DEFAULT_MATCHERS, Matchers, bill
 from klausel.fields import TABLES
 from klausel.formats.json import result_data
+from klausel.ledger import release
 from klausel.model import Book, LedgerRow
 from klausel.policy import Policy, policy_at
 from klausel.problems import Problem, ProblemError, Where, problem
@@ -38,6 +39,8 @@ class RunShape(Shape):
     add: Fragment = ShapeField(default_factory=dict)
     change: Fragment = ShapeField(default_factory=dict)
     remove: dict[str, list[str]] = ShapeField(default_factory=dict)
+    release: list[str] = ShapeField(default_factory=list)
+    """Keys of drafts or lines that were deleted or cancelled in the ERP."""
     expect: Fragment = ShapeField(default_factory=dict)
 
 
@@ -134,10 +137,12 @@ def play(
     """Plays every run of ``scenario`` in order; ``bill`` puts its settlements on record."""
     fragment: Fragment = dict(scenario.shape.book)
     ledger: list[LedgerRow] = []
+    drafts: dict[str, list[str]] = {}
     results: list[RunResult] = []
     mismatches: list[Mismatch] = []
     for number, run in enumerate(scenario.shape.runs):
         fragment = merged(fragment, run)
+        ledger = released(ledger, drafts, run.release)
         result: Result | None = None
         try:
             book = fragment_book(fragment, scenario, ledger)
@@ -149,6 +154,7 @@ def play(
             data = readable(data)
             if run.do == "bill":
                 ledger += result.settlements
+                drafts |= {d.key: [str(line.key) for line in d.lines] for d in result.drafts}
         results.append(RunResult(result, data))
         path: Path = ("runs", number, "expect")
         for name, wanted in run.expect.items():
@@ -156,6 +162,14 @@ def play(
             found = data.get(name)
             mismatches += _compare(wanted, found, f"run {number + 1}: {name}", where)
     return results, mismatches
+
+
+def released(
+    ledger: list[LedgerRow], drafts: Mapping[str, list[str]], keys: list[str]
+) -> list[LedgerRow]:
+    """``ledger`` after the lines of some drafts were deleted in the ERP."""
+    lines = {line for key in keys for line in drafts.get(key, [key])}
+    return release(ledger, lines)
 
 
 def readable(data: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class BoundTerm(NamedTuple):
     components: tuple[BoundComponent, ...]
     number: int
     """Position in the contract."""
+    billed_until: date | None = None
+    """Last day that was billed before go-live (semantics 6)."""
 
 
 class BoundContract(NamedTuple):
@@ -58,16 +60,25 @@ TERM_WORDS = ("id", "plan", "product", "priority", "from", "until", "discount", 
 At = Callable[[Path, Where], Where]
 
 
+#: Nothing was billed before.
+NOTHING_BILLED: Mapping[tuple[str, str], date] = {}
+
+
 def _there(path: Path, where: Where) -> Where:
     return where
 
 
 def bind_contract(
-    contract: Contract, policies: Mapping[str, Policy], company: Company, at: At = _there
+    contract: Contract,
+    policies: Mapping[str, Policy],
+    company: Company,
+    at: At = _there,
+    billed_until: Mapping[tuple[str, str], date] = NOTHING_BILLED,
 ) -> BoundContract | list[Problem]:
     """``contract`` with its terms bound to the plans of its policy, or what is wrong with it.
 
-    ``at`` knows the places of the contract's words, for messages.
+    ``at`` knows the places of the contract's words, for messages; ``billed_until`` holds, by
+    contract and term, the last day that was billed before go-live.
     """
     policy = policies.get(contract.policy)
     if policy is None:
@@ -81,7 +92,9 @@ def bind_contract(
     problems: list[Problem] = []
     terms = []
     for number, term in enumerate(contract.terms):
-        found = _bind_term(contract, term, number, policy, company, at)
+        found = _bind_term(
+            contract, term, number, policy, company, at, billed_until.get((contract.code, term.id))
+        )
         if isinstance(found, BoundTerm):
             terms.append(found)
         else:
@@ -92,7 +105,13 @@ def bind_contract(
 
 
 def _bind_term(
-    contract: Contract, term: Term, number: int, policy: Policy, company: Company, at: At
+    contract: Contract,
+    term: Term,
+    number: int,
+    policy: Policy,
+    company: Company,
+    at: At,
+    billed_until: date | None,
 ) -> BoundTerm | list[Problem]:
     where, owner = term.where, contract.customer
     span = intersect(contract.span, Span(term.first or contract.start, term.until))
@@ -148,7 +167,13 @@ def _bind_term(
     if problems:
         return problems
     binding = Binding(
-        contract, term, span, values, company.quantity_digits, digits(company, contract.currency)
+        contract,
+        term,
+        span,
+        values,
+        company.quantity_digits,
+        digits(company, contract.currency),
+        billed_until,
     )
     return BoundTerm(
         term,
@@ -164,6 +189,7 @@ def _bind_term(
             for component in plan.components
         ),
         number,
+        billed_until,
     )
 
 

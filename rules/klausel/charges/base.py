@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from klausel.model import Contract, Entry, Term
 from klausel.money import ZERO
-from klausel.period import Period, Span
+from klausel.period import ONE_DAY, Period, Span, intersect
 from klausel.shapes import Shape
 
 _ALWAYS = date.min
@@ -117,6 +117,15 @@ class Binding(NamedTuple):
     parameters: Mapping[str, DatedNumber]
     quantity_digits: int
     money_digits: int
+    billed_until: date | None = None
+    """Nothing on or before this day is billed (semantics 6)."""
+
+    @property
+    def open_span(self) -> Span | None:
+        """Days of the term that were not billed before go-live."""
+        if self.billed_until is None:
+            return self.span
+        return intersect(self.span, Span(self.billed_until + ONE_DAY, None))
 
     def value(self, name: str, day: date, default: Decimal = ZERO) -> Decimal:
         """The parameter's value on ``day``; ``default`` where the term has none."""

@@ -66,7 +66,10 @@ class BoundFee:
 
     def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
         lead = timedelta(days=self._shape.lead_days)
-        for period in self._periods(self._binding.span, as_of + lead):
+        span = self._binding.open_span
+        if span is None:
+            return
+        for period in self._periods(span, as_of + lead):
             due = period.last + ONE_DAY if self._shape.timing == "arrears" else period.first - lead
             if due > as_of:
                 return

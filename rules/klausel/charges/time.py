@@ -82,8 +82,10 @@ class BoundTime:
         self._groups: dict[tuple[Decimal, str], str] = {}
 
     def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
-        span = self._binding.span
-        for period in periods(span, self._shape.every, self._shape.align, span.first, as_of):
+        span, start = self._binding.open_span, self._binding.span.first
+        if span is None:
+            return
+        for period in periods(span, self._shape.every, self._shape.align, start, as_of):
             due = period.last + ONE_DAY
             if due > as_of:
                 return
@@ -92,8 +94,10 @@ class BoundTime:
     def period(self, day: date) -> Period | None:
         found = self._periods.get(day)
         if found is None:
-            span = self._binding.span
-            found = period_of(day, span, self._shape.every, self._shape.align, span.first)
+            span, start = self._binding.open_span, self._binding.span.first
+            if span is None or not span.covers(day):
+                return None
+            found = period_of(day, span, self._shape.every, self._shape.align, start)
             self._periods[day] = found
         return found
 
