@@ -10,11 +10,9 @@ import errno
 import functools
 import gc
 import os
-import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,6 +42,12 @@ class Day(click.ParamType):
             return parse_date(value)
         except ValueError:
             self.fail(f"{value} is not a date; write it as YYYY-MM-DD", param, ctx)
+
+
+as_of_option = click.option("--as-of", type=Day(), help="The day of the run (default: today).")
+customer_option = click.option(
+    "--customer", multiple=True, help="Only this customer (id or name); repeatable."
+)
 
 
 def source_options(command: F) -> F:
@@ -100,8 +104,8 @@ def cli() -> None:
 
 @cli.command()
 @source_options
-@click.option("--as-of", type=Day(), help="The day of the run (default: today).")
-@click.option("--customer", multiple=True, help="Only this customer (id or name); repeatable.")
+@as_of_option
+@customer_option
 @click.option("--contract", multiple=True, help="Only this contract; repeatable.")
 @output_options
 def preview(
@@ -120,7 +124,7 @@ def preview(
 @click.option(
     "--as-of", type=Day(), default="2026-07-01", show_default=True, help="Day of the run."
 )
-@click.option("--customer", multiple=True, help="Only this customer (id or name); repeatable.")
+@customer_option
 @click.option("--copy", type=click.Path(path_type=Path), help="Copy the demo book to this folder.")
 @output_options
 def demo(as_of: date, customer: tuple[str, ...], copy: Path | None, **output: Any) -> int:
@@ -142,14 +146,62 @@ def demo(as_of: date, customer: tuple[str, ...], copy: Path | None, **output: An
 def snapshot(source: Source, as_of: date | None, folder: Path) -> int:
     """Save everything a preview reads as a book folder."""
     from klausel_run.snapshot import snapshot as job
+    from klausel_run.terminal import progress
 
-    with progress("reading") as tick:
-        tick(0, 0)
+    with progress("reading"):
         book = job(source.open(), as_of or date.today(), folder)  # noqa: DTZ011
     click.echo(
         f"{len(book.contracts)} contracts and {len(book.entries)} entries are in {folder}.",
     )
     return 0
+
+
+@cli.command()
+@source_options
+@as_of_option
+@customer_option
+@click.option("--yes", is_flag=True, help="Write without asking, for cron.")
+@click.option(
+    "--group-by", type=click.Choice(["contract", "customer"]), help="One draft for each of these."
+)
+@click.option("--refresh", is_flag=True, help="Add to an unposted draft instead of a second one.")
+def bill(
+    source: Source,
+    as_of: date | None,
+    customer: tuple[str, ...],
+    yes: bool,
+    group_by: Any,
+    refresh: bool,
+) -> int:
+    """Write what the preview shows as draft invoices, customer by customer, each once.
+
+    Exit 1 if a customer was refused; running again goes on from there.
+    """
+    from klausel_run.bill import bill as job
+
+    def ask(question: str) -> None:
+        if not yes:
+            click.confirm(question, abort=True)
+
+    day = as_of or date.today()  # noqa: DTZ011
+    result, report = job(source.open(), day, customer, group_by, refresh, ask, click.echo)
+    if any(found.severity == "error" for found in result.problems):
+        return EXIT_INPUT
+    return EXIT_FINDINGS if report.refused else 0
+
+
+@cli.command()
+@source_options
+@as_of_option
+def audit(source: Source, as_of: date | None) -> int:
+    """Recompute everything and compare it with what is on record. Writes nothing."""
+    from klausel_run.audit import audit as job
+    from klausel_run.terminal import progress
+
+    with progress("comparing") as tick:
+        report = job(source.open(), as_of or date.today(), tick)  # noqa: DTZ011
+    click.echo(report.text)
+    return EXIT_FINDINGS if report.differences else 0
 
 
 @cli.command()
@@ -184,41 +236,15 @@ def _show(
     details: bool,
     fail_on_held: bool,
 ) -> int:
-    from klausel.formats import View, render
-    from klausel_run.output import write_whole
-    from klausel_run.preview import Options, preview
+    from klausel_run.show import show
 
-    with progress("billing") as tick:
-        result = preview(erp, Options(as_of, customers, contracts), tick)
-    terminal = output is None and sys.stdout.isatty()
-    width = min(shutil.get_terminal_size().columns, 100) if terminal else 80
-    color = terminal and "NO_COLOR" not in os.environ
-    text = render(result, format_, View(width, color, details))
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        write_whole(output, text)
+    result = show(erp, as_of, customers, contracts, format_, output, details)
     bad = [found for found in result.problems if found.severity == "error"]
     if bad and (format_ != "text" or output is not None):
         click.echo("\n".join(str(found) for found in bad), err=True)
     if bad:
         return EXIT_INPUT
     return EXIT_FINDINGS if fail_on_held and result.held else 0
-
-
-@contextmanager
-def progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A line that counts, on a terminal; silent in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def main() -> None:

@@ -9,8 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from klausel.model import Book
-from klausel.port import Capabilities
-from klausel_book.reader import POLICIES, read_folder
+from klausel.port import Application, Applied, Capabilities, Refused, Written
+from klausel_book import ledger_file
+from klausel_book.reader import LEDGER_FILE, POLICIES, read_folder
 from klausel_book.writer import whole_folder
 
 CAPABILITIES = Capabilities(name="book", version="1", writes_drafts=False)
@@ -47,6 +48,7 @@ class BookSource:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._read_signature: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,7 +59,33 @@ class BookSource:
 
     def read(self, until: date, customers: Collection[str] | None = None) -> Book:
         """The whole book: a folder is read in one go, the engine looks at what it needs."""
+        self._read_signature = self._signature()
         return read_folder(self.folder)
+
+    def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
+        """See :class:`klausel.port.Erp`. A book has no invoices: its ledger says what is billed."""
+        path = self.folder / LEDGER_FILE
+        with ledger_file.locked(path) as stream:
+            stored = ledger_file.read(stream)
+            drafts = tuple(Written(d.key, d.key, str(path)) for d in application.drafts)
+            if application.key in stored.transactions:
+                return Applied(application.customer, drafts, len(application.rows), True)
+            if self._signature() != self._read_signature:
+                raise Refused("changed", "the book was changed since it was read", "run it again")
+            live = {(row.key, row.entry, row.lot) for row in stored.rows if row.state == "live"}
+            if any((row.key, row.entry, row.lot) in live for row in application.rows):
+                raise Refused("duplicate", "somebody else has billed this by now", "run it again")
+            ledger_file.append(stream, stored.end, application.rows, application.key)
+        return Applied(application.customer, drafts, len(application.rows))
+
+    def _signature(self) -> tuple[tuple[str, int, int], ...]:
+        """Changes with every file of the book but the ledger."""
+        return tuple(
+            (str(path), status.st_mtime_ns, status.st_size)
+            for path in sorted(self.folder.rglob("*"))
+            if path.name != LEDGER_FILE and path.is_file()
+            for status in (path.stat(),)
+        )
 
     def policy_files(self) -> Mapping[str, Mapping[str, str]]:
         return policy_texts(self.folder / POLICIES)

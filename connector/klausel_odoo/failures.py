@@ -34,6 +34,18 @@ class AccessRefusedError(ErpError):
         )
 
 
+#: How the addon begins the sentence with which it refuses an application.
+_REFUSAL = re.compile(r"\[klausel:([a-z-]+)\] (.*)", re.DOTALL)
+
+
+class RefusedApplicationError(ErpError):
+    """The addon refused one customer's application: its code and its sentence."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self.code = code
+        super().__init__(sentence.strip(), "" if code == "access" else "run it again")
+
+
 class MissingModelError(ErpError):
     """The database has no model of this name."""
 
@@ -104,6 +116,9 @@ def http_error(url: str, status: int, reason: str) -> ErpError:
 def refused_call(name: str, said: str, model: str, login: str, database: str, url: str) -> ErpError:
     """What a call of ``model`` failed with: the server's exception ``name`` and its message."""
     kind = name.rpartition(".")[2]
+    refusal = _REFUSAL.match(said)
+    if refusal:
+        return RefusedApplicationError(refusal[1], refusal[2])
     if kind == "AccessError":
         return AccessRefusedError(login, _model_in(said) or model)
     if kind == "AccessDenied" or kind == "Unauthorized":

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from klausel.engine import DEFAULT_MATCHERS, Matchers, bill
 from klausel.model import Book
+from klausel.policy.ir import GroupBy
 from klausel.port import Erp
 from klausel.problems import ProblemError, Where, near, problem
 from klausel.result import Result
@@ -18,6 +19,10 @@ class Options(NamedTuple):
     customers: Sequence[str] = ()
     """Ids or exact names; none: all."""
     contracts: Sequence[str] = ()
+    group_by: GroupBy | None = None
+    """Groups drafts otherwise than the policies say."""
+    record: bool = False
+    """Also say what would go on record: for ``bill``."""
 
 
 def preview(
@@ -32,7 +37,9 @@ def preview(
     if options.contracts:
         owners = _owners(book, options.contracts)
         customers = owners if customers is None else customers & owners
-    result = bill(book, options.as_of, customers, matchers, progress, record=False)
+    result = bill(
+        book, options.as_of, customers, matchers, progress, options.record, options.group_by
+    )
     return only_contracts(result, options.contracts) if options.contracts else result
 
 

@@ -272,6 +272,7 @@ class BookBuilder:
         self._contracts: list[Contract] = []
         self._policies: dict[str, Policy] = {}
         self._ledger: list[LedgerRow] = []
+        self._sequences: Mapping[str, int] = {}
         self._problems: list[Problem] = []
         self._bad_rows: list[tuple[str, Mapping[str, str], Problem]] = []
         self._bad_policies: set[str] = set()
@@ -553,7 +554,7 @@ class BookBuilder:
             if not line.strip():
                 continue
             try:
-                self._ledger.append(ledger_row(json.loads(line)))
+                self._ledger += ledger_rows(json.loads(line))
             except (
                 ValueError,
                 KeyError,
@@ -562,12 +563,18 @@ class BookBuilder:
                 ArithmeticError,
                 RecursionError,
             ):
+                if not line.endswith("\n"):
+                    break  # the last line, cut off by a crash: nothing of it was billed
                 self.say(
                     problem(
                         "shape", Where(file, number), reason="this is not a ledger row",
                         hint="the ledger is written by klausel; take the file from a backup",
                     )
                 )  # fmt: skip
+
+    def set_sequences(self, sequences: Mapping[str, int]) -> None:
+        """By commercial customer, the number that every change in the ERP raises."""
+        self._sequences = sequences
 
     def add_ledger_rows(self, rows: Iterable[LedgerRow]) -> None:
         self._ledger += rows
@@ -605,7 +612,8 @@ class BookBuilder:
             entries=tuple(self._tables["entries"].records),
             contracts=tuple(self._contracts),
             policies=self._policies,
-            ledger=tuple(self._ledger),
+            ledger=_last_of_each(self._ledger),
+            sequences=self._sequences,
             **{
                 name: tuple(self._tables[name].records)
                 for name in (
@@ -846,6 +854,11 @@ def _csv_broken(where: Where, error: csv.Error) -> Problem:
     return problem("csv-broken", where, reason=said, hint=hint)
 
 
+def _last_of_each(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
+    """Later rows take the place of earlier ones: released, and billed again."""
+    return tuple({(row.key, row.entry, row.lot): row for row in rows}.values())
+
+
 def _with_problems(book: Book, problems: Sequence[Problem]) -> Book:
     values = {field.name: getattr(book, field.name) for field in dataclass_fields(book)}
     return Book(**{**values, "problems": tuple(problems)})
@@ -986,6 +999,13 @@ def _contract(shape: ContractShape, code: str, terms: tuple[Term, ...], where: W
 # --- ledger rows as JSON ---------------------------------------------------------------------
 
 
+def ledger_rows(data: Mapping[str, Any]) -> list[LedgerRow]:
+    """The rows of one line: a transaction's or a single one; raises as :func:`ledger_row`."""
+    if "transaction" in data:
+        return [ledger_row(row) for row in data["rows"]]
+    return [ledger_row(data)]
+
+
 def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
     """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none."""
 
@@ -1038,4 +1058,4 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     }
 
 
-__all__ = ["TERM_WORDS", "BookBuilder", "ledger_data", "ledger_row"]
+__all__ = ["TERM_WORDS", "BookBuilder", "ledger_data", "ledger_row", "ledger_rows"]

@@ -36,7 +36,7 @@ from klausel.model import (
 from klausel.money import hours_exact, line_amount, round_half_up, shortest, total
 from klausel.period import Period, Span, intersect, period_of
 from klausel.policy.facts import Subject
-from klausel.policy.ir import Rule, Scope, text_in
+from klausel.policy.ir import GroupBy, Rule, Scope, text_in
 from klausel.problems import Problem, Where, problem
 from klausel.result import (
     Because,
@@ -106,12 +106,14 @@ def bill(
     matchers: Matchers = DEFAULT_MATCHERS,
     progress: Callable[[int, int], None] | None = None,
     record: bool = True,
+    group_by: GroupBy | None = None,
 ) -> Result:
     """What is to be invoiced on ``as_of``: every unbilled due period, oldest first.
 
     ``customers`` limits the run to some (ids of any of their contacts). A customer with a problem
     is parked, the others are billed. Raises :class:`~klausel.problems.InternalError` where the
     two matchers disagree. Without ``record`` the result has no settlements: a preview needs none.
+    ``group_by`` takes the place of what the policies say of grouping drafts.
     """
     wanted = None if customers is None else {book.root(customer) for customer in customers}
     parked: dict[str, list[Problem]] = defaultdict(list)
@@ -146,7 +148,7 @@ def bill(
         if root not in parked:
             run = _CustomerRun(
                 book, as_of, root, contracts.get(root, []), entries.get(root, []),
-                scopes, ledger, overrides, record,
+                scopes, ledger, overrides, record, group_by,
             )  # fmt: skip
             try:
                 run.run()
@@ -254,7 +256,9 @@ class _CustomerRun:
         ledger: dict[str, list[LedgerRow]],
         overrides: dict[str, Override],
         record: bool,
+        group_by: GroupBy | None,
     ) -> None:
+        self._group_by = group_by
         self._on_record = record
         self._book = book
         self._as_of = as_of
@@ -794,7 +798,7 @@ class _CustomerRun:
         """Lines to drafts, per contract or per customer as the policy says."""
         groups: dict[tuple[str, str], list[tuple[BoundContract, Line]]] = {}
         for bound, line in lines:
-            single = bound.policy.group_by == "contract"
+            single = (self._group_by or bound.policy.group_by) == "contract"
             key = (bound.contract.code if single else "", bound.contract.currency)
             groups.setdefault(key, []).append((bound, line))
         drafts = []

@@ -303,6 +303,8 @@ class Book:
     overrides: tuple[Override, ...] = ()
     openings: tuple[Opening, ...] = ()
     ledger: tuple[LedgerRow, ...] = ()
+    sequences: Mapping[str, int] = field(default_factory=dict)
+    """By commercial customer: the number that every change to contract or ledger raises."""
     problems: tuple[Problem, ...] = ()
 
     def root(self, customer: str) -> str:

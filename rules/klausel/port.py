@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from datetime import date
 from typing import NamedTuple, Protocol
 
-from klausel.model import Book
+from klausel.model import Book, LedgerRow
+from klausel.result import Draft
 
 
 class Capabilities(NamedTuple):
@@ -19,6 +21,55 @@ class Capabilities(NamedTuple):
     """Timesheets have a field that says whether they are validated."""
     has_addon: bool = False
     protocol: int = 0
+
+
+class Application(NamedTuple):
+    """What ``bill`` writes for one customer: drafts and what goes on record, all or nothing."""
+
+    customer: str
+    as_of: date
+    sequence: int
+    """The customer's number when its facts were read."""
+    drafts: tuple[Draft, ...]
+    rows: tuple[LedgerRow, ...]
+
+    @property
+    def key(self) -> str:
+        """Identifies this application: the same call again finds what the first one did."""
+        digest = hashlib.sha256()
+        digest.update(f"{self.customer}|{self.as_of}|{self.sequence}".encode())
+        for row in self.rows:
+            digest.update(repr(row).encode())
+        for draft in self.drafts:
+            digest.update(f"{draft.key}|{draft.kind}|{draft.total}".encode())
+        return digest.hexdigest()[:40]
+
+
+class Written(NamedTuple):
+    """A draft that now stands in the ERP."""
+
+    key: str
+    id: str
+    link: str
+
+
+class Applied(NamedTuple):
+    """What an application did; ``replayed`` where an earlier call had done it already."""
+
+    customer: str
+    drafts: tuple[Written, ...]
+    rows: int
+    replayed: bool = False
+
+
+class Refused(Exception):
+    """The ERP refused one customer's application; nothing of it was written."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        self.code = code
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}\n    {hint}" if hint else message)
 
 
 class Erp(Protocol):
@@ -36,6 +87,16 @@ class Erp(Protocol):
 
         Raises :class:`~klausel.problems.ProblemError` for bad data and
         :class:`~klausel.problems.ErpError` where the ERP refuses or cannot be reached.
+        """
+        ...  # pragma: no cover
+
+    def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
+        """Writes drafts and ledger rows of one customer, all or nothing, once.
+
+        With ``refresh`` an unposted draft of an earlier run may be added to.
+
+        Raises :class:`Refused` where facts changed since ``book`` was read or a draft cannot be
+        written, and :class:`~klausel.problems.ErpError` where the ERP cannot be reached.
         """
         ...  # pragma: no cover
 

@@ -23,6 +23,9 @@ PHRASES: dict[str, dict[str, str]] = {
         "month": "month",
         "period": "flat",
         "piece": "pc",
+        "clause": "Clause {}: {}",
+        "service_period": "Service period: {}",
+        "contract": "Contract {}",
     },
     "de": {
         "days": "{} Tage",
@@ -32,6 +35,9 @@ PHRASES: dict[str, dict[str, str]] = {
         "month": "Monat",
         "period": "pauschal",
         "piece": "Stk.",
+        "clause": "Ziffer {}: {}",
+        "service_period": "Leistungszeitraum: {}",
+        "contract": "Vertrag {}",
     },
     "nl": {
         "days": "{} dagen",
@@ -41,6 +47,9 @@ PHRASES: dict[str, dict[str, str]] = {
         "month": "maand",
         "period": "vast",
         "piece": "st.",
+        "clause": "Artikel {}: {}",
+        "service_period": "Periode van dienstverlening: {}",
+        "contract": "Contract {}",
     },
 }
 
@@ -88,6 +97,18 @@ def period_text(first: date, last: date, language: str) -> str:
         f"{format_date(first, 'medium', locale=locale)} – "
         f"{format_date(last, 'medium', locale=locale)}"
     )
+
+
+def phrase(language: str, name: str, *values: str) -> str:
+    """The phrase ``name`` with ``values`` in it."""
+    return PHRASES[language][name].format(*values)
+
+
+def days_text(first: date, last: date, language: str) -> str:
+    """First and last day, as invoices name the time of a service."""
+    locale = _locale(language)
+    texts = [str(format_date(day, "medium", locale=locale)) for day in (first, last)]
+    return " – ".join(dict.fromkeys(texts))
 
 
 def line_text(title: str, label: Label, language: str, late: bool = False) -> str:

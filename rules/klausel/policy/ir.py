@@ -13,6 +13,7 @@ from klausel.policy.facts import Coder, Subject, VocabularyField
 from klausel.problems import Where
 
 Texts = Mapping[str, str]
+GroupBy = Literal["contract", "customer"]
 
 
 def text_in(texts: Texts, language: str, fallback: str = "") -> str:
@@ -70,7 +71,9 @@ class Policy:
     otherwise: Rule
     plans: Mapping[str, Plan]
     title: Texts = field(default_factory=dict)
-    group_by: Literal["contract", "customer"] = "contract"
+    group_by: GroupBy = "contract"
+    sections: Literal["none", "contract", "project"] = "none"
+    """Headings between the lines of a draft."""
 
     @property
     def stamp(self) -> str:

@@ -98,6 +98,7 @@ class PlanShape(Shape):
 
 class DraftsShape(Shape):
     group_by: Literal["contract", "customer"] = "contract"
+    sections: Literal["none", "contract", "project"] = "none"
 
 
 class PolicyShape(Shape):
@@ -195,6 +196,7 @@ class _Reader:
             plans=plans,
             title=shape.title,
             group_by=shape.drafts.group_by,
+            sections=shape.drafts.sections,
         )
 
     def _say(self, code: str, path: Path, **fields: object) -> None:

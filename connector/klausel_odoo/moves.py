@@ -1,0 +1,121 @@
+"""Drafts -> what the addon writes: pure, plain values (design 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from klausel.assemble import ledger_data
+from klausel.engine import fingerprint
+from klausel.model import Book, Contract, Term
+from klausel.money import plain
+from klausel.port import Application
+from klausel.result import Draft, Line
+from klausel.texts import days_text, language_of, phrase
+
+MOVE_TYPES = {"invoice": "out_invoice", "credit_note": "out_refund"}
+
+
+def payload(
+    application: Application, book: Book, company: int, protocol: int, refresh: bool
+) -> dict[str, Any]:
+    """The argument of ``klausel_apply``; money and quantities are decimal numbers as text."""
+    contracts = {contract.code: contract for contract in book.contracts}
+    entries = {row.entry for row in application.rows if row.entry}
+    return {
+        "protocol": protocol,
+        "company_id": company,
+        "partner_id": int(application.customer),
+        "seq": application.sequence,
+        "key": application.key,
+        "as_of": application.as_of.isoformat(),
+        "fingerprints": {
+            entry.id: fingerprint(entry) for entry in book.entries if entry.id in entries
+        },
+        "moves": [_move(draft, book, contracts, refresh) for draft in application.drafts],
+        "rows": list(_rows(application)),
+    }
+
+
+def _rows(application: Application) -> Iterator[dict[str, Any]]:
+    lines = {line.key for draft in application.drafts for line in draft.lines}
+    for row in application.rows:
+        yield {**ledger_data(row), "line": str(row.key) if row.key in lines else ""}
+
+
+def _move(
+    draft: Draft, book: Book, contracts: Mapping[str, Contract], refresh: bool
+) -> dict[str, Any]:
+    customer = book.customers[draft.customer]
+    language = language_of(customer.language, *book.company.languages)
+    codes = dict.fromkeys(line.key.contract for line in draft.lines)
+    references = dict.fromkeys(
+        contracts[code].po_number for code in codes if contracts[code].po_number
+    )
+    first = min(line.first for line in draft.lines)
+    last = max(line.last for line in draft.lines)
+    return {
+        "key": draft.key,
+        "move_type": MOVE_TYPES[draft.kind],
+        "currency": draft.currency,
+        "reference": ", ".join(references),
+        "narration": phrase(language, "service_period", days_text(first, last, language)),
+        "total": plain(draft.total),
+        "language": customer.language,
+        "refresh": refresh,
+        "reverses": int(draft.reverses) if draft.reverses else False,
+        "lines": list(_lines(draft, book, contracts, language)),
+    }
+
+
+def _lines(
+    draft: Draft, book: Book, contracts: Mapping[str, Contract], language: str
+) -> Iterator[dict[str, Any]]:
+    """Lines below their headings, then the clauses they rest on."""
+    headings: dict[str, list[Line]] = {}
+    for line in draft.lines:
+        headings.setdefault(_heading(line, book, contracts, language), []).append(line)
+    for heading in sorted(headings, key=lambda text: bool(text)):
+        if heading:
+            yield _text_line("line_section", heading)
+        for line in headings[heading]:
+            yield _line(line, contracts[line.key.contract])
+    clauses = dict.fromkeys(
+        (reason.clause, reason.text)
+        for line in draft.lines
+        for reason in line.because
+        if reason.clause
+    )
+    for clause, text in clauses:
+        yield _text_line("line_note", phrase(language, "clause", clause, text))
+
+
+def _heading(line: Line, book: Book, contracts: Mapping[str, Contract], language: str) -> str:
+    policy = book.policies[contracts[line.key.contract].policy]
+    if policy.sections == "contract":
+        return phrase(language, "contract", line.key.contract)
+    if policy.sections == "project":
+        return dict(line.label.details).get("project", "")
+    return ""
+
+
+def _text_line(kind: str, text: str) -> dict[str, Any]:
+    return {"key": "", "display_type": kind, "name": text}
+
+
+def _line(line: Line, contract: Contract) -> dict[str, Any]:
+    term: Term = next(term for term in contract.terms if term.id == line.key.term)
+    return {
+        "key": str(line.key),
+        "display_type": "",
+        "name": line.description,
+        "product_id": int(term.product) if term.product else False,
+        "quantity": plain(line.quantity),
+        "unit": line.unit,
+        "price_unit": plain(line.unit_price),
+        "discount": plain(line.discount),
+        "from": line.first.isoformat(),
+        "to": line.last.isoformat(),
+        "contract": line.key.contract,
+        "entries": [int(share.entry) for share in line.entries],
+    }

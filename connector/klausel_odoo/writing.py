@@ -1,0 +1,130 @@
+"""The writing side: the ledger as Odoo keeps it, and one customer's application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from klausel.assemble import ledger_row
+from klausel.model import Book, LedgerRow
+from klausel.port import Application, Applied, Refused, Written
+from klausel_odoo import failures
+from klausel_odoo.moves import payload
+
+LEDGER = "klausel.ledger"
+CONTRACT = "klausel.contract"
+
+#: Ledger rows a call.
+PAGE = 10_000
+
+#: Call of a method of a model with named arguments.
+Call = Callable[[str, str, Mapping[str, Any]], Any]
+
+FIELDS = [
+    "contract_id",
+    "term",
+    "component",
+    "period",
+    "line_group",
+    "sequence",
+    "entry_ref",
+    "seconds",
+    "rounded",
+    "disposition",
+    "rule",
+    "rate",
+    "lot",
+    "amount",
+    "held",
+    "move_line_id",
+    "fingerprint",
+    "policy",
+]
+
+
+def sequences(call: Call, company: int) -> dict[str, int]:
+    """By commercial customer, the number that every change to contract or ledger raises."""
+    rows = call(
+        "res.partner",
+        "search_read",
+        {"domain": [("klausel_seq", ">", 0)], "fields": ["klausel_seq"], "order": "id"},
+    )
+    return {str(row["id"]): int(row["klausel_seq"]) for row in rows}
+
+
+def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow]:
+    """The live rows of the company's contracts; ``codes`` gives a contract's code by its id."""
+    found: list[LedgerRow] = []
+    last = 0
+    while True:
+        domain: list[Any] = [
+            ("company_id", "=", company), ("state", "=", "live"), ("id", ">", last),
+        ]  # fmt: skip
+        rows = call(
+            LEDGER,
+            "search_read",
+            {"domain": domain, "fields": FIELDS, "order": "id", "limit": PAGE, "load": ""},
+        )
+        found += [_row(row, codes) for row in rows if row["contract_id"] in codes]
+        if len(rows) < PAGE:
+            return found
+        last = rows[-1]["id"]
+
+
+def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
+    return ledger_row(
+        {
+            "contract": codes[row["contract_id"]],
+            "term": row["term"] or "",
+            "component": row["component"] or "",
+            "period": row["period"],
+            "group": row["line_group"] or "",
+            "sequence": row["sequence"],
+            "entry": str(row["entry_ref"]) if row["entry_ref"] else "",
+            "seconds": row["seconds"],
+            "rounded": row["rounded"],
+            "disposition": row["disposition"] or "",
+            "rule": row["rule"] or "",
+            "rate": row["rate"] or None,
+            "lot": row["lot"] or "",
+            "amount": row["amount"] or None,
+            "held": row["held"] or "",
+            "line": str(row["move_line_id"]) if row["move_line_id"] else "",
+            "fingerprint": row["fingerprint"] or "",
+            "policy": row["policy"] or "",
+        }
+    )
+
+
+def apply(
+    call: Call,
+    application: Application,
+    book: Book,
+    company: int,
+    protocol: int,
+    url: str,
+    refresh: bool = False,
+) -> Applied:
+    """Writes one customer's drafts and ledger rows in one transaction of the server.
+
+    Raises :class:`~klausel.port.Refused` with the addon's sentence, and
+    :class:`~klausel.problems.ErpError` where the server cannot be reached.
+    """
+    values = payload(application, book, company, protocol, refresh)
+    try:
+        answer = call(CONTRACT, "klausel_apply", {"payload": values})
+    except failures.RefusedApplicationError as error:
+        raise Refused(error.code, error.message, error.hint) from None
+    return Applied(
+        application.customer,
+        tuple(
+            Written(
+                move["key"],
+                str(move["id"]),
+                f"{url}/odoo/action-account.action_move_out_invoice_type/{move['id']}",
+            )
+            for move in answer["moves"]
+        ),
+        int(answer["rows"]),
+        bool(answer["replayed"]),
+    )

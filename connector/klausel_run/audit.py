@@ -1,0 +1,39 @@
+"""audit: recompute everything, compare it with what is on record, write nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import NamedTuple
+
+from klausel.engine import bill
+from klausel.port import Erp
+from klausel.result import Difference
+
+
+class Audit(NamedTuple):
+    """What was compared and what differs."""
+
+    rows: int
+    """Live ledger rows."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def text(self) -> str:
+        head = f"{self.rows} ledger rows compared, {len(self.differences)} differences"
+        lines = [
+            f"  {found.key}"
+            + (f" entry {found.entry}" if found.entry else "")
+            + f": {found.cause}; was {found.was}"
+            + (f", today {found.now}" if found.now else "")
+            for found in self.differences
+        ]
+        return "\n".join([head, *lines])
+
+
+def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = None) -> Audit:
+    """Compares the ledger of ``erp`` with what ``as_of`` would give today."""
+    book = erp.read(as_of)
+    result = bill(book, as_of, progress=progress, record=False)
+    live = sum(1 for row in book.ledger if row.state == "live")
+    return Audit(live, result.differences)
