@@ -299,22 +299,14 @@ class _Reading:
     def _by_ids(
         self, model: str, ids: Iterable[int], specification: Mapping[str, Any]
     ) -> list[Row]:
-        """The records ``ids``; those that the user may not see are missing."""
+        """The records ``ids``, in order. Raises where the user may not see one of them."""
         wanted = sorted(ids)
+        context = self._session.context
+        arguments = {"specification": specification, "context": context}
         rows: list[Row] = []
         for start in range(0, len(wanted), CHUNK):
-            domain = [("id", "in", wanted[start : start + CHUNK])]
-            rows += self._search(model, domain, specification)
-        return rows
-
-    def _all_by_ids(
-        self, model: str, ids: Iterable[int], specification: Mapping[str, Any]
-    ) -> list[Row]:
-        """The records ``ids``. Raises where the user may not see all of them."""
-        wanted = set(ids)
-        rows = self._by_ids(model, wanted, specification)
-        if len(rows) < len(wanted):
-            raise failures.AccessRefusedError(self._settings.login, model)
+            chunk = wanted[start : start + CHUNK]
+            rows += self._session.transport.call(model, "web_read", arguments, chunk)
         return rows
 
     def _need(self, name: str, ids: Iterable[Any]) -> None:
@@ -322,7 +314,7 @@ class _Reading:
 
     def _wanted(self, name: str) -> list[Row]:
         table = TABLES[name]
-        return self._all_by_ids(table.odoo, self._needed[name], records.specification(table))
+        return self._by_ids(table.odoo, self._needed[name], records.specification(table))
 
     # -- contracts ---------------------------------------------------------------------------
 
@@ -396,7 +388,7 @@ class _Reading:
             values = {row[field] for row in rows} if not target.many else set()
             if target.many:
                 values.update(id_ for row in rows if row[field] for id_ in row[field])
-            found = self._all_by_ids(
+            found = self._by_ids(
                 target.model, values - {False} - known.keys(), {name: {} for name in target.fields}
             )
             known.update((row["id"], target.name(row)) for row in found)
@@ -427,7 +419,7 @@ class _Reading:
         rows = {row["id"]: row for row in self._wanted("tickets")}
         above = {row["parent_id"] for row in rows.values()} - {False} - rows.keys()
         while above:
-            found = self._by_ids(table.odoo, above, specification)
+            found = self._search(table.odoo, [("id", "in", sorted(above))], specification)
             rows |= {row["id"]: row for row in found}
             above = {row["parent_id"] for row in found} - {False} - rows.keys()
         self._need("projects", (row["project_id"] for row in rows.values()))
@@ -448,7 +440,7 @@ class _Reading:
         rows = self._wanted("customers")
         table = TABLES["customers"]
         above = {row["commercial_partner_id"] for row in rows} - self._needed["customers"]
-        rows += self._all_by_ids(table.odoo, above, records.specification(table))
+        rows += self._by_ids(table.odoo, above, records.specification(table))
         rows.sort(key=lambda row: int(row["id"]))
         return records.customer_rows(rows)
 
