@@ -151,25 +151,15 @@ class OdooSource:
                 f" this program speaks {PROTOCOL}",
                 "upgrade the addon" if info["protocol"] < PROTOCOL else "upgrade klausel",
             )
-        company = int(info["company"]["id"])
-        answer = transport.call(
-            "res.company",
-            "web_read",
-            {"specification": {"internal_project_id": {}, "partner_id": {"fields": {"lang": {}}}}},
-            [company],
-        )[0]
-        wanted = [*records.fields_of(ENTRIES), *TIME_OFF]
-        present = transport.call(
-            ENTRIES.odoo, "fields_get", {"allfields": wanted, "attributes": ["type"]}
-        )
+        wanted = {*records.fields_of(ENTRIES), *TIME_OFF}
         return Session(
             transport,
             version,
             info,
-            answer["internal_project_id"] or 0,
-            (answer["partner_id"] or {}).get("lang") or "",
-            frozenset(present),
-            _has_model(transport, TABLES["overrides"].odoo),
+            info["company"]["internal_project"],
+            info["company"]["language"],
+            frozenset(wanted & set(info["timesheet_fields"])),
+            info["overrides"],
         )
 
     def _info(self, transport: Transport) -> Mapping[str, Any]:
@@ -477,14 +467,6 @@ def _parts(name: str, contracts: Iterable[Row]) -> list[Row]:
     rows = [part for contract in contracts for part in contract[PARTS[name]]]
     rows.sort(key=lambda row: int(row["id"]))
     return records.optional_numbers(rows, records.SWITCHES.get(name, {}))
-
-
-def _has_model(transport: Transport, model: str) -> bool:
-    try:
-        transport.call(model, "fields_get", {"allfields": ["id"], "attributes": ["type"]})
-    except failures.MissingModelError:
-        return False
-    return True
 
 
 def switches(name: str) -> dict[str, dict[str, Any]]:
