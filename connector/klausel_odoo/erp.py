@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import cached_property, partial
 from threading import Thread
@@ -202,11 +204,24 @@ class OdooSource:
         self, session: Session, until: date, customers: Collection[str] | None = None
     ) -> Book:
         """:meth:`read` through a connection that is open already."""
-        return _Reading(session, self.settings, until, customers).book()
+        with _uncollected():
+            return _Reading(session, self.settings, until, customers).book()
 
     def checks(self) -> Iterator[Check]:
         """What doctor shows, one line a check."""
         return checks(self)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection: rows have no cycles; looking for them costs a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Reading:
