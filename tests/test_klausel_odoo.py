@@ -20,7 +20,7 @@ from klausel.model import Entry
 from klausel.problems import ErpError, ProblemError, Where
 from klausel.tree import Tree
 from klausel_book import read_folder, write_folder
-from klausel_odoo import OdooSettings, failures, records, versions
+from klausel_odoo import OdooSettings, erp, failures, records, versions
 from klausel_run import fields_doc
 
 ROOT = Path(__file__).parent.parent
@@ -660,3 +660,56 @@ def test_the_field_reference_has_every_column() -> None:
         for field in table.fields:
             assert f"| `{field.column}` | `{table.odoo}.{field.odoo}`" in said
             assert field.meaning in said
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+def test_time_off_and_the_internal_project_are_not_asked_for() -> None:
+    info = {"company": {"id": 3}}
+    fields = frozenset({"holiday_id", "name"})
+    session = erp.Session(Unused(), "19.0", info, 8, "de_DE", fields, False)
+    given = OdooSettings.load(**GIVEN)
+    reading = erp._Reading(session, given, date(2026, 6, 30), {"12", "9"})
+    domain = reading._domain
+    assert domain[:5] == [
+        ("project_id", "!=", False),
+        ("company_id", "=", 3),
+        ("date", "<=", "2026-06-30"),
+        ("project_id", "!=", 8),
+        ("holiday_id", "=", False),
+    ]
+    assert ("partner_id.commercial_partner_id", "in", [9, 12]) in domain
+    assert session.context == {
+        "active_test": False,
+        "allowed_company_ids": [3],
+        "lang": "de_DE",
+    }
+
+
+class Unused:
+    """A transport that nobody calls."""
+
+    name = "unused"
+
+    def version(self) -> str:
+        raise AssertionError
+
+    def login(self) -> None:
+        raise AssertionError
+
+    def call(self, *_: object) -> Any:
+        raise AssertionError
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+def test_what_goes_wrong_ahead_is_raised_where_it_is_awaited() -> None:
+    def fail() -> int:
+        raise failures.MissingModelError("x.y", "prod")
+
+    answer = erp.ahead(fail)
+    with pytest.raises(failures.MissingModelError):
+        answer()
+    assert erp.ahead(lambda: 7)() == 7

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
@@ -17,8 +17,6 @@ from klausel_run.doctor import Check
 
 if TYPE_CHECKING:
     from klausel_odoo.erp import OdooSource, Session
-
-T = TypeVar("T")
 
 #: Hosts that a password reaches without leaving the machine.
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -51,10 +49,12 @@ def checks(source: OdooSource) -> Iterator[Check]:
     company = session.info["company"]
     yield Check("company", True, f"{company['name']}, {company['currency']}")
     yield _spoken("rights", lambda: _rights(session))
-    yield _spoken("timesheets", lambda: _timesheets(session))
-    policies = _policies(source)
-    yield policies
-    yield _spoken("contracts", lambda: _contracts(source, session))
+    yield _spoken("timesheets", lambda: timesheets(session))
+    yield _policies(source)
+    try:
+        yield from contracts(source, session)
+    except ErpError as error:
+        yield _bad("contracts", error)
     transport.close()
 
 
@@ -167,7 +167,7 @@ def _readable(session: Session, model: str, names: Iterable[str]) -> bool:
     return True
 
 
-def _timesheets(session: Session) -> Check:
+def timesheets(session: Session) -> Check:
     """Whether this user sees all of the company's timesheets, private projects included."""
     domain = [("project_id", "!=", False), ("company_id", "=", session.company)]
     seen = session.transport.call(
@@ -206,25 +206,26 @@ def _policies(source: OdooSource) -> Check:
     return Check("policies", True, listed(sorted(book.policies)))
 
 
-def _contracts(source: OdooSource, session: Session) -> Check:
+def contracts(source: OdooSource, session: Session) -> Iterator[Check]:
     """Reads everything but entries, as a run does."""
     try:
         book = source.read_with(session, date.min)
     except ProblemError as error:
-        return _first("contracts", error.problems)
+        yield _first("contracts", error.problems)
+        return
     errors = [found for found in book.problems if found.severity == "error"]
     if errors:
-        return _first("contracts", errors)
-    digits = session.info["currencies"]
-    for contract in book.contracts:
-        if contract.currency not in digits:
-            return Check(
-                "contracts", False, f"{contract.code} is in {contract.currency}, which is archived",
-                "in Odoo, activate the currency",
-            )  # fmt: skip
-    used = sorted({contract.currency for contract in book.contracts})
-    said = f"{len(book.contracts)} without problems"
-    return Check("contracts", True, f"{said}, in {listed(used)}" if used else said)
+        yield _first("contracts", errors)
+    else:
+        yield Check("contracts", True, f"{len(book.contracts)} without problems")
+    active = session.info["currencies"]
+    used = sorted({book.company.currency, *(contract.currency for contract in book.contracts)})
+    archived = [name for name in used if name not in active]
+    if archived:
+        hint = "in Odoo, activate it, or change the contracts that use it"
+        yield Check("currencies", False, f"{listed(archived)} is archived", hint)
+        return
+    yield Check("currencies", True, listed(f"{name} ({active[name]} digits)" for name in used))
 
 
 def _first(name: str, problems: list[Problem]) -> Check:

@@ -20,7 +20,7 @@ GROUP = "Klausel / Connector"
 #: A model's technical name, which Odoo adds in brackets to its translated sentences.
 _MODEL = re.compile(r"\(([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)\)")
 _TAG = re.compile(r"<[^>]*>")
-_NO_DATABASE = re.compile(r'database "?[^"]*"? does not exist|KeyError: .*registr', re.IGNORECASE)
+_NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
 
 
 class AccessRefusedError(ErpError):

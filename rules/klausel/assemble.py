@@ -16,6 +16,7 @@ from dataclasses import is_dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, ConfigDict, field_validator, model_validator
@@ -644,6 +645,9 @@ class BookBuilder:
 
     def _unique(self, name: str) -> dict[str, Any]:
         kept = self._tables[name]
+        by_id = {record.id: record for record in kept.records}
+        if len(by_id) == len(kept.records):
+            return by_id
         found: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for number, record in enumerate(kept.records):
@@ -682,11 +686,14 @@ class BookBuilder:
             if not field.refers or field.refers in self._unread:
                 continue
             ids = known[field.refers]
-            position = [f.name for f in table.fields].index(field.name)
+            read = attrgetter(field.name)
+            values = set(map(read, kept.records))
+            if all(value == "" or value in ids for value in values if isinstance(value, str)) and (
+                field.kind != "tags"
+            ):
+                continue
             for number, record in enumerate(kept.records):
-                value = (
-                    record[position] if isinstance(record, tuple) else getattr(record, field.name)
-                )
+                value = read(record)
                 for one in value if isinstance(value, tuple) else (value,):
                     if one and one not in ids:
                         hint = near(one, ids) if len(one) > 2 else ""

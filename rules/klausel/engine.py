@@ -165,7 +165,7 @@ def bill(
         policies=tuple(
             sorted({bound.policy.stamp for some in contracts.values() for bound in some})
         ),
-        customers=tuple(roots),
+        customers=tuple(root for root in roots if root),
         parked=tuple(sorted((root for root in parked if root), key=natural)),
         drafts=tuple(draft for run in runs for draft in run.drafts),
         entries=tuple(parts for run in runs for parts in run.entry_parts()),

@@ -59,14 +59,12 @@ def parse(text: str, file: str) -> Tree:
             ),
         )
     try:
-        yaml = YAML(typ="safe", pure=True)
-        yaml.allow_duplicate_keys = True
         for event in _aliases(text):
             where = Where(file, event.start_mark.line + 1, event.start_mark.column + 1)
             hint = "write the values out"
             found = problem("yaml-unsupported", where, what="an alias (*name)", hint=hint)
             return Tree(None, places, (found,))
-        node = yaml.compose(text)
+        node = _compose(text)
     except MarkedYAMLError as error:
         reason = error.problem or ""
         opened = reason.startswith(("expected ',' or", "found unexpected"))
@@ -82,6 +80,22 @@ def parse(text: str, file: str) -> Tree:
         return Tree(None, {(): Where(file)}, ())
     data = _plain(node, (), file, places, problems)
     return Tree(data, places, tuple(problems))
+
+
+def _compose(text: str) -> Node | None:
+    """The nodes of ``text``: by the quick parser; what it does not take goes to the other one,
+    whose errors are the ones that are explained."""
+    for pure in (False, True):
+        yaml = YAML(typ="safe", pure=pure)
+        yaml.allow_duplicate_keys = True
+        try:
+            node: Node | None = yaml.compose(text)
+        except (YAMLError, ValueError):
+            if pure:
+                raise
+        else:
+            return node
+    raise AssertionError("the second parser answers or raises")
 
 
 def _aliases(text: str) -> Iterator[AliasEvent]:
@@ -176,7 +190,7 @@ def _plain(
         problems.append(problem("yaml-unsupported", where, what="a tag (!name)", hint=hint))
         return None
     if isinstance(node, ScalarNode):
-        if node.style is None and node.value in _NULL:
+        if not node.style and node.value in _NULL:
             return None
         return str(node.value)
     if isinstance(node, SequenceNode):

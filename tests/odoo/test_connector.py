@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -16,7 +18,7 @@ from klausel.model import Book, Entry
 from klausel.problems import ErpError
 from klausel_book import BookSource
 from klausel_book.source import demo_folder
-from klausel_odoo import OdooSettings, OdooSource, erp
+from klausel_odoo import OdooSettings, OdooSource, checks, erp
 from klausel_run.doctor import Check, examine
 from klausel_run.preview import Options, preview
 from klausel_run.snapshot import snapshot
@@ -82,6 +84,12 @@ ticket = make("project.task", name="Slow page", project_id=vault.id, parent_id=a
     klausel_activity="support")
 foreign = make("project.task", name="Pump", project_id=desk.id, partner_id=quarry.id)
 ours = make("project.task", name="Call", project_id=desk.id, partner_id=mill.id)
+# Somebody's private to-do above a ticket: nobody else may read it.
+todo = make("project.task", name="Private", project_id=False,
+    user_ids=[Command.set(env.ref("base.user_demo").ids)])
+env.flush_all()
+env.cr.execute("UPDATE project_task SET parent_id = %s WHERE id = %s", (todo.id, foreign.id))
+env.invalidate_all()
 for record in (vault, above, ticket):
     record.message_unsubscribe(record.message_partner_ids.ids)
 
@@ -139,7 +147,7 @@ for record in (employee, above, job):
 second = env["res.company"].create({"name": "Second"})
 env.ref("base.user_admin").company_ids |= second
 env.cr.commit()
-names = "mill ada vault ticket above others called internal later draft employee second"
+names = "mill ada vault ticket above foreign others called internal later draft employee second"
 print("WORLD" + json.dumps({
     "keys": keys, "texts": [line.id for line in texts], "invoice": posted.name,
     **{name: eval(name).id for name in names.split()},
@@ -248,6 +256,7 @@ def test_who_and_what_entries_refer_to(world: World, book: Book) -> None:
     assert (ticket.parent, ticket.project) == (world.id("above"), world.id("vault"))
     assert (ticket.tags, ticket.activity, ticket.estimate_hours) == (("Update",), "support", 3960)
     assert book.tickets[world.id("above")].title == "Above"  # archived, and not on any entry
+    assert book.tickets[world.id("foreign")].parent == ""
     assert book.projects[world.id("vault")].tags == ("Nachts",)
     employee = book.employees[world.id("employee")]
     assert (employee.name, employee.role) == ("Bo", "Stoker")
@@ -423,16 +432,49 @@ def test_doctor_is_content_with_the_connector(world: World, source: OdooSource) 
     said = {check.name: check.said for check in found}
     assert list(said) == [
         "server", "transport", "login", "addon", "company", "rights", "timesheets", "policies",
-        "contracts",
+        "contracts", "currencies",
     ]  # fmt: skip
     assert said["server"] == f"{url}, Odoo 19.0"
     assert said["transport"] == "json2"
     assert said["login"] == f"bot, database {database}"
     assert said["company"] == "YourCompany, USD"
     assert said["rights"].startswith("reads all ")
-    assert said["contracts"] == "4 without problems, in USD"
+    assert said["contracts"] == "4 without problems"
+    assert said["currencies"] == "USD (2 digits)"
     shown = " ".join(str(check) for check in found)
     assert world.made["keys"]["bot"] not in shown
+
+
+def test_doctor_counts_what_the_user_does_not_see(source: OdooSource) -> None:
+    session = source.session()
+
+    def counted(there: int) -> Check:
+        return checks.timesheets(session._replace(info={**session.info, "timesheets": there}))
+
+    seen = int(re.findall(r"\d+", checks.timesheets(session).said)[0])
+    assert counted(seen) == Check("timesheets", True, f"sees all {seen}")
+    less = counted(seen + 1)
+    assert (less.fine, less.said) == (False, f"sees only {seen} of {seen + 1}")
+    assert less.hint == 'in Odoo, add the user to the group "Klausel / Connector"'
+
+
+def test_doctor_names_an_archived_currency(source: OdooSource) -> None:
+    session = source.session()
+    *_, last = checks.contracts(source, session._replace(info={**session.info, "currencies": {}}))
+    assert last == Check(
+        "currencies", False, "USD is archived",
+        "in Odoo, activate it, or change the contracts that use it",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_no_log_shows_the_password(
+    transport: str, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    source = world.source(key=True, transport=transport)
+    source.read(date.min)
+    assert world.made["keys"]["bot"] not in caplog.text
 
 
 def test_doctor_names_policies_and_contracts_that_are_wrong(world: World, tmp_path: Path) -> None:

@@ -255,6 +255,8 @@ class KlauselContract(models.Model):
         company = self._klausel_check_caller(company_id).sudo()
         rounding = company.tax_calculation_rounding_method
         currencies = self.env["res.currency"].sudo().search([("active", "=", True)])
+        lines = self.env["account.analytic.line"]
+        timesheets = [("project_id", "!=", False), ("company_id", "=", company.id)]
         return {
             "addon": Manifest.for_addon("klausel_billing")["version"],
             "protocol": PROTOCOL,
@@ -266,8 +268,14 @@ class KlauselContract(models.Model):
                 "state": company.state_id.code or "",
                 "rounding_method": "line" if rounding == "round_per_line" else "global",
                 "quantity_digits": self.env["decimal.precision"].precision_get("Product Unit"),
+                "language": company.partner_id.lang or "",
+                "internal_project": company.internal_project_id.id or 0,
                 "languages": [code for code, _name in self.env["res.lang"].get_installed()],
             },
             "currencies": {currency.name: currency.decimal_places for currency in currencies},
-            "validated_field": "validated" in self.env["account.analytic.line"]._fields,
+            "validated_field": "validated" in lines._fields,
+            # What this caller may read of a timesheet, and whether it sees them all.
+            "timesheet_fields": sorted(lines.fields_get(attributes=["type"])),
+            "timesheets": lines.sudo().search_count(timesheets),
+            "overrides": "klausel.override" in self.env,
         }

@@ -37,10 +37,17 @@ class TestInfo(KlauselCase):
                 "state": self.env.ref("base.state_de_by").code,
                 "rounding_method": "line",
                 "quantity_digits": self.env["decimal.precision"].precision_get("Product Unit"),
+                "language": self.company.partner_id.lang or "",
+                "internal_project": self.company.internal_project_id.id or 0,
                 "languages": [code for code, _name in self.env["res.lang"].get_installed()],
             },
         )
         self.assertIn("en_US", info["company"]["languages"])
+        lines = self.env["account.analytic.line"]
+        every = [("project_id", "!=", False), ("company_id", "=", self.company.id)]
+        self.assertEqual(info["timesheets"], lines.search_count(every))
+        self.assertLessEqual({"date", "unit_amount"}, set(info["timesheet_fields"]))
+        self.assertEqual(info["overrides"], "klausel.override" in self.env)
         self.assertEqual(info["currencies"][self.company.currency_id.name], 2)
         self.assertEqual(
             info["validated_field"], "validated" in self.env["account.analytic.line"]._fields

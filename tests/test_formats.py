@@ -1,0 +1,104 @@
+"""What a person and what a program gets to see."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from rich.cells import cell_len
+
+from klausel.engine import bill
+from klausel.formats import View, render
+from klausel.model import Book
+from klausel.result import Result
+from klausel.scenario import play, read_scenario
+from klausel_book import read_folder
+from klausel_book.source import demo_folder
+
+AS_OF = date(2026, 7, 1)
+
+
+@pytest.fixture(scope="module")
+def book() -> Book:
+    return read_folder(demo_folder())
+
+
+@pytest.fixture(scope="module")
+def result(book: Book) -> Result:
+    return bill(book, AS_OF)
+
+
+@pytest.mark.parametrize("width", [40, 44, 63, 64, 80, 100])
+@pytest.mark.parametrize("details", [False, True])
+def test_text_fits(result: Result, width: int, details: bool) -> None:
+    text = render(result, "text", View(width, False, details))
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert "\x1b" not in text
+    for customer in result.book.customers.values():
+        shown = any(c.customer == customer.id for c in (*result.drafts, *result.uncovered))
+        if shown and width >= 80:
+            assert f"{customer.name} ({customer.id})" in text
+
+
+def test_colours_only_on_request(result: Result) -> None:
+    assert "\x1b[" in render(result, "text", View(80, True))
+
+
+def test_each_entry_behind_a_line_on_request(result: Result) -> None:
+    text = render(result, "text", View(100, False, True))
+    on_lines = [s.entry for d in result.drafts for line in d.lines for s in line.entries]
+    assert on_lines
+    words = set(text.split())
+    assert all(entry in words for entry in on_lines)
+
+
+def test_json_and_csv_hold_the_same_lines(result: Result) -> None:
+    data = json.loads(render(result, "json", View()))
+    rows = list(csv.DictReader(io.StringIO(render(result, "csv", View()))))
+    lines = [line for draft in data["drafts"] for line in draft["lines"]]
+    assert len(rows) == len(lines) == 134
+    for row, line in zip(rows, lines, strict=True):
+        assert row["description"] == line["description"]
+        assert Decimal(row["amount"]) == Decimal(line["amount"])
+
+
+def test_time_without_a_customer_is_shown_once() -> None:
+    text = """\
+title: nobody's work
+policy:
+  scope: {otherwise: {then: service, because: x}}
+  plans: {p: {title: T, components: [{time: {}}]}}
+book:
+  projects: [{id: p1}]
+  contracts: [{start: 2026-01-01, terms: [{id: T, plan: p, price: 1}]}]
+  entries: [{date: 2026-01-01, hours: 1}]
+runs: [{as_of: 2026-02-01}]
+"""
+    scenario = read_scenario(text, "case")
+    # An entry whose project has no customer; the scenario's defaults would give it one.
+    first = play(scenario)[0][0].result
+    assert first is not None
+    lost = first.book.entries[0]._replace(id="e2", customer="", project="p1")
+    book = first.book
+    values = {name: getattr(book, name) for name in book.__dataclass_fields__}
+    found = bill(Book(**{**values, "entries": (*book.entries, lost)}), date(2026, 2, 1))
+    assert [u.reason for u in found.uncovered] == ["no_customer"]
+    assert found.customers == ("c1",)
+    assert render(found, "text", View()).count("Without a customer") == 1
+
+
+def test_a_parked_customer_says_so(book: Book) -> None:
+    values = {name: getattr(book, name) for name in book.__dataclass_fields__}
+    clash = next(c for c in book.contracts if c.code == "SRV-102")
+    twin = {name: getattr(clash, name) for name in clash.__dataclass_fields__}
+    twin = type(clash)(**{**twin, "code": "SRV-102b"})
+    found = bill(Book(**{**values, "contracts": (*book.contracts, twin)}), AS_OF)
+    assert found.parked == ("c1",)
+    text = render(found, "text", View())
+    assert "Parked" in text
+    assert "are equally narrow and both take entry" in " ".join(text.split())
+    assert len(found.drafts) == 11
