@@ -13,12 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book, Entry
-from klausel.port import Capabilities
+from klausel.port import Application, Applied, Capabilities
 from klausel.problems import ErpError, Where, problem
 from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
 from klausel_book.source import policy_texts
-from klausel_odoo import failures, records
+from klausel_odoo import failures, records, writing
 from klausel_odoo.checks import checks
 from klausel_odoo.settings import OdooSettings
 from klausel_odoo.transports import Transport, open_transport
@@ -119,7 +119,7 @@ class OdooSource:
         return Capabilities(
             name="odoo",
             version=session.version,
-            writes_drafts=False,
+            writes_drafts=True,
             validates_entries="validated" in session.entry_fields,
             has_addon=True,
             protocol=int(session.info["protocol"]),
@@ -207,6 +207,18 @@ class OdooSource:
         with _uncollected():
             return _Reading(session, self.settings, until, customers).book()
 
+    def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
+        """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
+        session = self.session()
+
+        def call(model: str, method: str, arguments: Mapping[str, Any]) -> Any:
+            context = {**session.context, "active_test": True}
+            return session.transport.call(model, method, {**arguments, "context": context})
+
+        return writing.apply(
+            call, application, book, session.company, PROTOCOL, self.settings.url, refresh
+        )
+
     def checks(self) -> Iterator[Check]:
         """What doctor shows, one line a check."""
         return checks(self)
@@ -245,6 +257,8 @@ class _Reading:
     def book(self) -> Book:
         builder, session = BookBuilder(), self._session
         builder.set_company(records.company(session.info, session.language))
+        # First of all: what changes after this number was read is noticed when writing.
+        builder.set_sequences(writing.sequences(self._call))
         contracts = self._contracts()
         # What this program does itself, it does while the server works on the next answer.
         page = ahead(partial(self._page, 0))
@@ -274,6 +288,17 @@ class _Reading:
             table = TABLES[name]
             cells = records.cells(table, _parts(name, contracts))
             builder.add_rows(name, records.header(table), cells, table.odoo)
+        codes = {row["id"]: records.text(row["code"]) for row in contracts}
+        settled = writing.ledger(self._call, session.company, codes)
+        ours = {part.entry for part in settled if part.entry}
+        # Odoo shows our own invoices on the entries too: those are on record, not elsewhere.
+        entries = [
+            entry._replace(billed_elsewhere="")
+            if entry.billed_elsewhere and entry.id in ours
+            else entry
+            for entry in entries
+        ]
+        builder.add_ledger_rows(settled)
         builder.add_records("entries", entries, ENTRIES.odoo)
         for row in contracts:
             _add_contract(builder, row)

@@ -42,7 +42,7 @@ FIELDS = [
 ]
 
 
-def sequences(call: Call, company: int) -> dict[str, int]:
+def sequences(call: Call) -> dict[str, int]:
     """By commercial customer, the number that every change to contract or ledger raises."""
     rows = call(
         "res.partner",
