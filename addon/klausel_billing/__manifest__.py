@@ -19,6 +19,8 @@
         "views/klausel_acceptance_views.xml",
         "views/klausel_approval_views.xml",
         "views/klausel_opening_views.xml",
+        "views/klausel_ledger_views.xml",
+        "views/klausel_run_views.xml",
         "views/klausel_attribute_views.xml",
         "views/klausel_contract_views.xml",
         "views/res_partner_views.xml",
@@ -26,6 +28,8 @@
         "views/account_analytic_line_views.xml",
         "views/klausel_menus.xml",
     ],
+    "pre_init_hook": "pre_init_hook",
+    "uninstall_hook": "uninstall_hook",
     "demo": [
         "demo/project_demo.xml",
         "demo/product_demo.xml",

@@ -1,4 +1,25 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Command
+
+#: Set while a billing manager changes a settled entry; of no effect for anybody else.
+OVERRIDE = "klausel_override"
+
+#: What an entry was settled by. Its description is not among it and may always be changed, nor
+#: is the sales order item: Odoo moves that by itself, and a settled entry is not billed by it.
+GUARDED = (
+    "date",
+    "unit_amount",
+    "product_uom_id",
+    "employee_id",
+    "project_id",
+    "task_id",
+    "partner_id",
+    "company_id",
+    "klausel_activity",
+    "klausel_tag_ids",
+    "active",
+)
 
 
 class AccountAnalyticLine(models.Model):
@@ -18,3 +39,249 @@ class AccountAnalyticLine(models.Model):
         string="Tags",
         groups="base.group_user",
     )
+    klausel_ledger_ids = fields.One2many(
+        comodel_name="klausel.ledger",
+        inverse_name="entry_id",
+        string="Ledger",
+        groups="klausel_billing.group_user",
+    )
+    klausel_covered = fields.Boolean(
+        compute="_compute_klausel_covered",
+        store=True,
+        string="Under Contract",
+        groups="base.group_user",
+        help="A service contract bills this time, so sales orders do not.",
+    )
+
+    # --- covered or not -----------------------------------------------------------------------
+
+    # A contract that changes, and a task that gets another parent, call for it by themselves.
+    @api.depends(
+        "date",
+        "company_id",
+        "project_id.partner_id.commercial_partner_id",
+        "task_id.partner_id.commercial_partner_id",
+        "partner_id.commercial_partner_id",
+        "timesheet_invoice_id.state",
+        "timesheet_invoice_id.payment_state",
+        "klausel_ledger_ids.state",
+        "klausel_ledger_ids.held",
+    )
+    def _compute_klausel_covered(self):
+        timesheets = self.filtered("project_id")
+        settled = timesheets._klausel_settled()
+        others = (timesheets - settled).filtered(lambda line: not line._klausel_billed_by_order())
+        covered = settled | others._klausel_under_contract()
+        covered.klausel_covered = True
+        (self - covered).klausel_covered = False
+
+    @api.model
+    def _klausel_recompute_covered(self, domain):
+        """Have the timesheets in ``domain`` computed anew, archived tasks and partners or not."""
+        timesheets = self.sudo().with_context(active_test=False)
+        # With the present value at hand only what changes is written.
+        lines = timesheets.search_fetch([("project_id", "!=", False), *domain], ["klausel_covered"])
+        self.env.add_to_compute(self._fields["klausel_covered"], lines)
+        lines.modified(["klausel_covered"])
+
+    def _klausel_billed_by_order(self):
+        """Whether an invoice of Odoo's own has it. A cancelled or reversed one bills nothing."""
+        invoice = self.timesheet_invoice_id
+        if not invoice or invoice.klausel_run_id:
+            return False
+        cancelled = invoice.state == "cancel" and invoice.payment_state != "invoicing_legacy"
+        return not cancelled and invoice.payment_state != "reversed"
+
+    def _klausel_under_contract(self):
+        """Those that a running contract covers, decided for all of them at once."""
+        lines = self.sudo()
+        owners = {
+            line: (
+                line.partner_id or line.task_id.partner_id or line.project_id.partner_id
+            ).commercial_partner_id.id
+            for line in lines
+        }
+        coverages = (
+            self.env["klausel.contract"]
+            .sudo()
+            ._klausel_coverages(set(owners.values()) - {False}, lines.company_id.ids)
+        )
+        if not coverages:
+            return self.browse()
+        tickets = any(one.covers == "ticket" for some in coverages.values() for one in some)
+        above = lines.task_id._klausel_above() if tickets else {}
+        found = []
+        for line, owner in owners.items():
+            some = coverages.get((line.company_id.id, owner), ())
+            day, project, tasks = line.date, line.project_id.id, above.get(line.task_id.id, ())
+            if any(one.has(day, project, tasks) for one in some):
+                found.append(line.id)
+        return self.browse(found)
+
+    # --- settled entries ----------------------------------------------------------------------
+
+    def _klausel_settling_contracts(self):
+        """``{contract id: [entry ids]}`` of what is on record and not held."""
+        entries = self._origin.ids
+        if not entries:
+            return {}
+        rows = (
+            self.env["klausel.ledger"]
+            .sudo()
+            ._read_group(
+                [("entry_id", "in", entries), ("state", "=", "live"), ("held", "=", False)],
+                ["contract_id"],
+                ["entry_id:array_agg_distinct"],
+            )
+        )
+        return {contract.id: ids for contract, ids in rows}
+
+    def _klausel_settled(self):
+        settled = {id_ for ids in self._klausel_settling_contracts().values() for id_ in ids}
+        return self.filtered(lambda line: line._origin.id in settled)
+
+    @api.model
+    def _klausel_is_manager(self):
+        return self.env.user.has_group("klausel_billing.group_manager")
+
+    def _klausel_followers(self):
+        """Those that go along when their task or project moves: what is settled stays."""
+        if self.env.context.get(OVERRIDE) and self._klausel_is_manager():
+            return self
+        return self - self._klausel_settled()
+
+    def _compute_partner_id(self):
+        return super(AccountAnalyticLine, self._klausel_followers())._compute_partner_id()
+
+    def _compute_project_id(self):
+        return super(AccountAnalyticLine, self._klausel_followers())._compute_project_id()
+
+    def _check_can_write(self, values):
+        """Odoo's own lock on invoiced time gives way to a billing manager, too."""
+        if not (self.env.context.get(OVERRIDE) and self._klausel_is_manager()):
+            return super()._check_can_write(values)
+        settled = self._klausel_settled()
+        super(AccountAnalyticLine, settled)._check_can_write({})
+        return super(AccountAnalyticLine, self - settled)._check_can_write(values)
+
+    def write(self, vals):
+        guarded = {name: vals[name] for name in GUARDED if name in vals and name in self._fields}
+        contracts = self._klausel_settling_contracts() if guarded else {}
+        if not contracts:
+            return super().write(vals)
+        self.check_access("write")
+        settled = self.browse({id_ for ids in contracts.values() for id_ in ids}).sudo()
+        changes = {
+            line: names for line in settled if (names := line._klausel_changed_fields(guarded))
+        }
+        if not changes:
+            return super().write(vals)
+        if not self._klausel_is_manager():
+            line, names = next(iter(changes.items()))
+            labels = [self._fields[name]._description_string(self.env) for name in names]
+            raise UserError(
+                self.env._(
+                    "“%(entry)s” of %(date)s is already settled under a service contract:"
+                    " only a billing manager may change %(fields)s.",
+                    entry=line.name,
+                    date=line.date,
+                    fields=", ".join(labels),
+                )
+            )
+        before = {line: line._klausel_texts(names) for line, names in changes.items()}
+        lines = self.with_context(**{OVERRIDE: True})
+        result = super(AccountAnalyticLine, lines).write(vals)
+        # What follows from the change is decided now, while it may.
+        lines.mapped("project_id")
+        lines.mapped("partner_id")
+        notes = {}
+        for line, names in changes.items():
+            after = line._klausel_texts(names)
+            notes[line.id] = [
+                self.env._(
+                    "Settled timesheet “%(entry)s” of %(date)s (%(id)s): %(field)s changed from"
+                    " “%(old)s” to “%(new)s”",
+                    entry=line.name,
+                    date=before[line].get("date") or line.date,
+                    id=line.id,
+                    field=line._fields[name]._description_string(self.env),
+                    old=before[line][name],
+                    new=after[name],
+                )
+                for name in names
+            ]
+        self._klausel_note_on(contracts, notes)
+        return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_settled(self):
+        contracts = self._klausel_settling_contracts()
+        if not contracts:
+            return
+        settled = self.browse({id_ for ids in contracts.values() for id_ in ids}).sudo()
+        if not self._klausel_is_manager():
+            raise UserError(
+                self.env._(
+                    "“%(entry)s” of %(date)s is already settled under a service contract:"
+                    " only a billing manager may delete it.",
+                    entry=settled[0].name,
+                    date=settled[0].date,
+                )
+            )
+        notes = {
+            line.id: [
+                self.env._(
+                    "Settled timesheet “%(entry)s” of %(date)s (%(id)s) deleted: %(hours)s hours",
+                    entry=line.name,
+                    date=line.date,
+                    id=line.id,
+                    hours=line.unit_amount,
+                )
+            ]
+            for line in settled
+        }
+        self._klausel_note_on(contracts, notes)
+
+    def _klausel_changed_fields(self, vals):
+        """Names in ``vals`` whose value is another one than this entry's."""
+        self.ensure_one()
+        return [name for name, value in vals.items() if self._klausel_differs(name, value)]
+
+    def _klausel_differs(self, name, value):
+        field = self._fields[name]
+        if field.type != "many2many":
+            old = field.convert_to_cache(self[name], self, validate=False)
+            new = field.convert_to_cache(value, self, validate=False)
+            return (old or False) != (new or False)
+        old = set(self[name].ids)
+        new = set(old)
+        for command in value or ():
+            if not isinstance(command, list | tuple):
+                command = Command.link(command)
+            operation, id_ = command[0], command[1]
+            if operation == Command.CREATE:
+                return True
+            if operation in (Command.DELETE, Command.UNLINK):
+                new.discard(id_)
+            elif operation == Command.LINK:
+                new.add(id_)
+            elif operation in (Command.CLEAR, Command.SET):
+                new = set(command[2]) if operation == Command.SET else set()
+        return old != new
+
+    def _klausel_texts(self, names):
+        self.ensure_one()
+        return {
+            name: str(self._fields[name].convert_to_export(self[name], self) or "")
+            for name in names
+        }
+
+    def _klausel_note_on(self, contracts, notes):
+        """Tell each contract what became of its entries, ``{entry id: [text]}``."""
+        self.env["klausel.contract.part"].sudo()._klausel_note(
+            {
+                contract: [text for id_ in sorted(ids) for text in notes.get(id_, ())]
+                for contract, ids in contracts.items()
+                if not notes.keys().isdisjoint(ids)
+            }
+        )

@@ -66,6 +66,7 @@ class KlauselContractPart(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         records = super().create(vals_list)
+        records.contract_id._klausel_bump()
         if records._klausel_notes_wanted():
             notes = {}
             for record in records:
@@ -80,11 +81,16 @@ class KlauselContractPart(models.AbstractModel):
         return records
 
     def write(self, vals):
+        contracts = self.contract_id
         names = [name for name in self._klausel_noted_fields() if name in vals]
-        if not names or not self._klausel_notes_wanted():
-            return super().write(vals)
+        if not self._klausel_notes_wanted():
+            names = []
         before = self._klausel_values(names)
         result = super().write(vals)
+        if vals:
+            (contracts | self.contract_id)._klausel_bump()
+        if not names:
+            return result
         after = self._klausel_values(names)
         notes = {}
         for record in self:
@@ -115,7 +121,9 @@ class KlauselContractPart(models.AbstractModel):
                         name=record.display_name,
                     )
                 )
+        contracts = self.contract_id
         result = super().unlink()
+        contracts._klausel_bump()
         self._klausel_note(notes)
         return result
 

@@ -1,11 +1,9 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules import Manifest
 
+from .application import PROTOCOL, Application
 from .contract_part import NO_NOTES
-
-#: Version of the calls between the addon and the connector.
-PROTOCOL = 1
 
 
 class KlauselContract(models.Model):
@@ -115,6 +113,7 @@ class KlauselContract(models.Model):
     acceptance_ids = fields.One2many("klausel.acceptance", "contract_id", "Acceptances")
     approval_ids = fields.One2many("klausel.approval", "contract_id", "Approvals")
     opening_ids = fields.One2many("klausel.opening", "contract_id", "Opening Balances")
+    ledger_count = fields.Integer(compute="_compute_ledger_count", string="Settled Parts")
 
     _code_unique = models.UniqueIndex(
         "(company_id, code)",
@@ -132,10 +131,59 @@ class KlauselContract(models.Model):
             parts = [part for part in (contract.code, contract.name) if part]
             contract.display_name = " – ".join(parts)
 
+    def _compute_ledger_count(self):
+        counts = dict(
+            self.env["klausel.ledger"]._read_group(
+                [("contract_id", "in", self.ids), ("state", "=", "live")],
+                ["contract_id"],
+                ["__count"],
+            )
+        )
+        for contract in self:
+            contract.ledger_count = counts.get(contract, 0)
+
+    def action_view_ledger(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "klausel_billing.klausel_ledger_action"
+        )
+        action["domain"] = [("contract_id", "=", self.id)]
+        return action
+
     @api.model_create_multi
     def create(self, vals_list):
         contracts = super(KlauselContract, self.with_context(**{NO_NOTES: True})).create(vals_list)
+        contracts._klausel_bump()
         return contracts.with_env(self.env)
+
+    def write(self, vals):
+        customers = self.sudo().commercial_partner_id
+        result = super().write(vals)
+        if vals:
+            (customers | self.sudo().commercial_partner_id)._klausel_bump()
+        return result
+
+    def unlink(self):
+        customers = self.sudo().commercial_partner_id
+        result = super().unlink()
+        customers._klausel_bump()
+        return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_settled(self):
+        settled = (
+            self.env["klausel.ledger"].sudo().search([("contract_id", "in", self.ids)], limit=1)
+        )
+        if settled:
+            raise UserError(
+                self.env._(
+                    "Contract %s has been billed: archive it instead.", settled.contract_id.code
+                )
+            )
+
+    def _klausel_bump(self):
+        """What was read of these contracts before is out of date."""
+        self.sudo().commercial_partner_id._klausel_bump()
 
     def copy_data(self, default=None):
         vals_list = super().copy_data(default=default)
@@ -272,6 +320,7 @@ class KlauselContract(models.Model):
                 "internal_project": company.internal_project_id.id or 0,
                 "languages": [code for code, _name in self.env["res.lang"].get_installed()],
             },
+            "apply": True,
             "currencies": {currency.name: currency.decimal_places for currency in currencies},
             "validated_field": "validated" in lines._fields,
             # What this caller may read of a timesheet, and whether it sees them all.
@@ -279,3 +328,40 @@ class KlauselContract(models.Model):
             "timesheets": lines.sudo().search_count(timesheets),
             "overrides": "klausel.override" in self.env,
         }
+
+    @api.model
+    def _klausel_check_writer(self, company_id):
+        """Group and company first, before anything is read with more rights."""
+        user = self.env.user
+        if not (
+            user.has_group("klausel_billing.group_connector")
+            or user.has_group("klausel_billing.group_manager")
+        ):
+            raise AccessError(
+                self.env._("Only the Klausel connector and Klausel managers may bill contracts.")
+            )
+        # Exactly an integer: True, and texts that look like a number, are no company.
+        if type(company_id) is not int or company_id not in user.company_ids.ids:
+            raise AccessError(self.env._("You do not work for company %s.", company_id))
+        return self.env["res.company"].browse(company_id)
+
+    @api.model
+    def klausel_apply(self, payload):
+        """Write what a billing run found for one customer.
+
+        ``payload`` is what the connector sends: JSON types, money as decimal text. The answer
+        names the drafts. A refusal is an error whose text begins with ``[klausel:CODE]``. The same
+        call again answers what the first one did and writes nothing.
+        """
+        payload = payload if isinstance(payload, dict) else {}
+        company = self._klausel_check_writer(payload.get("company_id"))
+        # Nothing of the caller's context may steer what is created: no defaults, no switches.
+        context = {
+            "lang": self.env.context.get("lang"),
+            "tz": self.env.context.get("tz"),
+            "allowed_company_ids": company.ids,
+            "mail_create_nosubscribe": True,
+            "skip_is_manually_modified": True,
+        }
+        env = self.env(context=context, su=True)
+        return Application(env, company.with_env(env), payload).apply()

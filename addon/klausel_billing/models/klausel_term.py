@@ -96,6 +96,32 @@ class KlauselTerm(models.Model):
                     )
                 )
 
+    def write(self, vals):
+        self.filtered(
+            lambda term: (
+                term.code != vals.get("code", term.code)
+                or term.contract_id.id != vals.get("contract_id", term.contract_id.id)
+            )
+        )._klausel_check_settled()
+        return super().write(vals)
+
+    def _klausel_check_settled(self):
+        """The ledger knows a term by its code: under another one it would be billed again."""
+        for term in self:
+            domain = [
+                ("contract_id", "=", term.contract_id.id),
+                ("term", "=", term.code),
+                ("state", "=", "live"),
+            ]
+            if self.env["klausel.ledger"].sudo().search(domain, limit=1):
+                raise UserError(
+                    self.env._(
+                        "Term %s has been billed: its short name and its contract stay as they"
+                        " are.",
+                        term.display_name,
+                    )
+                )
+
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):
         for model in ("klausel.purchase", "klausel.acceptance", "klausel.opening"):

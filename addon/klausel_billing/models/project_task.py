@@ -19,3 +19,30 @@ class ProjectTask(models.Model):
         groups="base.group_user",
         help="Who asked for it, such as customer or us.",
     )
+
+    def write(self, vals):
+        result = super().write(vals)
+        # A contract that covers a task covers those below it.
+        if "parent_id" in vals and self.env["klausel.contract"].sudo().search_count(
+            [("covers", "=", "ticket")], limit=1
+        ):
+            self.env["account.analytic.line"]._klausel_recompute_covered(
+                [("task_id", "child_of", self.ids)]
+            )
+        return result
+
+    def _klausel_above(self):
+        """``{task id: ids of the task and of those above it}``, read level by level."""
+        parents = {}
+        level = self.sudo()
+        while level := level.filtered(lambda task: task.id not in parents):
+            parents.update((task.id, task.parent_id.id) for task in level)
+            level = level.parent_id
+        found = {}
+        for task in self:
+            above = found[task.id] = set()
+            current = task.id
+            while current and current not in above:
+                above.add(current)
+                current = parents[current]
+        return found

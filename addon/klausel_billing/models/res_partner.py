@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.tools import SQL
 
 
 class ResPartner(models.Model):
@@ -8,6 +9,15 @@ class ResPartner(models.Model):
         compute="_compute_klausel_contract_count",
         string="Number of Service Contracts",
         groups="klausel_billing.group_user",
+    )
+
+    klausel_seq = fields.Integer(
+        string="Contract Changes",
+        copy=False,
+        readonly=True,
+        aggregator=None,
+        groups="klausel_billing.group_user,klausel_billing.group_connector",
+        help="Raised by every change to the customer's contracts, approvals and ledger.",
     )
 
     def _compute_klausel_contract_count(self):
@@ -21,6 +31,21 @@ class ResPartner(models.Model):
         for partner in self:
             partner.klausel_contract_count = counts.get(partner.commercial_partner_id, 0)
 
+    def write(self, vals):
+        if "parent_id" not in vals and "is_company" not in vals:
+            return super().write(vals)
+        # A contract goes with its contact to another company, and covers other work there.
+        contracts = (
+            self.env["klausel.contract"].sudo().search([("partner_id", "child_of", self.ids)])
+        )
+        before = contracts._klausel_coverage()
+        contracts._klausel_bump()
+        result = super().write(vals)
+        if contracts:
+            contracts._klausel_bump()
+            contracts._klausel_coverage_changed(before, contracts._klausel_coverage())
+        return result
+
     def action_view_klausel_contracts(self):
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id(
@@ -29,3 +54,21 @@ class ResPartner(models.Model):
         action["domain"] = [("commercial_partner_id", "=", self.commercial_partner_id.id)]
         action["context"] = {"default_partner_id": self.commercial_partner_id.id}
         return action
+
+    def _klausel_bump(self):
+        """Raise the number of these customers.
+
+        In SQL, so that of two transactions at once the second one fails and is run again.
+        """
+        ids = sorted(self.commercial_partner_id.ids)
+        if not ids:
+            return
+        # Always in the same order: two transactions with several customers do not block each other.
+        self.env.cr.execute(
+            SQL(
+                "UPDATE res_partner SET klausel_seq = COALESCE(klausel_seq, 0) + 1 WHERE id IN"
+                " (SELECT id FROM res_partner WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)",
+                ids,
+            )
+        )
+        self.browse(ids).invalidate_recordset(["klausel_seq"], flush=False)

@@ -1,1 +1,12 @@
-from . import test_access, test_contract, test_demo, test_info, test_notes, test_parts
+from . import (
+    test_access,
+    test_apply,
+    test_contract,
+    test_covered,
+    test_demo,
+    test_guard,
+    test_info,
+    test_notes,
+    test_parts,
+    test_reversal,
+)

@@ -49,6 +49,7 @@ class TestInfo(KlauselCase):
         self.assertLessEqual({"date", "unit_amount"}, set(info["timesheet_fields"]))
         self.assertEqual(info["overrides"], "klausel.override" in self.env)
         self.assertEqual(info["currencies"][self.company.currency_id.name], 2)
+        self.assertTrue(info["apply"])
         self.assertEqual(
             info["validated_field"], "validated" in self.env["account.analytic.line"]._fields
         )
@@ -66,6 +67,26 @@ class TestInfo(KlauselCase):
         currencies = self._info(self.connector)["currencies"]
         self.assertEqual(currencies["JPY"], 0)
         self.assertNotIn("CHF", currencies)
+
+    def test_timesheets_are_counted_that_the_user_cannot_see(self):
+        reader = self._user("reader", "klausel_billing.group_user")
+        employee = self.env["hr.employee"].create({"name": "Bo", "company_id": self.company.id})
+        before = self._info(reader)["timesheets"]
+        private = self._project("Vault", self.customer, privacy_visibility="followers")
+        self.env["account.analytic.line"].create(
+            [
+                {
+                    "name": "Work",
+                    "project_id": project.id,
+                    "employee_id": employee.id,
+                    "unit_amount": 1,
+                }
+                for project in (private, self.project)
+            ]
+        )
+        self.assertEqual(self._info(reader)["timesheets"], before + 2)
+        self.connector.company_ids = [Command.link(self.second.id)]
+        self.assertEqual(self._info(self.connector, self.second.id)["timesheets"], 0)
 
     def test_klausel_users_may_ask(self):
         for group in ("user", "manager"):

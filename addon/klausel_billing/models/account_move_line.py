@@ -1,0 +1,17 @@
+from odoo import api, models
+
+
+class AccountMoveLine(models.Model):
+    _inherit = "account.move.line"
+
+    def unlink(self):
+        # Before the line goes: the foreign key would empty the ledger's link behind our back.
+        ledger = self.env["klausel.ledger"].sudo()
+        ledger._klausel_of_lines(self)._klausel_release("deleted")
+        return super().unlink()
+
+    @api.model
+    def _timesheet_domain_get_invoiced_lines(self, sale_line_delivery):
+        """Time that a contract bills is not on the invoice of a sales order."""
+        domain = super()._timesheet_domain_get_invoiced_lines(sale_line_delivery)
+        return [("klausel_covered", "=", False), *domain]

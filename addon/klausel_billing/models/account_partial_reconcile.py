@@ -1,0 +1,22 @@
+from odoo import api, models
+
+
+class AccountPartialReconcile(models.Model):
+    _inherit = "account.partial.reconcile"
+
+    def _klausel_invoices(self):
+        moves = (self.debit_move_id | self.credit_move_id).move_id
+        return moves.filtered(lambda move: move.move_type == "out_invoice")
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        partials = super().create(vals_list)
+        partials._klausel_invoices()._klausel_check_reversal()
+        return partials
+
+    def unlink(self):
+        invoices = self._klausel_invoices()
+        result = super().unlink()
+        # Matching is undone for many reasons: nobody is stopped here.
+        invoices.exists()._klausel_check_reversal(refuse=False)
+        return result

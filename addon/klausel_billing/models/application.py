@@ -1,0 +1,662 @@
+"""One customer's billing run, step by step. Whatever fails, all of it is undone."""
+
+import hashlib
+import json
+from decimal import ROUND_HALF_UP, Decimal
+
+from markupsafe import Markup
+from odoo.exceptions import UserError
+from odoo.fields import Command, Date
+from odoo.tools import SQL, plaintext2html
+from psycopg2.errors import UniqueViolation
+
+from .fingerprint import fingerprint
+from .payload import BadPayload, parse
+
+#: Version of the calls between the addon and the connector.
+PROTOCOL = 1
+
+#: Lines of an invoice that a person sees.
+VISIBLE = ("product", "line_section", "line_subsection", "line_note")
+
+#: What no two live rows of the ledger have in common.
+KEY = (
+    "contract_id",
+    "term",
+    "component",
+    "period",
+    "line_group",
+    "sequence",
+    "entry_ref",
+    "lot",
+)
+TEXTS = ("term", "component", "line_group", "lot")
+
+
+class Application:
+    """``env`` has all rights: whoever makes one of these has checked the caller."""
+
+    def __init__(self, env, company, data):
+        self.env = env
+        self.company = company
+        self._data = data
+
+    def apply(self):
+        if self._data.get("protocol") != PROTOCOL:
+            self._refuse(
+                "protocol",
+                self.env._(
+                    "The addon speaks protocol %(ours)s, the program that called speaks"
+                    " %(theirs)s: bring both to the same version.",
+                    ours=PROTOCOL,
+                    theirs=self._data.get("protocol"),
+                ),
+            )
+        try:
+            self.asked = parse(self._data)
+        except BadPayload as error:
+            self._refuse(
+                "protocol",
+                self.env._("The program that called sent something else for “%s”.", error),
+            )
+        before = self.env["klausel.run"].search(
+            [("company_id", "=", self.company.id), ("key", "=", self.asked.key)]
+        )
+        if before:
+            return {**json.loads(before.result), "replayed": True}
+        self.customer = self._customer()
+        self._take_turn()
+        self.contracts = self._contracts()
+        self.entries = self._entries()
+        self._check_entries()
+        self.run = self.env["klausel.run"].create(
+            {
+                "key": self.asked.key,
+                "company_id": self.company.id,
+                "partner_id": self.customer.id,
+                "as_of": self.asked.as_of,
+                "user_id": self.env.uid,
+            }
+        )
+        self.lines = {}
+        moves = [(move.key, self._move(move)) for move in self.asked.moves]
+        rows = self._rows()
+        self._link(rows)
+        for _key, move in moves:
+            move._message_log(body=self.env._("Written by Klausel for %s.", self.run.display_name))
+        return self._finish(moves, rows)
+
+    def _refuse(self, code, sentence):
+        message = f"[klausel:{code}] {sentence}"
+        raise UserError(message)
+
+    def _finish(self, moves, rows):
+        result = {
+            "seq": self.asked.sequence + 1,
+            "moves": [
+                {"key": key, "id": move.id, "name": move._get_move_display_name()}
+                for key, move in moves
+            ],
+            "rows": len(rows),
+            "replayed": False,
+        }
+        self.run.write(
+            {
+                "result": json.dumps(result),
+                "move_ids": [Command.set([move.id for _key, move in moves])],
+            }
+        )
+        self.env.flush_all()
+        return result
+
+    # --- what is asked for ----------------------------------------------------------------------
+
+    def _customer(self):
+        customer = self.env["res.partner"].browse(self.asked.customer).exists()
+        known = customer and customer.commercial_partner_id == customer
+        if not known or customer.company_id not in (self.env["res.company"], self.company):
+            self._refuse(
+                "contract-missing",
+                self.env._("Customer %s has no contracts in this company.", self.asked.customer),
+            )
+        return customer
+
+    def _take_turn(self):
+        """First of all the customer's number: it makes everybody else wait, and then fail."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE res_partner SET klausel_seq = COALESCE(klausel_seq, 0) + 1"
+                " WHERE id = %s AND COALESCE(klausel_seq, 0) = %s",
+                self.customer.id,
+                self.asked.sequence,
+            )
+        )
+        if not self.env.cr.rowcount:
+            self._refuse(
+                "seq-moved",
+                self.env._(
+                    "Contracts, approvals or invoices of %s have changed since they were read.",
+                    self.customer.display_name,
+                ),
+            )
+        self.customer.invalidate_recordset(["klausel_seq"], flush=False)
+
+    def _contracts(self):
+        codes = {line.contract for move in self.asked.moves for line in move.products}
+        codes |= {row.contract for row in self.asked.rows}
+        contracts = self.env["klausel.contract"].with_context(active_test=False)
+        found = {
+            contract.code: contract
+            for contract in contracts.search(
+                [
+                    ("company_id", "=", self.company.id),
+                    ("commercial_partner_id", "=", self.customer.id),
+                    ("code", "in", list(codes)),
+                ]
+            )
+        }
+        for code in sorted(codes - found.keys()):
+            self._refuse(
+                "contract-missing",
+                self.env._(
+                    "%(customer)s has no contract %(code)s any more.",
+                    customer=self.customer.display_name,
+                    code=code,
+                ),
+            )
+        return found
+
+    def _entries(self):
+        """The timesheets, kept from changing until this transaction ends."""
+        ids = sorted(self.asked.fingerprints)
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM account_analytic_line WHERE id = ANY(%s) ORDER BY id"
+                " FOR NO KEY UPDATE",
+                ids,
+            )
+        )
+        present = {id_ for (id_,) in self.env.cr.fetchall()}
+        # Tags are read in the company's language, as the connector reads them.
+        context = {"active_test": False, "lang": self.company.partner_id.lang or None}
+        lines = self.env["account.analytic.line"].with_context(**context)
+        entries = lines.browse(id_ for id_ in ids if id_ in present)
+        ours = entries.filtered(lambda entry: entry.project_id and entry.company_id == self.company)
+        for id_ in ids:
+            if id_ not in ours._ids:
+                self._refuse(
+                    "entry-missing",
+                    self.env._("Timesheet %s is no longer there.", id_),
+                )
+        return {entry.id: entry for entry in ours}
+
+    def _check_entries(self):
+        for entry in self.entries.values():
+            partner = entry.partner_id or entry.task_id.partner_id or entry.project_id.partner_id
+            same = fingerprint(entry) == self.asked.fingerprints[entry.id]
+            if not same or partner.commercial_partner_id != self.customer:
+                self._refuse(
+                    "entry-changed",
+                    self.env._(
+                        "Timesheet %(id)s of %(date)s, “%(text)s”, has changed since it was read.",
+                        id=entry.id,
+                        date=entry.date,
+                        text=entry.name or "",
+                    ),
+                )
+        # The same hour twice: once for the customer that it belonged to before.
+        others = self.env["klausel.ledger"]._read_group(
+            [
+                ("entry_ref", "in", list(self.entries)),
+                ("partner_id", "!=", self.customer.id),
+                ("state", "=", "live"),
+            ],
+            ["entry_ref", "partner_id"],
+            ["seconds:sum"],
+        )
+        for entry, partner, seconds in others:
+            if seconds:
+                self._refuse(
+                    "duplicate",
+                    self.env._(
+                        "Timesheet %(id)s is already settled with %(customer)s.",
+                        id=entry,
+                        customer=partner.display_name,
+                    ),
+                )
+
+    # --- drafts -----------------------------------------------------------------------------------
+
+    def _move(self, asked):
+        currency = self._currency(asked)
+        journal = self._journal()
+        address = self._address()
+        for line in asked.products:
+            self._check_product(line, journal)
+        reverses = self._reversed(asked)
+        values = [
+            self._line_values(line, number) for number, line in enumerate(asked.lines, start=1)
+        ]
+        move = self._draft_to_refresh(asked, currency, address) if asked.refresh else None
+        if move:
+            known = move.line_ids
+            last = max(known.mapped("sequence"))
+            for value in values:
+                value["sequence"] += last
+            move.write({"invoice_line_ids": [Command.create(value) for value in values]})
+            move.invoice_origin = self._origin(asked, move.invoice_origin)
+        else:
+            moves = self.env["account.move"]
+            known = moves.line_ids
+            language = asked.language or address.lang or None
+            codes = {code for code, _name in self.env["res.lang"].get_installed()}
+            if language in codes:
+                moves = moves.with_context(lang=language)
+            move = moves.create(
+                {
+                    "move_type": asked.move_type,
+                    "journal_id": journal.id,
+                    "partner_id": address.id,
+                    "currency_id": currency.id,
+                    "ref": asked.reference or False,
+                    "invoice_origin": self._origin(asked),
+                    "invoice_user_id": (address.user_id or self.customer.user_id).id,
+                    "reversed_entry_id": reverses.id,
+                    "invoice_line_ids": [Command.create(value) for value in values],
+                }
+            )
+            move = move.with_env(self.env)
+        if asked.narration:
+            ours = plaintext2html(asked.narration)
+            move.narration = Markup("%s%s") % (move.narration or "", ours)
+        made = (move.line_ids - known).filtered(lambda line: line.display_type in VISIBLE)
+        pairs = list(zip(asked.lines, made.sorted("id"), strict=True))
+        self.lines.update({line.key: record for line, record in pairs if not line.display_type})
+        self._check_lines(pairs)
+        self._check_lock(move)
+        self._check_total(asked, move)
+        move.write({"klausel_run_id": self.run.id})
+        move.klausel_stamp = stamp(move)
+        return move
+
+    def _origin(self, asked, before=""):
+        codes = [code for code in (before or "").split(", ") if code]
+        codes += [line.contract for line in asked.products]
+        return ", ".join(dict.fromkeys(codes))
+
+    def _line_values(self, line, number):
+        if line.display_type:
+            return {"display_type": line.display_type, "name": line.name, "sequence": number}
+        values = {
+            "name": line.name,
+            "sequence": number,
+            "product_id": line.product,
+            "quantity": float(line.quantity),
+            "price_unit": float(line.price),
+            "discount": float(line.discount),
+        }
+        unit = self._unit(line)
+        if unit:
+            values["product_uom_id"] = unit.id
+        distribution = self._distribution(line)
+        if distribution:
+            values["analytic_distribution"] = distribution
+        known = self.env["account.move.line"]._fields
+        if "deferred_start_date" in known and "deferred_end_date" in known:
+            values["deferred_start_date"] = line.first
+            values["deferred_end_date"] = line.last
+        return values
+
+    def _unit(self, line):
+        """Hours are billed in hours, whatever unit of time the product is kept in."""
+        hour = self.env.ref("uom.product_uom_hour")
+        own = self.env["product.product"].browse(line.product).uom_id
+        if own == hour or not own._has_common_reference(hour):
+            is_time = own == hour
+            return self._piece() if is_time and line.unit not in ("", "hour") else None
+        return self._piece() if line.unit not in ("", "hour") else hour
+
+    def _piece(self):
+        return self.env.ref("uom.product_uom_unit")
+
+    def _distribution(self, line):
+        """Of the entries' projects, weighted by the seconds that this line bills."""
+        weights = {}
+        for row in self.asked.rows:
+            if row.line == line.key and row.entry:
+                project = self.entries[row.entry].project_id
+                weights[project] = weights.get(project, 0) + row.seconds
+        if not any(weights.values()):
+            weights = dict.fromkeys(weights, 1)
+        whole = sum(weights.values())
+        if not whole:
+            return {}
+        shares = {}
+        for project, weight in weights.items():
+            for accounts in project._get_analytic_distribution():
+                shares[accounts] = shares.get(accounts, 0) + weight
+        if not shares:
+            return {}
+        digits = self.env["decimal.precision"].precision_get("Percentage Analytic")
+        unit = Decimal(1).scaleb(-digits)
+        exact = {accounts: Decimal(100) * part / whole for accounts, part in shares.items()}
+        found = {accounts: share.quantize(unit, ROUND_HALF_UP) for accounts, share in exact.items()}
+        # What rounding leaves over goes to the largest share.
+        largest = max(found, key=lambda accounts: found[accounts])
+        whole_share = sum(exact.values()).quantize(unit, ROUND_HALF_UP)
+        found[largest] += whole_share - sum(found.values())
+        return {accounts: float(share) for accounts, share in found.items()}
+
+    def _draft_to_refresh(self, asked, currency, address):
+        """An earlier run's draft that nobody has touched."""
+        if asked.reverses:
+            return None
+        drafts = self.env["account.move"].search(
+            [
+                ("company_id", "=", self.company.id),
+                ("partner_id", "=", address.id),
+                ("move_type", "=", asked.move_type),
+                ("currency_id", "=", currency.id),
+                ("state", "=", "draft"),
+                ("posted_before", "=", False),
+                ("reversed_entry_id", "=", False),
+                ("ref", "=", asked.reference or False),
+                ("klausel_run_id", "!=", False),
+                ("klausel_run_id", "!=", self.run.id),
+                ("klausel_stamp", "!=", False),
+            ],
+            order="id desc",
+        )
+        codes = {line.contract for line in asked.products}
+        for draft in drafts:
+            there = set((draft.invoice_origin or "").split(", "))
+            # Drafts of single contracts stay such.
+            if len(codes) == 1 and len(there) == 1 and codes != there:
+                continue
+            if draft.klausel_stamp == stamp(draft):
+                return draft
+        return None
+
+    # --- checks -----------------------------------------------------------------------------------
+
+    def _currency(self, asked):
+        currencies = self.env["res.currency"].with_context(active_test=False)
+        currency = currencies.search([("name", "=", asked.currency)], limit=1)
+        if not currency.active:
+            self._refuse(
+                "currency",
+                self.env._("Currency %s is not active in Odoo: activate it.", asked.currency),
+            )
+        for line in asked.products:
+            contract = self.contracts[line.contract]
+            if contract.currency_id != currency:
+                self._refuse(
+                    "currency",
+                    self.env._(
+                        "Contract %(code)s is in %(currency)s, not in %(asked)s.",
+                        code=contract.code,
+                        currency=contract.currency_id.name,
+                        asked=asked.currency,
+                    ),
+                )
+        return currency
+
+    def _journal(self):
+        journal = self.env["account.journal"].search(
+            [
+                *self.env["account.journal"]._check_company_domain(self.company),
+                ("type", "=", "sale"),
+            ],
+            limit=1,
+        )
+        receivable = self.customer.with_company(self.company).property_account_receivable_id
+        if not (journal and receivable):
+            self._refuse(
+                "no-chart",
+                self.env._(
+                    "Company %s has no chart of accounts yet, or no sales journal:"
+                    " set up its accounting first.",
+                    self.company.name,
+                ),
+            )
+        return journal
+
+    def _address(self):
+        if not self.customer.active:
+            self._refuse(
+                "customer-archived",
+                self.env._("Customer %s is archived.", self.customer.display_name),
+            )
+        return self.customer.browse(self.customer.address_get(["invoice"])["invoice"])
+
+    def _check_product(self, line, journal):
+        if not line.product:
+            self._refuse(
+                "product",
+                self.env._(
+                    "“%(line)s” of contract %(code)s has no product: name one in its term.",
+                    line=line.name,
+                    code=line.contract,
+                ),
+            )
+        product = self.env["product.product"].browse(line.product).exists()
+        if not product or product.company_id not in (self.env["res.company"], self.company):
+            self._refuse(
+                "product",
+                self.env._(
+                    "The product of “%(line)s” in contract %(code)s does not exist in this"
+                    " company.",
+                    line=line.name,
+                    code=line.contract,
+                ),
+            )
+        if not product.active:
+            self._refuse(
+                "product",
+                self.env._(
+                    "Product %(product)s of contract %(code)s is archived.",
+                    product=product.display_name,
+                    code=line.contract,
+                ),
+            )
+        accounts = product.product_tmpl_id.get_product_accounts()
+        account = accounts["income"] or journal.default_account_id
+        if not account or not account.active:
+            self._refuse(
+                "income-account",
+                self.env._(
+                    "Product %s has no income account, nor have its category and the journal.",
+                    product.display_name,
+                ),
+            )
+
+    def _reversed(self, asked):
+        """The invoice that a credit note corrects."""
+        moves = self.env["account.move"]
+        if not asked.reverses:
+            return moves
+        invoice = moves.browse(asked.reverses).exists()
+        if (
+            asked.move_type != "out_refund"
+            or invoice.company_id != self.company
+            or invoice.commercial_partner_id != self.customer
+            or invoice.move_type != "out_invoice"
+        ):
+            self._refuse(
+                "protocol",
+                self.env._("The program that called sent something else for “%s”.", "reverses"),
+            )
+        return invoice
+
+    def _check_lines(self, pairs):
+        for line, record in pairs:
+            included = record.tax_ids.flatten_taxes_hierarchy().filtered("price_include")
+            if included:
+                self._refuse(
+                    "tax-included",
+                    self.env._(
+                        "Prices of contract %(code)s are net, but tax %(tax)s of product"
+                        " %(product)s is included in the price.",
+                        code=line.contract,
+                        tax=included[0].name,
+                        product=record.product_id.display_name,
+                    ),
+                )
+
+    def _check_lock(self, move):
+        day = move.invoice_date or Date.context_today(move)
+        locks = move._get_violated_lock_dates(day, bool(move.line_ids.tax_ids))
+        if locks:
+            self._refuse(
+                "locked",
+                self.env._(
+                    "The books of %(company)s are locked up to %(date)s:"
+                    " an invoice of %(day)s cannot be posted.",
+                    company=self.company.name,
+                    date=locks[-1][0],
+                    day=day,
+                ),
+            )
+
+    def _check_total(self, asked, move):
+        """Odoo's untaxed totals must be the ones that were shown, to the last digit."""
+        currency = move.currency_id
+        products = move.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+        ours = self._total([self.lines[line.key] for line in asked.products], currency)
+        whole = self._total(products, currency)
+        found = Decimal(repr(move.amount_untaxed))
+        if ours != asked.total or currency.compare_amounts(float(found), float(whole)):
+            self._refuse(
+                "total-differs",
+                self.env._(
+                    "Odoo's total of the lines of contract %(code)s is %(found)s %(currency)s,"
+                    " not %(asked)s.",
+                    code=asked.products[0].contract,
+                    found=found if len(products) == len(asked.products) else ours,
+                    currency=currency.name,
+                    asked=asked.total,
+                ),
+            )
+
+    def _total(self, lines, currency):
+        unit = Decimal(repr(currency.rounding))
+        exact = [
+            Decimal(repr(line.quantity))
+            * Decimal(repr(line.price_unit))
+            * (100 - Decimal(repr(line.discount)))
+            / 100
+            for line in lines
+        ]
+
+        def rounded(amount):
+            return (amount / unit).quantize(Decimal(1), ROUND_HALF_UP) * unit
+
+        if self.company.tax_calculation_rounding_method == "round_per_line":
+            return sum(map(rounded, exact), Decimal(0))
+        return rounded(sum(exact, Decimal(0)))
+
+    # --- ledger -----------------------------------------------------------------------------------
+
+    def _rows(self):
+        nothing = self.env["account.move.line"]
+        values = []
+        for row in self.asked.rows:
+            line = self.lines.get(row.line, nothing)
+            values.append(
+                {
+                    "contract_id": self.contracts[row.contract].id,
+                    "term": row.term,
+                    "component": row.component,
+                    "period": row.period,
+                    "line_group": row.group,
+                    "sequence": row.sequence,
+                    "entry_id": row.entry or False,
+                    "entry_ref": row.entry,
+                    "seconds": row.seconds,
+                    "rounded": row.rounded,
+                    "disposition": row.disposition or False,
+                    "rule": row.rule or False,
+                    "rate": row.rate or False,
+                    "lot": row.lot,
+                    "amount": row.amount or False,
+                    "held": row.held or False,
+                    "move_line_id": line.id,
+                    "move_id": line.move_id.id,
+                    "fingerprint": row.fingerprint or False,
+                    "policy": row.policy or False,
+                    "run_id": self.run.id,
+                }
+            )
+        if self._on_record(values):
+            self._refuse_duplicate()
+        try:
+            with self.env.cr.savepoint():
+                return self.env["klausel.ledger"].create(values)
+        except UniqueViolation:
+            self._refuse_duplicate()
+
+    def _on_record(self, values):
+        """Whether live rows have the key of one of these. The index would say so, too, loudly."""
+        asked = {tuple(value[name] for name in KEY) for value in values}
+        fields = ["contract_id", *KEY[1:]]
+        live = self.env["klausel.ledger"].search_read(
+            [
+                ("contract_id", "in", [contract.id for contract in self.contracts.values()]),
+                ("period", "in", list({value["period"] for value in values})),
+                ("state", "=", "live"),
+            ],
+            fields,
+            load="",
+        )
+        known = {
+            tuple(row[name] or "" if name in TEXTS else row[name] for name in KEY) for row in live
+        }
+        return len(asked) < len(values) or not asked.isdisjoint(known)
+
+    def _refuse_duplicate(self):
+        self._refuse(
+            "duplicate",
+            self.env._(
+                "Somebody has billed some of this work of %s already.",
+                self.customer.display_name,
+            ),
+        )
+
+    def _link(self, rows):
+        """For display only: the ledger says what is settled."""
+        billed = rows.filtered(lambda row: row.entry_id and row.move_id)
+        rows._klausel_link_entries({row.entry_id.id: row.move_id.id for row in billed})
+
+
+def stamp(move):
+    """A short hash of what a person could change on a draft."""
+    lines = move.line_ids.filtered(lambda line: line.display_type in VISIBLE).sorted("id")
+    facts = [
+        move.partner_id.id,
+        move.journal_id.id,
+        move.currency_id.id,
+        move.fiscal_position_id.id,
+        move.invoice_payment_term_id.id,
+        str(move.invoice_date),
+        move.ref,
+        str(move.narration),
+        [
+            (
+                line.id,
+                line.display_type,
+                line.sequence,
+                line.name,
+                line.product_id.id,
+                line.product_uom_id.id,
+                line.account_id.id,
+                line.quantity,
+                line.price_unit,
+                line.discount,
+                line.tax_ids.ids,
+                line.analytic_distribution or {},
+            )
+            for line in lines
+        ],
+    ]
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()

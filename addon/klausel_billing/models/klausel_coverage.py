@@ -1,0 +1,128 @@
+"""Which work a contract covers, and what has to be looked at again when that changes."""
+
+from typing import NamedTuple
+
+from odoo import api, models
+
+#: Fields of a contract on which its coverage depends.
+DECISIVE = frozenset(
+    (
+        "active",
+        "company_id",
+        "partner_id",
+        "date_start",
+        "date_end",
+        "covers",
+        "project_ids",
+        "task_ids",
+    )
+)
+
+
+class Coverage(NamedTuple):
+    """What one contract covers, as plain values."""
+
+    company: int
+    customer: int
+    start: object
+    end: object
+    covers: str
+    ids: frozenset
+
+    def has(self, day, project, tasks):
+        """Work on ``day`` for ``project`` and on ``tasks``: a task with those above it."""
+        if day < self.start or (self.end and day > self.end):
+            return False
+        if self.covers == "customer":
+            return True
+        if self.covers == "project":
+            return project in self.ids
+        return not self.ids.isdisjoint(tasks)
+
+
+class KlauselContract(models.Model):
+    _inherit = "klausel.contract"
+
+    def _klausel_coverage(self):
+        """``{contract id: Coverage}`` of the active ones."""
+        found = {}
+        for contract in self.sudo().with_context(active_test=False):
+            if not (contract.active and contract.date_start):
+                continue
+            targets = {"project": contract.project_ids, "ticket": contract.task_ids}
+            covered = targets.get(contract.covers)
+            found[contract.id] = Coverage(
+                contract.company_id.id,
+                contract.commercial_partner_id.id,
+                contract.date_start,
+                contract.date_end or None,
+                contract.covers,
+                frozenset(covered.ids if covered else ()),
+            )
+        return found
+
+    @api.model
+    def _klausel_coverages(self, customers, companies):
+        """``{(company id, customer id): [Coverage]}``"""
+        contracts = self.search(
+            [
+                ("commercial_partner_id", "in", list(customers)),
+                ("company_id", "in", list(companies)),
+            ]
+        )
+        found = {}
+        for one in contracts._klausel_coverage().values():
+            found.setdefault((one.company, one.customer), []).append(one)
+        return found
+
+    @api.model
+    def _klausel_coverage_changed(self, before, after):
+        """Timesheets that a coverage in ``before`` or ``after``, not in both, is about."""
+        changed = {
+            one
+            for id_ in before.keys() | after.keys()
+            if before.get(id_) != after.get(id_)
+            for one in (before.get(id_), after.get(id_))
+            if one
+        }
+        for company in {one.company for one in changed}:
+            ours = [one for one in changed if one.company == company]
+            ends = [one.end for one in ours]
+            domain = [
+                ("company_id", "=", company),
+                ("date", ">=", min(one.start for one in ours)),
+                *self._klausel_domain_of_customers({one.customer for one in ours}),
+            ]
+            if all(ends):
+                domain.append(("date", "<=", max(ends)))
+            self.env["account.analytic.line"]._klausel_recompute_covered(domain)
+
+    @api.model
+    def _klausel_domain_of_customers(self, customers):
+        """Timesheets whose customer it is: their own, else their task's, else their project's."""
+        own, task, project = (
+            (f"{path}partner_id.commercial_partner_id", "in", list(customers))
+            for path in ("", "task_id.", "project_id.")
+        )
+        no_task = ["|", ("task_id", "=", False), ("task_id.partner_id", "=", False)]
+        return ["|", own, "&", ("partner_id", "=", False), "|", task, "&", *no_task, project]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        contracts = super().create(vals_list)
+        self._klausel_coverage_changed({}, contracts._klausel_coverage())
+        return contracts
+
+    def write(self, vals):
+        if DECISIVE.isdisjoint(vals):
+            return super().write(vals)
+        before = self._klausel_coverage()
+        result = super().write(vals)
+        self._klausel_coverage_changed(before, self._klausel_coverage())
+        return result
+
+    def unlink(self):
+        before = self._klausel_coverage()
+        result = super().unlink()
+        self._klausel_coverage_changed(before, {})
+        return result

@@ -1,0 +1,302 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+#: Group of the row that says that a period of a component is closed.
+CLOSING = ""
+
+
+class KlauselLedger(models.Model):
+    """What is settled, part by part. Only the addon's own code writes it, with sudo."""
+
+    _name = "klausel.ledger"
+    _description = "Ledger of Settled Parts"
+    _order = "period desc, id desc"
+    _rec_names_search = ["contract_id", "term"]
+
+    contract_id = fields.Many2one(
+        comodel_name="klausel.contract",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="restrict",
+    )
+    company_id = fields.Many2one(related="contract_id.company_id", store=True, index=True)
+    partner_id = fields.Many2one(
+        related="contract_id.commercial_partner_id",
+        string="Customer",
+        store=True,
+        index=True,
+    )
+    term = fields.Char(required=True, readonly=True)
+    component = fields.Char(required=True, readonly=True)
+    period = fields.Date(
+        required=True, readonly=True, help="First covered day of the settled period."
+    )
+    line_group = fields.Char(
+        string="Group",
+        default=CLOSING,
+        readonly=True,
+        help="Which of the period's lines. Empty: the row that closes the period.",
+    )
+    sequence = fields.Integer(
+        readonly=True, help="0 is the regular line, later ones are late lines and adjustments."
+    )
+    entry_id = fields.Many2one(
+        comodel_name="account.analytic.line",
+        string="Timesheet",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    entry_ref = fields.Integer(
+        string="Timesheet ID",
+        readonly=True,
+        index=True,
+        aggregator=None,
+        help="Stays when the timesheet is deleted. 0: the row is about no single timesheet.",
+    )
+    seconds = fields.Integer(readonly=True, aggregator=None)
+    rounded = fields.Integer(string="Rounded Seconds", readonly=True, aggregator=None)
+    hours = fields.Float(compute="_compute_hours")
+    disposition = fields.Char(readonly=True)
+    rule = fields.Char(readonly=True)
+    rate = fields.Char(readonly=True, help="Price per unit, net, exact.")
+    lot = fields.Char(default="", readonly=True, help="Lot of hours that the time was drawn from.")
+    amount = fields.Char(
+        readonly=True, help="Net amount of the whole line, exact, on the row that stands for it."
+    )
+    held = fields.Char(readonly=True, help="Why the part is not billed yet.")
+    move_line_id = fields.Many2one(
+        comodel_name="account.move.line",
+        string="Invoice Line",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    move_id = fields.Many2one(
+        comodel_name="account.move",
+        string="Invoice",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    fingerprint = fields.Char(
+        readonly=True, help="Short hash of the timesheet's facts when it was settled."
+    )
+    state = fields.Selection(
+        selection=[("live", "Settled"), ("released", "Open again")],
+        required=True,
+        default="live",
+        readonly=True,
+        index=True,
+    )
+    cause = fields.Selection(
+        selection=[
+            ("deleted", "Line deleted"),
+            ("cancelled", "Invoice cancelled"),
+            ("reversed", "Invoice reversed"),
+        ],
+        string="Open Because",
+        readonly=True,
+    )
+    mark = fields.Integer(
+        readonly=True,
+        aggregator=None,
+        help="The ledger's last row when this one was opened again: what is younger may replace it",
+    )
+    policy = fields.Char(readonly=True, help="Version and hash of the policy that decided.")
+    run_id = fields.Many2one(
+        comodel_name="klausel.run", readonly=True, index=True, ondelete="restrict"
+    )
+
+    _part_unique = models.UniqueIndex(
+        "(contract_id, term, component, period, line_group, sequence, entry_ref, lot)"
+        " WHERE state = 'live'",
+        "Somebody has billed the same time already.",
+    )
+
+    # Columns of a unique index: a NULL in one of them would be equal to nothing.
+    _key_complete = models.Constraint(
+        "CHECK (line_group IS NOT NULL AND sequence IS NOT NULL AND entry_ref IS NOT NULL"
+        " AND lot IS NOT NULL)",
+        "The key of a ledger row must be complete.",
+    )
+
+    @api.depends("contract_id.code", "term", "component", "period", "line_group", "sequence")
+    def _compute_display_name(self):
+        for row in self:
+            parts = (row.contract_id.code, row.term, row.component, row.period, row.line_group)
+            name = "/".join(str(part) for part in parts if part)
+            row.display_name = f"{name} #{row.sequence}" if row.sequence else name
+
+    @api.depends("seconds")
+    def _compute_hours(self):
+        for row in self:
+            row.hours = row.seconds / 3600
+
+    # --- opening again ------------------------------------------------------------------------
+
+    @api.model
+    def _klausel_of_lines(self, lines):
+        """Live rows that stand on ``lines`` of invoices."""
+        if not lines.ids:
+            return self.browse()
+        return self.search([("move_line_id", "in", lines.ids), ("state", "=", "live")])
+
+    @api.model
+    def _klausel_of_moves(self, moves, state="live", cause=None):
+        if not moves.ids:
+            return self.browse()
+        domain = [("move_id", "in", moves.ids), ("state", "=", state)]
+        if cause:
+            domain += [("cause", "=", cause), ("move_line_id", "!=", False)]
+        return self.search(domain)
+
+    def _klausel_place(self):
+        self.ensure_one()
+        return self.contract_id, self.term, self.component, self.period
+
+    def _klausel_closing(self, state):
+        """The rows that close the periods of the regular lines among these."""
+        places = {row._klausel_place() for row in self if not row.sequence}
+        if not places:
+            return self.browse()
+        rows = self.search(
+            [
+                ("contract_id", "in", self.contract_id.ids),
+                ("period", "in", list({period for *_others, period in places})),
+                ("line_group", "=", CLOSING),
+                ("sequence", "=", 0),
+                ("entry_ref", "=", 0),
+                ("state", "=", state),
+            ],
+            order="id",
+        )
+        return rows.filtered(lambda row: row._klausel_place() in places)
+
+    def _klausel_release(self, cause):
+        """Open exactly these parts again, and the period of each regular line."""
+        rows = self.filtered(lambda row: row.state == "live")
+        if not rows:
+            return
+        moves = rows.move_id
+        last = self.search([], order="id desc", limit=1).id
+        gone = rows | rows._klausel_closing("live")
+        # The links first: with the state, Odoo computes anew who bills the time.
+        rows._klausel_unlink_entries(gone)
+        gone.write({"state": "released", "cause": cause, "mark": last})
+        gone.partner_id._klausel_bump()
+        moves.invalidate_recordset(["timesheet_ids", "timesheet_count"])
+
+    def _klausel_unlink_entries(self, gone):
+        """Invoices of these rows' entries: none, or another one with a live part."""
+        entries = self.entry_id
+        moves = self.move_id
+        if not (entries and moves):
+            return
+        others = self.search(
+            [
+                ("entry_id", "in", entries.ids),
+                ("id", "not in", gone.ids),
+                ("state", "=", "live"),
+                ("move_id", "!=", False),
+            ],
+            order="id",
+        )
+        targets = {row.entry_id.id: row.move_id.id for row in others}
+        self._klausel_link_entries({id_: targets.get(id_) for id_ in entries.ids}, moves)
+
+    @api.model
+    def _klausel_link_entries(self, targets, instead=None):
+        """Show on entries which invoice bills them, ``{entry id: move id or None}``.
+
+        In SQL: Odoo must not take this for its own invoicing, nor compute customer and project
+        of the entries anew. ``instead``: only where one of these invoices stands now.
+        """
+        entries_by_move = {}
+        for entry, move in targets.items():
+            entries_by_move.setdefault(move, []).append(entry)
+        lines = self.env["account.analytic.line"]
+        lines.flush_model(["timesheet_invoice_id"])
+        for move, entries in entries_by_move.items():
+            query = SQL(
+                "UPDATE account_analytic_line SET timesheet_invoice_id = %s WHERE id = ANY(%s)",
+                move or None,
+                entries,
+            )
+            if instead is not None:
+                query = SQL("%s AND timesheet_invoice_id = ANY(%s)", query, instead.ids)
+            self.env.cr.execute(query)
+        lines.browse(targets).invalidate_recordset(["timesheet_invoice_id"], flush=False)
+        self.env["account.move"].invalidate_model(["timesheet_ids"], flush=False)
+
+    # --- and settled once more ----------------------------------------------------------------
+
+    def _klausel_revive(self, refuse=True):
+        """Settle these released rows again: their invoice is in force again.
+
+        Where the work was billed again meanwhile, that is refused, or left as it is.
+        """
+        if not self:
+            return
+        closed = {row._klausel_place() for row in self._klausel_closing("live")}
+        again = self._klausel_billed_again()
+        if again:
+            if not refuse:
+                return
+            raise UserError(
+                self.env._(
+                    "The work on %(old)s is open again and was billed on %(new)s since:"
+                    " cancel or delete that first.",
+                    old=self.move_id[:1].display_name,
+                    new=again.move_id[:1].display_name or again[:1].display_name,
+                )
+            )
+        # Of several that closed a period, the one of the same run.
+        closing = {
+            row._klausel_place(): row
+            for row in self._klausel_closing("released").sorted(
+                lambda row: (row.run_id in self.run_id, row.id)
+            )
+            if row._klausel_place() not in closed
+        }
+        rows = self.union(*closing.values())
+        rows.write({"state": "live", "cause": False, "mark": 0})
+        self.env.flush_all()
+        self._klausel_link_entries(
+            {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
+        )
+        rows.partner_id._klausel_bump()
+
+    def _klausel_billed_again(self):
+        """Live rows that settle what these released ones had settled."""
+        entries = {(row.contract_id, row.entry_ref): row.mark for row in self if row.entry_ref}
+        lines = {(*row._klausel_place(), row.line_group, row.sequence) for row in self}
+        rows = self.search(
+            [
+                ("contract_id", "in", self.contract_id.ids),
+                ("state", "=", "live"),
+                "|",
+                ("entry_ref", "in", [entry for _contract, entry in entries]),
+                ("period", "in", list(set(self.mapped("period")))),
+            ],
+            order="move_id, id",
+        )
+
+        def replaces(row):
+            mark = entries.get((row.contract_id, row.entry_ref))
+            younger = mark is not None and row.id > mark
+            return younger or (*row._klausel_place(), row.line_group, row.sequence) in lines
+
+        return rows.filtered(replaces)
+
+    def _klausel_move_to(self, lines):
+        """Put these rows on other invoice lines, ``{old line: new line}``."""
+        for old, new in lines.items():
+            rows = self.filtered(lambda row, old=old: row.move_line_id == old)
+            rows.write({"move_line_id": new.id, "move_id": new.move_id.id})
+        self._klausel_link_entries(
+            {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
+        )
+        self.partner_id._klausel_bump()

@@ -1,0 +1,246 @@
+"""What ``klausel_apply`` is given, checked piece by piece."""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+MOVE_TYPES = ("out_invoice", "out_refund")
+DISPLAY_TYPES = ("", "line_section", "line_note")
+#: The largest integer of a database column.
+LARGEST = 2**31 - 1
+
+
+class BadPayload(ValueError):
+    """The name of the part that is not what it should be."""
+
+
+class Line(NamedTuple):
+    key: str
+    display_type: str
+    name: str
+    product: int
+    quantity: Decimal
+    unit: str
+    price: Decimal
+    discount: Decimal
+    first: date | None
+    last: date | None
+    contract: str
+    entries: tuple
+
+
+class Move(NamedTuple):
+    key: str
+    move_type: str
+    currency: str
+    reference: str
+    narration: str
+    total: Decimal
+    language: str
+    refresh: bool
+    reverses: int
+    lines: tuple
+
+    @property
+    def products(self):
+        return [line for line in self.lines if not line.display_type]
+
+
+class Row(NamedTuple):
+    contract: str
+    term: str
+    component: str
+    period: date
+    group: str
+    sequence: int
+    entry: int
+    seconds: int
+    rounded: int
+    disposition: str
+    rule: str
+    rate: str
+    lot: str
+    amount: str
+    held: str
+    fingerprint: str
+    policy: str
+    line: str
+
+
+class Payload(NamedTuple):
+    customer: int
+    sequence: int
+    key: str
+    as_of: date
+    fingerprints: dict
+    moves: tuple
+    rows: tuple
+
+
+def _text(data, name, required=False):
+    value = data.get(name) or ""
+    if not isinstance(value, str) or (required and not value):
+        raise BadPayload(name)
+    return value
+
+
+def _integer(data, name, least=0):
+    value = data.get(name) or 0
+    if isinstance(value, str) and value.removeprefix("-").isdigit():
+        value = int(value)
+    if type(value) is not int or not least <= value <= LARGEST:
+        raise BadPayload(name)
+    return value
+
+
+def _decimal(data, name):
+    value = data.get(name)
+    try:
+        found = Decimal(value) if isinstance(value, str) else None
+    except InvalidOperation:
+        found = None
+    if found is None or not found.is_finite():
+        raise BadPayload(name)
+    return found
+
+
+def _decimal_text(data, name):
+    """As it is: the ledger keeps all digits."""
+    if data.get(name) in (None, False, ""):
+        return ""
+    _decimal(data, name)
+    return data[name]
+
+
+def _day(data, name):
+    try:
+        return date.fromisoformat(_text(data, name, required=True))
+    except ValueError:
+        raise BadPayload(name) from None
+
+
+def _one_of(data, name, known):
+    value = _text(data, name)
+    if value not in known:
+        raise BadPayload(name)
+    return value
+
+
+def _list(data, name):
+    values = data.get(name)
+    if not isinstance(values, list | tuple):
+        raise BadPayload(name)
+    return values
+
+
+def _records(data, name):
+    values = _list(data, name)
+    if not all(isinstance(value, dict) for value in values):
+        raise BadPayload(name)
+    return values
+
+
+def _line(data):
+    display_type = _one_of(data, "display_type", DISPLAY_TYPES)
+    name = _text(data, "name")
+    if display_type:
+        zero = Decimal(0)
+        key = _text(data, "key")
+        return Line(key, display_type, name, 0, zero, "", zero, zero, None, None, "", ())
+    if not all(type(entry) is int for entry in _list(data, "entries")):
+        raise BadPayload("entries")
+    return Line(
+        key=_text(data, "key", required=True),
+        display_type="",
+        name=name,
+        product=_integer(data, "product_id"),
+        quantity=_decimal(data, "quantity"),
+        unit=_text(data, "unit"),
+        price=_decimal(data, "price_unit"),
+        discount=_decimal(data, "discount"),
+        first=_day(data, "from"),
+        last=_day(data, "to"),
+        contract=_text(data, "contract", required=True),
+        entries=tuple(data["entries"]),
+    )
+
+
+def _move(data):
+    move = Move(
+        key=_text(data, "key", required=True),
+        move_type=_one_of(data, "move_type", MOVE_TYPES),
+        currency=_text(data, "currency", required=True),
+        reference=_text(data, "reference"),
+        narration=_text(data, "narration"),
+        total=_decimal(data, "total"),
+        language=_text(data, "language"),
+        refresh=bool(data.get("refresh")),
+        reverses=_integer(data, "reverses"),
+        lines=tuple(map(_line, _records(data, "lines"))),
+    )
+    if not move.products:
+        raise BadPayload("lines")
+    return move
+
+
+def _row(data):
+    if data.get("state", "live") != "live":
+        raise BadPayload("state")
+    return Row(
+        contract=_text(data, "contract", required=True),
+        term=_text(data, "term"),
+        component=_text(data, "component"),
+        period=_day(data, "period"),
+        group=_text(data, "group"),
+        sequence=_integer(data, "sequence"),
+        entry=_integer(data, "entry"),
+        seconds=_integer(data, "seconds", least=-LARGEST),
+        rounded=_integer(data, "rounded", least=-LARGEST),
+        disposition=_text(data, "disposition"),
+        rule=_text(data, "rule"),
+        rate=_decimal_text(data, "rate"),
+        lot=_text(data, "lot"),
+        amount=_decimal_text(data, "amount"),
+        held=_text(data, "held"),
+        fingerprint=_text(data, "fingerprint"),
+        policy=_text(data, "policy"),
+        line=_text(data, "line"),
+    )
+
+
+def parse(data):
+    """Raises :class:`BadPayload` where something is missing or of another type."""
+    fingerprints = data.get("fingerprints")
+    if not isinstance(fingerprints, dict):
+        raise BadPayload("fingerprints")
+    found = Payload(
+        customer=_integer(data, "partner_id", least=1),
+        sequence=_integer(data, "seq"),
+        key=_text(data, "key", required=True),
+        as_of=_day(data, "as_of"),
+        fingerprints={
+            _integer({"fingerprints": id_}, "fingerprints", least=1): _text(
+                fingerprints, id_, required=True
+            )
+            for id_ in fingerprints
+        },
+        moves=tuple(map(_move, _records(data, "moves"))),
+        rows=tuple(map(_row, _records(data, "rows"))),
+    )
+    lines = [line.key for move in found.moves for line in move.products]
+    if len(set(lines)) != len(lines):
+        raise BadPayload("key")
+    billed = {line: set() for line in lines}
+    for row in found.rows:
+        if row.line and row.line not in billed:
+            raise BadPayload("line")
+        if row.entry and row.entry not in found.fingerprints:
+            raise BadPayload("entry")
+        if row.line:
+            billed[row.line].add(row.entry)
+    for move in found.moves:
+        for line in move.products:
+            # Nothing may be billed that does not go on record.
+            if not billed[line.key] or not billed[line.key].issuperset(line.entries):
+                raise BadPayload("rows")
+    return found

@@ -1,0 +1,132 @@
+"""The book's ledger: appended customer by customer, all or nothing, once."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import cli
+from klausel.model import LedgerRow
+from klausel.port import Refused
+from klausel_book import BookSource, read_folder
+from klausel_book.source import copy_demo
+from klausel_run.audit import audit
+from klausel_run.bill import applications, write
+from klausel_run.preview import Options, preview
+
+APRIL, JULY = date(2026, 4, 1), date(2026, 7, 1)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    copy_demo(tmp_path / "book")
+    return tmp_path / "book"
+
+
+def amounts(rows: tuple[LedgerRow, ...]) -> dict[str, str]:
+    return {str(row.key): str(row.amount) for row in rows if row.amount is not None}
+
+
+def test_bill_twice_writes_once(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bill", "--book", str(book), "--as-of", "2026-04-01", "--yes"]
+    assert cli.run(arguments) == 0
+    assert "11 drafts written" in capsys.readouterr().out
+    first = (book / "ledger.jsonl").read_bytes()
+    assert cli.run(arguments) == 0
+    assert "Nothing new to write." in capsys.readouterr().out
+    assert (book / "ledger.jsonl").read_bytes() == first
+
+
+def test_two_runs_put_on_record_what_one_does(book: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    copy_demo(other)
+    for folder, days in ((book, (APRIL, JULY)), (other, (JULY,))):
+        for day in days:
+            source = BookSource(folder)
+            write(source, preview(source, Options(day, record=True)))
+    assert amounts(read_folder(book).ledger) == amounts(read_folder(other).ledger)
+    assert not audit(BookSource(book), JULY).differences
+
+
+def test_asks_and_takes_no_for_an_answer(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    @cli.click.command()
+    def run() -> None:
+        assert cli.run(["bill", "--book", str(book), "--as-of", "2026-04-01"]) == 130
+
+    result = CliRunner().invoke(run, input="n\n")
+    assert result.exit_code == 0, result.output
+    assert "Write 11 drafts to" in result.output
+    assert not (book / "ledger.jsonl").exists()
+
+
+def test_a_cut_off_line_does_not_count_and_is_written_over(book: Path) -> None:
+    source = BookSource(book)
+    result = preview(source, Options(APRIL, record=True))
+    first, second, *_ = applications(result)
+    source.apply(first, result.book)
+    path = book / "ledger.jsonl"
+    whole = path.read_bytes()
+    source.apply(second, result.book)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert len(read_folder(book).ledger) == len(first.rows)
+    assert source.apply(second, result.book).replayed is False
+    assert path.read_bytes().startswith(whole)
+    assert len(read_folder(book).ledger) == len(first.rows) + len(second.rows)
+
+
+def test_the_same_application_again_finds_the_first(book: Path) -> None:
+    source = BookSource(book)
+    result = preview(source, Options(APRIL, record=True))
+    application = next(iter(applications(result)))
+    done = source.apply(application, result.book)
+    again = source.apply(application, result.book)
+    assert again == done._replace(replayed=True)
+    assert len((book / "ledger.jsonl").read_text().splitlines()) == 1
+
+
+def test_somebody_else_was_quicker(book: Path) -> None:
+    one, other = BookSource(book), BookSource(book)
+    ours = preview(one, Options(APRIL, record=True))
+    theirs = preview(other, Options(JULY, record=True))
+    write(other, theirs)
+    report = write(one, ours)
+    assert not report.applied
+    assert {refusal.message for refusal in report.refused} == {
+        "somebody else has billed this by now"
+    }
+
+
+def test_a_book_edited_since_the_preview_is_refused(book: Path) -> None:
+    source = BookSource(book)
+    result = preview(source, Options(APRIL, record=True))
+    entries = book / "entries.csv"
+    entries.write_text(entries.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(Refused, match="the book was changed since it was read"):
+        source.apply(next(iter(applications(result))), result.book)
+    assert not os.path.getsize(book / "ledger.jsonl")
+
+
+def test_released_rows_open_their_period(book: Path) -> None:
+    source = BookSource(book)
+    result = preview(source, Options(APRIL, record=True))
+    write(source, result)
+    draft = next(draft for draft in result.drafts if draft.contract == "WEB-103")
+    keys = {str(line.key) for line in draft.lines}
+    path = book / "ledger.jsonl"
+    released = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        for row in json.loads(line)["rows"]:
+            period = f"{row['contract']}/{row['term']}/{row['component']}/{row['period']}"
+            closing = not row.get("group") and any(key.startswith(period) for key in keys)
+            if closing or f"{period}/{row.get('group', '')}" in keys:
+                released.append({**row, "state": "released"})
+    with path.open("a", encoding="utf-8") as stream:
+        stream.writelines(json.dumps(row) + "\n" for row in released)
+    again = preview(BookSource(book), Options(APRIL, record=True))
+    assert [found.lines for found in again.drafts] == [draft.lines]
