@@ -199,9 +199,9 @@ def audit(source: Source, as_of: date | None) -> int:
     from klausel_run.terminal import progress
 
     with progress("comparing") as tick:
-        report = job(source.open(), as_of or date.today(), tick)  # noqa: DTZ011
-    click.echo(report.text)
-    return EXIT_FINDINGS if report.differences else 0
+        found = job(source.open(), as_of or date.today(), tick)  # noqa: DTZ011
+    click.echo(found.text)
+    return EXIT_FINDINGS if found.differences else 0
 
 
 @cli.command()
@@ -216,8 +216,7 @@ def doctor(source: Source) -> int:
     from klausel_run.doctor import examine
 
     fine = True
-    erp = source.open()
-    for check in examine(erp):
+    for check in examine(source.open()):
         mark = click.style("ok  ", fg="green") if check.fine else click.style("BAD ", fg="red")
         click.echo(f"{mark} {check.name}: {check.said}")
         if not check.fine and check.hint:
