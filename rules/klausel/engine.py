@@ -447,11 +447,12 @@ class _CustomerRun:
         if entry.id in self._settled:
             self._compare(entry, "", "", None)
             return
-        reason: str = "not_taken" if self._last_rule else "no_contract"
+        # A contract that was asked keeps the ERP's own order from billing it, taken or not.
+        reason: str = "erp_order" if entry.order else "no_contract"
         if not self._root:
             reason = "no_customer"
-        if entry.order:
-            reason = "erp_order"
+        elif self._last_rule:
+            reason = "not_taken"
         part = Part(
             self._last_disposition or "uncovered", self._last_rule,
             entry.seconds, entry.seconds, uncovered=reason,

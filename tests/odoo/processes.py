@@ -50,7 +50,10 @@ def run(
     )
     if done.returncode:
         said = Path(log.name).read_text() if log else (done.stderr or "") + (done.stdout or "")
-        tail = "\n".join(said.strip().splitlines()[-25:])
+        lines = said.strip().splitlines()
+        failed = [n for n, line in enumerate(lines) if " FAIL: " in line or " ERROR: " in line]
+        shown = [line for n in failed for line in lines[n : n + 25]]
+        tail = "\n".join([*shown, *lines[-25:]])
         name = next((Path(part).name for part in command if not str(part).startswith("-")), "")
         raise RuntimeError(f"{name} ended with code {done.returncode}:\n{tail}")
     return done.stdout or ""

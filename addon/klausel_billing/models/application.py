@@ -79,6 +79,10 @@ class Application:
             }
         )
         self.lines = {}
+        self.parts = {}
+        for row in self.asked.rows:
+            if row.line and row.entry:
+                self.parts.setdefault(row.line, []).append(row)
         moves = [(move.key, self._move(move)) for move in self.asked.moves]
         rows = self._rows()
         self._link(rows)
@@ -323,10 +327,9 @@ class Application:
     def _distribution(self, line):
         """Of the entries' projects, weighted by the seconds that this line bills."""
         weights = {}
-        for row in self.asked.rows:
-            if row.line == line.key and row.entry:
-                project = self.entries[row.entry].project_id
-                weights[project] = weights.get(project, 0) + row.seconds
+        for row in self.parts.get(line.key, ()):
+            project = self.entries[row.entry].project_id
+            weights[project] = weights.get(project, 0) + row.seconds
         if not any(weights.values()):
             weights = dict.fromkeys(weights, 1)
         whole = sum(weights.values())

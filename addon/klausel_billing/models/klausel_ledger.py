@@ -293,8 +293,8 @@ class KlauselLedger(models.Model):
 
     def _klausel_move_to(self, lines):
         """Put these rows on other invoice lines, ``{old line: new line}``."""
-        for old, new in lines.items():
-            rows = self.filtered(lambda row, old=old: row.move_line_id == old)
+        for old, rows in self.grouped("move_line_id").items():
+            new = lines[old]
             rows.write({"move_line_id": new.id, "move_id": new.move_id.id})
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}

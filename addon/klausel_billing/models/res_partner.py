@@ -48,6 +48,7 @@ class ResPartner(models.Model):
 
     def action_view_klausel_contracts(self):
         self.ensure_one()
+        self.env["klausel.contract"].check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "klausel_billing.klausel_contract_action"
         )

@@ -689,6 +689,10 @@ class TestApply(BillingCase):
             ):
                 with self.assertRaises(AccessError):
                     self.env[model].with_user(user).search([]).read()
+                with self.assertRaises(AccessError):
+                    self.contract.with_user(user).action_view_ledger()
+                with self.assertRaises(AccessError):
+                    self.customer.with_user(user).action_view_klausel_contracts()
 
     def test_settled_things_stay(self):
         self._bill()

@@ -1,4 +1,4 @@
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -346,6 +346,45 @@ class TestReversal(BillingCase):
         self.env["account.payment.register"].with_context(
             active_model="account.move", active_ids=self.move.ids
         ).create({"amount": 100})._create_payments()
+        self._assert_settled()
+
+    def test_an_accountant_without_klausel_rights(self):
+        accountant = self._user("accountant", "account.group_account_manager")
+        move = self.move.with_user(accountant)
+        move.invoice_line_ids.filtered(lambda line: line.price_unit == 49).unlink()
+        self.assertEqual(len(self._ledger()), 4)
+        move.button_cancel()
+        self.assertFalse(self._ledger())
+        self.assertEqual(len(self._ledger(("cause", "=", "cancelled"), state="released")), 4)
+        with self.assertRaises(AccessError):
+            self.env["klausel.ledger"].with_user(accountant).search([])
+
+    def test_an_accountant_reverses(self):
+        accountant = self._user("accountant", "account.group_account_manager")
+        move = self.move.with_user(accountant)
+        self._post(move)
+        new = self._reverse(move, modify=True)
+        self._assert_settled()
+        self.assertEqual(self.all.move_id, new)
+        self._post(new)
+        self._reverse(new).action_post()
+        self.assertFalse(self._ledger())
+        new.reversal_move_ids.button_cancel()
+        self._assert_settled()
+
+    def test_who_may_not_delete_releases_nothing(self):
+        plain = self._user("plain", "base.group_user")
+        for undo in (
+            self.move.with_user(plain).unlink,
+            self.move.with_user(plain).button_cancel,
+            self.effort.with_user(plain).unlink,
+        ):
+            with self.assertRaises(AccessError):
+                undo()
+        self._assert_settled()
+        self._post(self.move)
+        with self.assertRaises(UserError):
+            self.effort.unlink()
         self._assert_settled()
 
     def test_an_invoice_without_ledger(self):
