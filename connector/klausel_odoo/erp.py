@@ -257,9 +257,9 @@ class _Reading:
     def book(self) -> Book:
         builder, session = BookBuilder(), self._session
         builder.set_company(records.company(session.info, session.language))
-        # First of all: what changes after this number was read is noticed when writing.
-        builder.set_sequences(writing.sequences(self._call))
+        # First of all: what changes after this was read is noticed when writing.
         contracts = self._contracts()
+        builder.set_sequences(writing.sequences(contracts))
         # What this program does itself, it does while the server works on the next answer.
         page = ahead(partial(self._page, 0))
         read_policies(builder, self._settings.policies, POLICIES)
@@ -357,7 +357,7 @@ class _Reading:
             field: {"fields": {**records.specification(TABLES[name]), **switches(name)}}
             for name, field in PARTS.items()
         }
-        rows = self._search(CONTRACT, domain, {**records.CONTRACT, **parts})
+        rows = self._search(CONTRACT, domain, {**records.CONTRACT, **parts, **writing.SEQUENCE})
         rows.sort(key=lambda row: (records.text(row["code"]), row["id"]))
         for row in rows:
             self._need("customers", [row["partner_id"]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from klausel.assemble import ledger_row
@@ -42,14 +42,14 @@ FIELDS = [
 ]
 
 
-def sequences(call: Call) -> dict[str, int]:
+#: Read with each contract: its commercial customer's number.
+SEQUENCE: dict[str, Any] = {"commercial_partner_id": {"fields": {"klausel_seq": {}}}}
+
+
+def sequences(contracts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """By commercial customer, the number that every change to contract or ledger raises."""
-    rows = call(
-        "res.partner",
-        "search_read",
-        {"domain": [("klausel_seq", ">", 0)], "fields": ["klausel_seq"], "order": "id"},
-    )
-    return {str(row["id"]): int(row["klausel_seq"]) for row in rows}
+    customers = [row["commercial_partner_id"] for row in contracts]
+    return {str(one["id"]): int(one["klausel_seq"]) for one in customers if one}
 
 
 def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow]:

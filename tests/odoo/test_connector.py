@@ -315,7 +315,7 @@ def test_the_company(book: Book) -> None:
 def test_capabilities(source: OdooSource) -> None:
     able = source.capabilities()
     assert (able.name, able.version, able.has_addon, able.protocol) == ("odoo", "19.0", True, 1)
-    assert (able.validates_entries, able.writes_drafts) == (False, False)
+    assert (able.validates_entries, able.writes_drafts) == (False, True)
 
 
 # --- the same everywhere
