@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
+from klausel import PROTOCOL
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book, Entry
@@ -24,9 +25,8 @@ from klausel_odoo.settings import OdooSettings
 from klausel_odoo.transports import Transport, open_transport
 from klausel_run.doctor import Check
 
-#: The addon that keeps contracts in Odoo, and the protocol of its calls that we speak.
+#: The addon that keeps contracts in Odoo.
 ADDON = "klausel_billing"
-PROTOCOL = 1
 
 #: Entries a call; measured: much smaller pages are slower, larger ones only take memory.
 PAGE = 5_000

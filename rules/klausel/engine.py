@@ -321,7 +321,8 @@ class _CustomerRun:
         if entry.billed_elsewhere and entry.id not in self._settled:
             self._add(entry, Part("billed_elsewhere", "", entry.seconds, entry.seconds))
             return
-        if override is not None and override.disposition == "written_off":
+        settled = entry.id in self._settled
+        if override is not None and override.disposition == "written_off" and not settled:
             self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
             return
         decision = self._offer(entry, override)
@@ -593,7 +594,8 @@ class _CustomerRun:
         for term in self._terms(bound, work.disposition):
             if not term.span.covers(entry.date):
                 continue
-            if term.billed_until is not None and entry.date <= term.billed_until:
+            before = term.billed_until is not None and entry.date <= term.billed_until
+            if before and entry.id not in self._settled:
                 part = Part("billed_elsewhere", OPENING, rest.seconds, rest.rounded)
                 self._add(entry, part._replace(contract=bound.contract.code, term=term.term.id))
                 return

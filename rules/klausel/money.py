@@ -6,7 +6,7 @@ Time is an integer number of seconds. Money is ``Decimal``. Rounding is half-up,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Literal
 
@@ -29,13 +29,6 @@ def _unit(digits: int) -> Decimal:
 def round_half_up(value: Decimal, digits: int) -> Decimal:
     """``value`` with ``digits`` decimals, ties away from zero."""
     return value.quantize(_unit(digits), context=_CONTEXT)
-
-
-def round_down(value: Decimal, digits: int) -> Decimal:
-    """``value`` with ``digits`` decimals, towards zero."""
-    with localcontext(_CONTEXT) as context:
-        context.rounding = "ROUND_DOWN"
-        return value.quantize(_unit(digits))
 
 
 def multiply(*factors: Decimal | int) -> Decimal:

@@ -77,11 +77,6 @@ def add_months(day: date, months: int, anchor_day: int | None = None) -> date:
     return date(year, month, min(anchor_day or day.day, days_in_month(year, month)))
 
 
-def last_day_of_validity(bought: date, months: int) -> date:
-    """Last day of something valid for ``months``: the start of month N+1, clamped, less a day."""
-    return add_months(bought, months) - ONE_DAY
-
-
 def grid_start(day: date, every: int, align: Align, start: date) -> date:
     """First day of the grid period that contains ``day``."""
     if align == "calendar":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from klausel.matching.port import Combination, Condition, DecisionTable
+from klausel.matching.port import Combination, DecisionTable
 
 
 class ReferenceMatcher:
@@ -18,11 +18,3 @@ class ReferenceMatcher:
             if all(combination[condition.field] in condition.codes for condition in rule):
                 return index
         return len(self._table.rules)
-
-    def failed(self, combination: Combination, index: int) -> tuple[Condition, ...]:
-        """Conditions of rule ``index`` that ``combination`` does not fulfil."""
-        return tuple(
-            condition
-            for condition in self._table.rules[index]
-            if combination[condition.field] not in condition.codes
-        )
