@@ -1,12 +1,169 @@
-"""The gate: may an entry's time pass to billing at all? (semantics 4)."""
+"""The gate: may an entry's time pass to billing at all? (semantics 4, "Approval gate").
+
+The gate knows what customers decided, and how much room their approvals still have.
+"""
 
 from __future__ import annotations
 
-from klausel.model import Entry
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_FLOOR, Decimal
+
+from klausel.model import Approval, Entry, natural
+from klausel.money import SECONDS_PER_HOUR, ZERO, multiply, share
+from klausel.policy.ir import Requirement
 
 NOT_VALIDATED = "not_validated"
+LIMIT = "limit"
+NO_TERM = "no_term"
+NO_HOURS = "no_hours"
+
+#: Reasons for which time waits before it is rounded.
+BEFORE_ROUNDING = frozenset(
+    (NOT_VALIDATED, "not_requested", "pending", "rejected", "late_decision", LIMIT)
+)
 
 
 def held_reason(entry: Entry) -> str:
-    """Why ``entry`` has to wait, or an empty text."""
+    """Why ``entry`` has to wait before anything is asked of it, or an empty text."""
     return "" if entry.validated else NOT_VALIDATED
+
+
+@dataclass(slots=True)
+class Room:
+    """What an approval (or a budget) still has; None is without limit."""
+
+    approval: Approval
+    seconds: int | None
+    amount: Decimal | None
+
+    def is_open(self, seconds: int = 0, amount: Decimal = ZERO) -> bool:
+        """Whether anything is left beside ``seconds`` and ``amount``."""
+        return (self.seconds is None or self.seconds > seconds) and (
+            self.amount is None or self.amount > amount
+        )
+
+    def use(self, rounded: int, price: Decimal, digits: int) -> int:
+        """Seconds of ``rounded`` that it lets pass, and takes note of."""
+        passes = within(rounded, price, self.seconds, self.amount, digits)
+        if self.seconds is not None:
+            self.seconds -= passes
+        if self.amount is not None:
+            self.amount -= value(passes, price)
+        return passes
+
+
+def value(seconds: int, price: Decimal) -> Decimal:
+    """What ``seconds`` cost at ``price`` an hour, unrounded."""
+    return share(price, seconds, SECONDS_PER_HOUR)
+
+
+def within(
+    rounded: int, price: Decimal, seconds: int | None, amount: Decimal | None, digits: int
+) -> int:
+    """How many of ``rounded`` seconds lie within a limit; money cuts at whole quantity steps."""
+    passes = rounded
+    if seconds is not None:
+        passes = min(passes, max(seconds, 0)) if rounded > 0 else passes
+    if (
+        amount is not None
+        and passes > 0
+        and price > 0
+        and multiply(price, passes) > multiply(max(amount, ZERO), SECONDS_PER_HOUR)
+    ):
+        steps = (max(amount, ZERO) / price).scaleb(digits).to_integral_value(ROUND_FLOOR)
+        most = multiply(steps.scaleb(-digits), SECONDS_PER_HOUR)
+        passes = min(passes, int(most.to_integral_value()))
+    return passes
+
+
+def _decided(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
+    return approval.decided_on or date.min, natural(approval.id)
+
+
+class Gate:
+    """Approvals of one contract in one simulation."""
+
+    def __init__(self, approvals: Iterable[Approval], quantity_digits: int) -> None:
+        self._all = sorted(approvals, key=_decided)
+        self._digits = quantity_digits
+        self._rooms = {
+            approval.id: Room(approval, approval.limit_seconds, approval.limit_amount)
+            for approval in self._all
+            if approval.state == "approved"
+        }
+        self._rejected = [approval for approval in self._all if approval.state == "rejected"]
+
+    def decisions(self, ticket: str) -> list[date]:
+        """Days on which something was approved that may concern ``ticket``, oldest first."""
+        return sorted(
+            {
+                room.approval.decided_on
+                for room in self._rooms.values()
+                if room.approval.decided_on is not None
+                and (not room.approval.tickets or ticket in room.approval.tickets)
+            }
+        )
+
+    def rooms(self, requirement: Requirement, ticket: str, day: date, at: date) -> list[Room]:
+        """Approvals that count on ``at`` for work of ``day``, in the order of their use."""
+        found = [
+            room
+            for room in self._rooms.values()
+            if self._fits(room.approval, requirement, ticket, day)
+            and (room.approval.decided_on or date.min) <= (at if requirement.retroactive else day)
+            and (room.approval.decided_on or date.min) <= at
+            and (room.approval.expires_on is None or room.approval.expires_on >= day)
+            and not self._void(room.approval, ticket, at)
+        ]
+        return sorted(found, key=lambda room: (not room.approval.tickets, *_decided(room.approval)))
+
+    def _fits(self, approval: Approval, needed: Requirement, ticket: str, day: date) -> bool:
+        if approval.tickets:
+            return needed.per == "ticket" and bool(ticket) and ticket in approval.tickets
+        if needed.per != "period":
+            return True
+        on = approval.decided_on
+        return on is not None and (on.year, on.month) == (day.year, day.month)
+
+    def _void(self, approval: Approval, ticket: str, at: date) -> bool:
+        return any(
+            _decided(found) > _decided(approval) and (found.decided_on or date.min) <= at
+            for found in self._rejected
+            if not found.tickets or ticket in found.tickets
+        )
+
+    def use(self, rooms: Sequence[Room], rounded: int, price: Decimal) -> int:
+        """Seconds of ``rounded`` that ``rooms`` let pass, one after the other."""
+        if rounded <= 0:
+            return rooms[0].use(rounded, price, self._digits) if rooms else rounded
+        passed = 0
+        for room in rooms:
+            if passed < rounded and room.is_open():
+                passed += room.use(rounded - passed, price, self._digits)
+        return passed
+
+    def reason(self, needed: Requirement, ticket: str, day: date, at: date) -> str:
+        """What work of ``day`` waits for, seen on ``at``."""
+        concerned = [
+            approval
+            for approval in self._all
+            if (needed.per == "ticket" and ticket in approval.tickets if approval.tickets else True)
+            and (approval.decided_on is None or approval.decided_on <= at)
+        ]
+        approved = [
+            found
+            for found in concerned
+            if found.state == "approved" and self._fits(found, needed, ticket, day)
+        ]
+        rejected = [found for found in concerned if found.state == "rejected"]
+        if rejected and all(self._void(found, ticket, at) for found in approved):
+            return "rejected"
+        if any(found.state == "pending" for found in concerned):
+            return "pending"
+        if self.rooms(needed, ticket, day, at):
+            return LIMIT
+        if not needed.retroactive and any((found.decided_on or day) > day for found in approved):
+            return "late_decision"
+        return "not_requested"

@@ -1019,6 +1019,9 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
     def number(name: str) -> Decimal | None:
         return None if data.get(name) is None else parse_number(data[name])
 
+    def day(name: str) -> date | None:
+        return parse_date(data[name]) if data.get(name) else None
+
     texts = ("contract", "term", "component", "period", "group", "entry", "disposition", "rule")
     if not all(isinstance(data.get(name, ""), str) for name in texts):
         raise TypeError("a text is expected")
@@ -1047,6 +1050,10 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         fingerprint=data.get("fingerprint", ""),
         state=state,
         policy=data.get("policy", ""),
+        drawn=int(data.get("drawn", 0)),
+        counted=day("counted"),
+        last=day("last"),
+        document=data.get("document", ""),
     )
 
 
@@ -1058,6 +1065,9 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     for name in ("rate", "amount"):
         if data[name] is not None:
             data[name] = format(data[name], "f")
+    for name in ("counted", "last"):
+        if data[name] is not None:
+            data[name] = data[name].isoformat()
     return {
         name: value
         for name, value in data.items()

@@ -8,19 +8,22 @@ the entries; everything that depends on the contract alone is done once per cont
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from klausel import adjustments
-from klausel.approvals import held_reason
-from klausel.charges.base import Charge, Taken, Work
+from klausel.approvals import Gate, held_reason
+from klausel.charges.base import Account, Charge, Facts, Label, Taken, Work
+from klausel.charges.fee import REFUND
+from klausel.clerk import Clerk, Item, Outcome, Share
 from klausel.ledger import CLOSING, SCOPE
 from klausel.matching import MatcherFactory
 from klausel.model import (
     NARROWNESS,
+    Approval,
     Book,
     Customer,
     Employee,
@@ -33,12 +36,23 @@ from klausel.model import (
     in_order,
     natural,
 )
-from klausel.money import hours_exact, line_amount, round_half_up, shortest, total
-from klausel.period import Period, Span, intersect, period_of
+from klausel.model import Item as ChargedItem
+from klausel.money import (
+    ZERO,
+    hours_exact,
+    line_amount,
+    quantity,
+    round_half_up,
+    shortest,
+    total,
+)
+from klausel.period import ONE_DAY, Period, Span, intersect, period_of
 from klausel.policy.facts import Subject
 from klausel.policy.ir import GroupBy, Rule, Scope, text_in
 from klausel.problems import Problem, Where, problem
+from klausel.record import Settled, on_record
 from klausel.result import (
+    Balance,
     Because,
     Difference,
     Draft,
@@ -46,6 +60,7 @@ from klausel.result import (
     EntryShare,
     Held,
     Line,
+    Notice,
     Part,
     Result,
     Uncovered,
@@ -58,6 +73,14 @@ SETTLING = frozenset(("included", "warranty", "internal"))
 
 OVERRIDE = "override"
 OPENING = "opening"
+
+#: Component names of rows that belong to no component of a plan.
+ITEM = "item"
+HELD = "held"
+NOTICE = "notice"
+
+#: Group of rows of time that was drawn from a balance.
+DRAW = "draw"
 
 _NO_TICKET = Ticket("")
 _NO_PROJECT = Project("")
@@ -117,7 +140,7 @@ def bill(
     """
     wanted = None if customers is None else {book.root(customer) for customer in customers}
     parked: dict[str, list[Problem]] = defaultdict(list)
-    before = billed_until(book)
+    facts = facts_of(book)
     for found in book.problems:
         if found.severity == "error":
             parked[found.customer].append(found)
@@ -126,13 +149,14 @@ def bill(
         root = book.root(contract.customer)
         if root in parked or (wanted is not None and root not in wanted):
             continue
-        bound = bind_contract(contract, book.policies, book.company, billed_until=before)
+        bound = bind_contract(contract, book.policies, book.company, facts=facts)
         if isinstance(bound, BoundContract):
             contracts[root].append(bound)
         else:
             parked[root] += bound
     entries = _by_customer(book, as_of, wanted)
     ledger = _by_contract(book.ledger)
+    others = _Others(_grouped(book.approvals), _grouped(book.items), _released(book.ledger))
     scopes = {
         name: Scope(policy, matchers.main, matchers.check) for name, policy in book.policies.items()
     }
@@ -148,7 +172,7 @@ def bill(
         if root not in parked:
             run = _CustomerRun(
                 book, as_of, root, contracts.get(root, []), entries.get(root, []),
-                scopes, ledger, overrides, record, group_by,
+                scopes, ledger, overrides, record, group_by, others,
             )  # fmt: skip
             try:
                 run.run()
@@ -171,6 +195,8 @@ def bill(
         entries=tuple(parts for run in runs for parts in run.entry_parts()),
         uncovered=tuple(found for run in runs for found in run.uncovered),
         held=tuple(found for run in runs for found in run.held),
+        notices=tuple(found for run in runs for found in run.notices),
+        balances=tuple(found for run in runs for found in run.balances),
         differences=tuple(found for run in runs for found in run.differences),
         problems=tuple(sorted(problems, key=lambda p: (p.where, p.code, p.message))),
         settlements=tuple(row for run in runs for row in run.settlements),
@@ -178,14 +204,15 @@ def bill(
     )
 
 
-def billed_until(book: Book) -> dict[tuple[str, str], date]:
-    """By contract and term, the last day that was billed before go-live (semantics 6)."""
-    found: dict[tuple[str, str], date] = {}
-    for opening in book.openings:
-        if opening.billed_until is not None:
-            key = (opening.contract, opening.term)
-            found[key] = max(found.get(key, opening.billed_until), opening.billed_until)
-    return found
+def facts_of(book: Book) -> dict[tuple[str, str], Facts]:
+    """By contract and term: purchases, acceptances and openings."""
+    found: dict[tuple[str, str], tuple[list[Any], list[Any], list[Any]]] = defaultdict(
+        lambda: ([], [], [])
+    )
+    for number, rows in enumerate((book.purchases, book.acceptances, book.openings)):
+        for row in rows:
+            found[row.contract, row.term][number].append(row)
+    return {key: Facts(*map(tuple, some)) for key, some in found.items()}
 
 
 def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dict[str, list[Entry]]:
@@ -204,6 +231,30 @@ def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dic
     return {root: in_order(some) for root, some in found.items()}
 
 
+class _Others(NamedTuple):
+    """What belongs to contracts beside their terms, by contract."""
+
+    approvals: dict[str, list[Approval]]
+    items: dict[str, list[ChargedItem]]
+    released: dict[str, set[str]]
+    """Entries that were billed and are open again."""
+
+
+def _grouped(rows: Iterable[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.contract].append(row)
+    return found
+
+
+def _released(rows: Iterable[LedgerRow]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.state == "released" and row.entry:
+            found[row.key.contract].add(row.entry)
+    return found
+
+
 class _Ledger(NamedTuple):
     """Live rows of one contract."""
 
@@ -211,6 +262,10 @@ class _Ledger(NamedTuple):
     """(term, component, period) -> group -> highest sequence; with CLOSING the period is closed."""
     amounts: dict[tuple[str, str, date], dict[str, Decimal]]
     """(term, component, period) -> group -> amount billed, late lines included."""
+    last: dict[tuple[str, str, date], date]
+    """(term, component, period) -> last day that its lines cover."""
+    lines: dict[tuple[str, str], list[LedgerRow]]
+    """(term, component) -> rows of its lines."""
 
 
 def _by_contract(rows: Sequence[LedgerRow]) -> dict[str, list[LedgerRow]]:
@@ -224,6 +279,8 @@ def _by_contract(rows: Sequence[LedgerRow]) -> dict[str, list[LedgerRow]]:
 def _index(rows: Sequence[LedgerRow]) -> _Ledger:
     known: dict[tuple[str, str, date], dict[str, int]] = defaultdict(dict)
     amounts: dict[tuple[str, str, date], dict[str, Decimal]] = defaultdict(dict)
+    last: dict[tuple[str, str, date], date] = {}
+    lines: dict[tuple[str, str], list[LedgerRow]] = defaultdict(list)
     for row in rows:
         key = row.key
         place = (key.term, key.component, key.period)
@@ -231,7 +288,10 @@ def _index(rows: Sequence[LedgerRow]) -> _Ledger:
         groups[key.group] = max(groups.get(key.group, 0), key.sequence)
         if row.amount is not None:
             amounts[place][key.group] = amounts[place].get(key.group, Decimal(0)) + row.amount
-    return _Ledger(known, amounts)
+            lines[key.term, key.component].append(row)
+            if row.last is not None:
+                last[place] = max(last.get(place, row.last), row.last)
+    return _Ledger(known, amounts, last, lines)
 
 
 class _Decision(NamedTuple):
@@ -240,6 +300,7 @@ class _Decision(NamedTuple):
     contract: BoundContract
     rule: Rule
     settles: bool
+    subject: Subject | None
 
 
 class _CustomerRun:
@@ -257,8 +318,10 @@ class _CustomerRun:
         overrides: dict[str, Override],
         record: bool,
         group_by: GroupBy | None,
+        others: _Others,
     ) -> None:
         self._group_by = group_by
+        self._others = others
         self._on_record = record
         self._book = book
         self._as_of = as_of
@@ -269,6 +332,8 @@ class _CustomerRun:
         self._overrides = overrides
         self._customer = book.customers.get(root, Customer(root))
         self._language = language_of(self._customer.language, *book.company.languages)
+        own = (self._customer.country, self._customer.region)
+        self._home = own if own[0] else (book.company.country, book.company.region)
         self._ledger = {
             bound.contract.code: _index(ledger.get(bound.contract.code, ()))
             for bound in self._contracts
@@ -279,11 +344,8 @@ class _CustomerRun:
             for row in ledger.get(bound.contract.code, ())
             if row.amount is not None
         }
-        self._settled: dict[str, list[LedgerRow]] = defaultdict(list)
-        for bound in self._contracts:
-            for row in ledger.get(bound.contract.code, ()):
-                if row.entry and not row.held:
-                    self._settled[row.entry].append(row)
+        rows = [row for bound in self._contracts for row in ledger.get(bound.contract.code, ())]
+        self._settled, self._held_before = on_record(rows)
         self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
         self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
@@ -291,11 +353,14 @@ class _CustomerRun:
         self._parts: dict[str, list[Part]] = {}
         self._rules: dict[tuple[str, str], Rule] = {}
         self._windows: dict[tuple[str, date], Span] = {}
+        self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
         self._last_rule = ""
         self._last_disposition = ""
         self.drafts: list[Draft] = []
         self.uncovered: list[Uncovered] = []
         self.held: list[Held] = []
+        self.notices: list[Notice] = []
+        self.balances: list[Balance] = []
         self.differences: list[Difference] = []
         self.settlements: list[LedgerRow] = []
 
@@ -309,8 +374,18 @@ class _CustomerRun:
         self.drafts = self._group(lines)
 
     def entry_parts(self) -> Iterable[EntryParts]:
+        rank = {
+            (bound.contract.code, term.term.id): (term.term.priority, term.number)
+            for bound in self._contracts
+            for term in bound.terms
+        }
+        last = (sys.maxsize, 0)
         for entry in self._entries:
-            yield EntryParts(entry.id, tuple(self._parts[entry.id]))
+            parts = self._parts[entry.id]
+            if len(parts) > 1:
+                # In the order in which terms were asked; what waits stands last.
+                parts.sort(key=lambda p: last if p.held else rank.get((p.contract, p.term), last))
+            yield EntryParts(entry.id, tuple(parts))
 
     # -- scope (semantics 3) -------------------------------------------------------------------
 
@@ -333,27 +408,59 @@ class _CustomerRun:
         rule = decision.rule
         self._decided[entry.id] = decision
         self._rules[code, rule.id] = rule
+        if settled:
+            self._compare(entry, decision)
+        rest = self._held_before.get(entry.id)
+        if rest is not None and rest.contract != code:
+            rest = None
+        if settled and rest is None:
+            return
         reason = held_reason(entry)
-        if reason and entry.id not in self._settled:
-            self._hold(entry, code, rule, entry.seconds, None, reason)
+        if reason and (decision.settles or not decision.contract.stateful):
+            self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
             return
         if decision.settles:
             self._settle_free(entry, decision)
             return
-        ticket, project, employee = self._around(entry)
-        self._works[code].append(
-            Work(
-                entry,
-                project.id,
-                ticket.id,
-                entry.activity or ticket.activity,
-                employee.role,
-                rule.disposition,
-                rule.id,
-                entry.seconds,
-                entry.seconds,
+        work = self._work(entry, decision)
+        if not decision.contract.stateful:
+            self._works[code].append(work)
+            return
+        if rest is not None:
+            work = work._replace(seconds=rest.seconds, rounded=rest.rounded)
+        subject = decision.subject
+        assert subject is not None
+        scope = self._scopes[decision.contract.policy.name]
+        self._items[code].append(
+            Item(
+                work,
+                scope.requirement(subject, rule.disposition),
+                scope.watches(subject, rule.disposition),
+                not reason,
+                held_before=rest is not None,
+                gated_before=rest is not None and rest.gated,
+                reopened=entry.id in self._others.released.get(code, ()),
             )
         )
+
+    def _work(self, entry: Entry, decision: _Decision) -> Work:
+        ticket, project, employee = self._around(entry)
+        work = Work(
+            entry,
+            project.id,
+            ticket.id,
+            entry.activity or ticket.activity,
+            employee.role,
+            decision.rule.disposition,
+            decision.rule.id,
+            entry.seconds,
+            entry.seconds,
+        )
+        policy = decision.contract.policy
+        if policy.surcharges and decision.subject is not None:
+            price, hours = self._scopes[policy.name].factors(decision.subject)
+            work = work._replace(price_factor=price, hours_factor=hours)
+        return work
 
     def _around(self, entry: Entry) -> tuple[Ticket, Project, Employee]:
         ticket = self._book.tickets.get(entry.ticket, _NO_TICKET)
@@ -369,15 +476,15 @@ class _CustomerRun:
             for bound in tier:
                 if not bound.contract.span.covers(entry.date):
                     continue
-                rule = self._rule(bound, entry, ticket, project, employee, override)
+                rule, subject = self._rule(bound, entry, ticket, project, employee, override)
                 self._last_rule = self._last_rule or rule.id
                 self._last_disposition = self._last_disposition or rule.disposition
                 if rule.disposition in SETTLING:
-                    found.append(_Decision(bound, rule, True))
+                    found.append(_Decision(bound, rule, True, subject))
                 elif any(
                     term.span.covers(entry.date) for term in self._terms(bound, rule.disposition)
                 ):
-                    found.append(_Decision(bound, rule, False))
+                    found.append(_Decision(bound, rule, False, subject))
             if len(found) > 1:
                 first, second = found[0].contract.contract, found[1].contract.contract
                 raise _Parked(
@@ -400,12 +507,15 @@ class _CustomerRun:
         project: Project,
         employee: Employee,
         override: Override | None,
-    ) -> Rule:
+    ) -> tuple[Rule, Subject]:
+        country, region = self._home
+        subject = Subject(
+            entry, ticket, project, self._customer, employee, bound.contract, country, region
+        )
         if override is not None:
             texts = {self._language: override.reason}
-            return Rule(OVERRIDE, override.disposition, texts, _NO_WHERE)
-        subject = Subject(entry, ticket, project, self._customer, employee, bound.contract)
-        return self._scopes[bound.policy.name].decide(subject)
+            return Rule(OVERRIDE, override.disposition, texts, _NO_WHERE), subject
+        return self._scopes[bound.policy.name].decide(subject), subject
 
     def _terms(self, bound: BoundContract, disposition: str) -> list[BoundTerm]:
         key = (bound.contract.code, disposition)
@@ -446,7 +556,7 @@ class _CustomerRun:
 
     def _uncover(self, entry: Entry) -> None:
         if entry.id in self._settled:
-            self._compare(entry, "", "", None)
+            self._compare(entry, None)
             return
         # A contract that was asked keeps the ERP's own order from billing it, taken or not.
         reason: str = "erp_order" if entry.order else "no_contract"
@@ -462,18 +572,22 @@ class _CustomerRun:
         self.uncovered.append(Uncovered(entry.id, self._root, entry.seconds, reason))  # type: ignore[arg-type]
 
     def _hold(
-        self, entry: Entry, code: str, rule: Rule, seconds: int, amount: Decimal | None, reason: str
+        self,
+        entry: Entry,
+        code: str,
+        rule: Rule,
+        seconds: int,
+        rounded: int,
+        amount: Decimal | None,
+        reason: str,
     ) -> None:
-        self._add(entry, Part(rule.disposition, rule.id, seconds, seconds, code, held=reason))
-        self.held.append(Held(entry.id, self._root, code, seconds, amount, reason, rule.id))
+        self._add(entry, Part(rule.disposition, rule.id, seconds, rounded, code, held=reason))
+        self.held.append(Held(entry.id, self._root, code, rounded, amount, reason, rule.id))
 
     def _settle_free(self, entry: Entry, decision: _Decision) -> None:
         """Included, warranty, internal: no money; on record once its window is closed."""
-        bound, rule, _ = decision
+        bound, rule, *_ = decision
         code = bound.contract.code
-        if entry.id in self._settled:
-            self._compare(entry, code, rule.disposition, None)
-            return
         self._add(entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code))
         if not self._on_record:
             return
@@ -526,61 +640,311 @@ class _CustomerRun:
             found = self._windows[key] = window
         return found
 
-    def _compare(self, entry: Entry, code: str, disposition: str, taken: Taken | None) -> None:
+    def _compare(self, entry: Entry, decision: _Decision | None) -> None:
         """The settled parts of ``entry`` stand; what would differ today is listed."""
-        rows = self._settled[entry.id]
-        for row in rows:
+        settled = self._settled[entry.id]
+        for part in settled.parts:
             self._add(
                 entry,
                 Part(
-                    row.disposition,
-                    row.rule,
-                    row.seconds,
-                    row.rounded,
-                    row.key.contract,
-                    row.key.term,
-                    row.lot,
-                    str(row.key) if row.key in self._lines else "",
+                    part.disposition,
+                    part.rule,
+                    part.seconds,
+                    part.rounded,
+                    part.key.contract,
+                    part.key.term,
+                    part.lot,
+                    str(part.key) if part.key in self._lines else "",
                     settled=True,
                 ),
             )
-        was = {(row.key.contract, row.disposition, row.rate) for row in rows}
-        now = {(code, disposition, taken.rate if taken is not None else None)}
-        if rows[0].fingerprint != fingerprint(entry):
-            before = sum(row.seconds for row in rows)
-            self._differ(rows[0], "changed", _hours(before), _hours(entry.seconds))
-        elif was != now:
-            self._differ(rows[0], "terms", _said(was), _said(now))
+        if settled.fingerprint != fingerprint(entry):
+            worked = sum(part.seconds for part in settled.parts)
+            rest = self._held_before.get(entry.id)
+            worked += rest.seconds if rest is not None else 0
+            self._differ(settled.key, entry.id, "changed", _hours(worked), _hours(entry.seconds))
+            return
+        was = {(p.key.contract, p.disposition, p.rate) for p in settled.parts}
+        now = self._today(entry, decision, settled)
+        if was != now:
+            self._differ(settled.key, entry.id, "terms", _said(was), _said(now))
 
-    def _differ(self, row: LedgerRow, cause: str, was: str, now: str) -> None:
+    def _today(
+        self, entry: Entry, decision: _Decision | None, settled: Settled
+    ) -> set[tuple[str, str, Decimal | None]]:
+        """What the parts on record would be with today's rules and prices."""
+        if decision is None:
+            return {("", "", None)}
+        bound, rule, settles, _ = decision
+        code = bound.contract.code
+        if settles:
+            return {(code, rule.disposition, None)}
+        work = self._work(entry, decision)
+        if not bound.stateful:
+            for term in self._terms(bound, rule.disposition):
+                for component in term.components if term.span.covers(entry.date) else ():
+                    if component.takes_time and (taken := component.bound.take(work)) is not None:
+                        return {(code, taken.disposition or rule.disposition, taken.rate)}
+            return {(code, rule.disposition, None)}
+        found = set()
+        components = {
+            (term.term.id, component.id): component
+            for term in bound.terms
+            for component in term.components
+        }
+        for part in settled.parts:
+            component = components.get((part.key.term, part.key.component))
+            if component is None or part.key.contract != code:
+                found.add((code, rule.disposition, None))
+                continue
+            rate = component.bound.rate_again(work, part.rate) if part.rate is not None else None
+            included = component.bound.includes
+            found.add((code, "included" if included else rule.disposition, rate))
+        return found
+
+    def _differ(self, key: LedgerKey, entry: str, cause: str, was: str, now: str) -> None:
         self.differences.append(
-            Difference(row.key.contract, str(row.key), row.entry, cause, was, now)  # type: ignore[arg-type]
+            Difference(key.contract, str(key), entry, cause, was, now)  # type: ignore[arg-type]
         )
 
     def _vanished(self) -> None:
         """Settled entries that are no longer there."""
         for entry_id in sorted(self._settled.keys() - self._parts.keys(), key=natural):
-            rows = self._settled[entry_id]
-            self._differ(rows[0], "vanished", _hours(sum(row.seconds for row in rows)), "")
+            settled = self._settled[entry_id]
+            worked = sum(part.seconds for part in settled.parts)
+            self._differ(settled.key, entry_id, "vanished", _hours(worked), "")
 
     # -- allocation and charges (semantics 4, 5) -------------------------------------------------
 
     def _bill_contract(self, bound: BoundContract) -> list[Line]:
-        works: Sequence[Work] = self._works[bound.contract.code]
-        for adjust in adjustments.ORDER:
-            works = adjust(works)
         taken: dict[tuple[str, str, date], list[Taken]] = defaultdict(list)
-        for work in works:
-            self._allocate(bound, work, taken)
+        accounts: dict[tuple[str, str], Account] = {}
+        if bound.stateful:
+            accounts = self._open_accounts(bound)
+            self._ask_the_clerk(bound, accounts, taken)
+        else:
+            for work in self._works[bound.contract.code]:
+                self._allocate(bound, work, taken)
         lines: list[tuple[tuple[date, int, int, int], Line]] = []
         for term in bound.terms:
             for number, component in enumerate(term.components):
+                account = accounts.get((term.term.id, component.id))
+                found = [
+                    *self._singles(bound, term, component, account),
+                    *self._component(bound, term, component, taken),
+                ]
                 lines += [
                     ((line.first, term.number, number, position), line)
-                    for position, line in enumerate(self._component(bound, term, component, taken))
+                    for position, line in enumerate(found)
                 ]
+                if account is not None:
+                    self._show_account(bound, term, account)
+        lines += [
+            ((line.first, len(bound.terms), 0, position), line)
+            for position, line in enumerate(self._one_off(bound))
+        ]
         self._open(bound, taken)
         return [line for _, line in sorted(lines, key=lambda pair: pair[0])]
+
+    # -- contracts whose order matters -------------------------------------------------------------
+
+    def _open_accounts(self, bound: BoundContract) -> dict[tuple[str, str], Account]:
+        ledger = self._ledger[bound.contract.code]
+        found = {}
+        for term in bound.terms:
+            for component in term.components:
+                place = (term.term.id, component.id)
+                account = component.bound.open(ledger.lines.get(place, ()))
+                if account is not None:
+                    found[place] = account
+        return found
+
+    def _ask_the_clerk(
+        self,
+        bound: BoundContract,
+        accounts: dict[tuple[str, str], Account],
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        code = bound.contract.code
+        digits = self._book.company.quantity_digits
+        gate = Gate(self._others.approvals.get(code, ()), digits)
+        items = self._before_go_live(bound, self._items[code])
+        items += self._settled_items(bound)
+        clerk = Clerk(
+            bound, accounts, gate, lambda day: self._window(bound, day),
+            self._closed_windows(bound), self._as_of, digits,
+        )  # fmt: skip
+        outcome = clerk.run(items)
+        for item in items:
+            if item.record:
+                continue
+            self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
+        self._settled_again(bound, items, outcome, taken)
+        for reached in outcome.reached:
+            self._notice(
+                bound, reached.watch.rule.id, reached.period, reached.at_percent, reached.on,
+                text_in(reached.watch.rule.because, self._language),
+            )  # fmt: skip
+
+    def _before_go_live(self, bound: BoundContract, items: list[Item]) -> list[Item]:
+        """Without the time that was billed before go-live (semantics 6)."""
+        found = []
+        for item in items:
+            entry = item.work.entry
+            terms = [
+                term
+                for term in self._terms(bound, item.work.disposition)
+                if term.span.covers(entry.date)
+            ]
+            before = terms and terms[0].billed_until
+            if before and entry.date <= before:
+                part = Part("billed_elsewhere", OPENING, item.work.seconds, item.work.rounded)
+                code = bound.contract.code
+                self._add(entry, part._replace(contract=code, term=terms[0].term.id))
+            else:
+                found.append(item)
+        return found
+
+    def _settled_items(self, bound: BoundContract) -> list[Item]:
+        """What is on record for this contract: it happens again as it happened."""
+        code = bound.contract.code
+        entries = {entry.id: entry for entry in self._entries}
+        scope = self._scopes[bound.policy.name]
+        found = []
+        for entry_id, settled in self._settled.items():
+            parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
+            if not parts:
+                continue
+            entry = entries.get(entry_id) or _gone(entry_id, parts[0].key.period)
+            decision = self._decided.get(entry_id)
+            if decision is None or decision.contract is not bound:
+                ticket, project, employee = self._around(entry)
+                subject = Subject(entry, ticket, project, self._customer, employee, bound.contract)
+                rule = Rule(parts[0].rule, parts[0].disposition, {}, _NO_WHERE)
+                decision = _Decision(bound, rule, False, subject)
+            work = self._work(entry, decision)._replace(disposition=parts[0].disposition)
+            subject = decision.subject
+            assert subject is not None
+            for counted in dict.fromkeys(part.counted for part in parts):
+                some = tuple(part for part in parts if part.counted == counted)
+                found.append(
+                    Item(
+                        work,
+                        scope.requirement(subject, some[0].disposition),
+                        scope.watches(subject, some[0].disposition),
+                        record=some,
+                        gated_before=settled.gated,
+                    )
+                )
+        return found
+
+    def _closed_windows(self, bound: BoundContract) -> Callable[[Span], bool]:
+        """Whether a window is closed on record: a period that ends with it is."""
+        ledger = self._ledger[bound.contract.code]
+        if not ledger.groups:
+            return lambda span: False
+        known: dict[date, bool] = {}
+
+        def closed(span: Span) -> bool:
+            found = known.get(span.first)
+            if found is None:
+                found = known[span.first] = self._is_closed(bound, ledger, span)
+            return found
+
+        return closed
+
+    def _is_closed(self, bound: BoundContract, ledger: _Ledger, span: Span) -> bool:
+        for term in bound.terms:
+            if not term.span.covers(span.first):
+                continue
+            for component in term.components:
+                period = component.bound.period(span.first) if component.takes_time else None
+                if period is None or (span.last is not None and period.last > span.last):
+                    continue
+                if CLOSING in ledger.groups.get((term.term.id, component.id, period.first), {}):
+                    return True
+        return False
+
+    def _take_over(
+        self,
+        bound: BoundContract,
+        item: Item,
+        shares: Sequence[Share],
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        """What the clerk found for one entry: parts to bill, parts that wait."""
+        entry = item.work.entry
+        rule = self._rules[bound.contract.code, item.work.rule]
+        held = [share for share in shares if share.held]
+        for share in shares:
+            if share.taken is not None:
+                part = share.taken
+                taken[share.term, share.component, part.period.first].append(part)
+        for share in held:
+            self._hold(
+                entry, bound.contract.code, rule, share.seconds, share.rounded, share.amount,
+                share.held,
+            )  # fmt: skip
+        self._remember_held(bound, item, held)
+
+    def _remember_held(self, bound: BoundContract, item: Item, held: Sequence[Share]) -> None:
+        """Held time of closed windows goes on record, so that it is known as such later."""
+        entry = item.work.entry
+        window = self._window(bound, entry.date)
+        if not self._on_record or window.last is None or window.last >= self._as_of:
+            return
+        before = self._held_before.get(entry.id) if item.held_before else None
+        seconds = sum(share.seconds for share in held) - (before.seconds if before else 0)
+        rounded = sum(share.rounded for share in held) - (before.rounded if before else 0)
+        if not held and before is None:
+            return
+        if before is not None and not seconds and not rounded:
+            return
+        sequence = before.sequence + 1 if before is not None else 0
+        key = LedgerKey(bound.contract.code, "", HELD, window.first, "held", sequence)
+        self._settle(
+            bound, key, entry, seconds=seconds, rounded=rounded,
+            disposition=item.work.disposition, rule=item.work.rule,
+            held=held[0].held if held else before.reason if before else "",
+        )  # fmt: skip
+
+    def _settled_again(
+        self,
+        bound: BoundContract,
+        items: Sequence[Item],
+        outcome: Outcome,
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        """Parts that went on record before their period was due belong to its line."""
+        for item in items:
+            if not item.record:
+                continue
+            for share in outcome.shares.get(item.key, ()):
+                part = share.taken
+                if part is not None and part.rate is not None:
+                    taken[share.term, share.component, part.period.first].append(part)
+
+    def _show_account(self, bound: BoundContract, term: BoundTerm, account: Account) -> None:
+        code = bound.contract.code
+        for stand in account.balances(self._as_of):
+            self.balances.append(Balance(code, term.term.id, *stand))
+        for found in account.notices(self._as_of):
+            text = text_in(term.plan.title, self._language, term.plan.name)
+            self._notice(bound, found.rule, found.lot, found.at_percent, found.on, text)
+
+    def _notice(
+        self, bound: BoundContract, rule: str, period: str, percent: int, on: date, text: str
+    ) -> None:
+        """One notice once ever."""
+        code = bound.contract.code
+        group = f"{rule}/{period}/{percent}"
+        key = LedgerKey(code, "", NOTICE, bound.contract.start, group)
+        if group in self._ledger[code].groups.get(("", NOTICE, bound.contract.start), {}):
+            return
+        self.notices.append(Notice(code, rule, period, percent, on, text))
+        self._settle(bound, key)
+
+    # -- allocation without balances (semantics 4, 5) ----------------------------------------------
 
     def _allocate(
         self,
@@ -590,35 +954,22 @@ class _CustomerRun:
     ) -> None:
         """Offers ``work`` to the terms that take its disposition, by priority."""
         entry = work.entry
-        rest = work
         for term in self._terms(bound, work.disposition):
             if not term.span.covers(entry.date):
                 continue
-            before = term.billed_until is not None and entry.date <= term.billed_until
-            if before and entry.id not in self._settled:
-                part = Part("billed_elsewhere", OPENING, rest.seconds, rest.rounded)
+            if term.billed_until is not None and entry.date <= term.billed_until:
+                part = Part("billed_elsewhere", OPENING, work.seconds, work.rounded)
                 self._add(entry, part._replace(contract=bound.contract.code, term=term.term.id))
                 return
             for component in term.components:
-                if not component.takes_time:
-                    continue
-                found = component.bound.take(rest)
-                if found is None:
-                    continue
-                if entry.id in self._settled:
-                    self._compare(entry, bound.contract.code, work.disposition, found)
+                found = component.bound.take(work) if component.takes_time else None
+                if found is not None:
+                    taken[term.term.id, component.id, found.period.first].append(found)
                     return
-                taken[term.term.id, component.id, found.period.first].append(found)
-                if found.rounded == rest.rounded:
-                    return
-                rest = rest._replace(
-                    seconds=rest.seconds - found.seconds, rounded=rest.rounded - found.rounded
-                )
-        if entry.id in self._settled:
-            self._compare(entry, bound.contract.code, work.disposition, None)
-            return
         rule = self._rules[bound.contract.code, work.rule]
-        self._hold(entry, bound.contract.code, rule, rest.seconds, None, "no_term")
+        self._hold(entry, bound.contract.code, rule, work.seconds, work.rounded, None, "no_term")
+
+    # -- lines ----------------------------------------------------------------------------------
 
     def _component(
         self,
@@ -633,25 +984,150 @@ class _CustomerRun:
         for period, due in component.bound.due_periods(self._as_of):
             place = (term.term.id, component.id, period.first)
             mine = taken.pop(place, [])
-            groups = ledger.groups.get(place, {})
-            closed = CLOSING in groups
+            known = ledger.groups.get(place, {})
+            closed = CLOSING in known
+            if closed:
+                mine = [part for part in mine if not part.settled]
             if closed and not mine:
                 self._compare_amounts(bound, term, component, period, due)
                 continue
-            on_lines: set[int] = set()
-            for charge in component.bound.charges(period, due, mine):
-                on_lines.update(map(id, charge.taken))
-                if charge.group in groups and not charge.taken:
-                    continue  # of a period that was opened again in part
-                # Late lines never take the place of the regular one, even where there was none.
-                sequence = groups.get(charge.group, 0 if closed else -1) + 1
-                key = LedgerKey(code, *place, charge.group, sequence)
-                yield self._line(bound, term, component, charge, key)
-            for part in mine:
-                if id(part) not in on_lines:
-                    self._record(bound, part, LedgerKey(code, *place, part.group), "")
+            groups = dict(known)
+            for counted, parts in _batches(mine):
+                late = closed or counted is not None
+                yield from self._batch(bound, term, component, (period, due), parts, groups, late)
             if not closed:
                 self._settle(bound, LedgerKey(code, *place, CLOSING))
+
+    def _batch(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        when: tuple[Period, date],
+        parts: Sequence[Taken],
+        groups: dict[str, int],
+        late: bool,
+    ) -> Iterable[Line]:
+        """Lines of parts that are billed together; ``groups`` are those on record, kept up."""
+        period, due = when
+        place = (bound.contract.code, term.term.id, component.id, period.first)
+        before = dict(groups)
+
+        def key_of(group: str) -> LedgerKey:
+            # Late lines never take the place of the regular one, even where there was none.
+            known = before.get(group)
+            sequence = (known if known is not None else (0 if late else -1)) + 1
+            if not late and known is not None:
+                earlier = LedgerKey(*place, group, known)
+                if earlier not in self._lines:
+                    sequence = known  # its parts went on record before the line was due
+            groups[group] = sequence
+            return LedgerKey(*place, group, sequence)
+
+        charges = [
+            charge
+            for charge in component.bound.charges(period, due, parts)
+            if charge.taken or charge.group not in before  # it was opened again in part
+        ]
+        on_lines = {id(part) for charge in charges for part in charge.taken}
+        for part in parts:
+            if id(part) not in on_lines and not part.settled:
+                group = part.group or DRAW
+                key = LedgerKey(*place, group, groups[group]) if group in groups else None
+                if key is None or (group in before and groups[group] == before[group]):
+                    key = key_of(group)
+                self._record(bound, part, key, "")
+        for charge in charges:
+            yield self._line(bound, term, component, charge, key_of(charge.group))
+
+    def _singles(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        account: Account | None,
+    ) -> Iterable[Line]:
+        """Lines that are made once, whatever periods are closed."""
+        code = bound.contract.code
+        ledger = self._ledger[code]
+        recorded = ledger.lines.get((term.term.id, component.id), ())
+        charges = list(component.bound.singles(self._as_of, recorded))
+        if account is not None:
+            charges += account.singles(self._as_of)
+        for charge in charges:
+            if charge.due > self._as_of:
+                continue
+            key = LedgerKey(code, term.term.id, component.id, charge.period.first, charge.group)
+            if key not in self._lines:
+                if charge.quantity or not charge.cumulative:
+                    yield self._line(bound, term, component, charge, key)
+            elif charge.cumulative:
+                yield from self._grown(bound, term, component, charge, key)
+            else:
+                self._compare_single(bound, term, charge, key)
+
+    def _grown(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        charge: Charge,
+        key: LedgerKey,
+    ) -> Iterable[Line]:
+        """What came to a line since it was billed (late facts after a settlement)."""
+        ledger = self._ledger[bound.contract.code]
+        rows = [
+            row
+            for row in ledger.lines.get((key.term, key.component), ())
+            if row.key._replace(sequence=0) == key
+        ]
+        more = charge.granted - sum(row.rounded for row in rows)
+        if more:
+            digits = self._book.company.quantity_digits
+            sequence = max(row.key.sequence for row in rows) + 1
+            charge = charge._replace(quantity=quantity(more, digits), granted=more)
+            yield self._line(bound, term, component, charge, key._replace(sequence=sequence))
+
+    def _compare_single(
+        self, bound: BoundContract, term: BoundTerm, charge: Charge, key: LedgerKey
+    ) -> None:
+        """A line on record that is made once: would it be the same today?"""
+        ledger = self._ledger[bound.contract.code]
+        was = ledger.amounts[key.term, key.component, key.period][key.group]
+        discount = ZERO if charge.undiscounted else term.term.discount
+        wanted = charge.quantity if charge.wanted is None else charge.wanted
+        was = -was if charge.credit else was
+        self._compare_money(bound, key, was, line_amount(wanted, charge.unit_price, discount))
+
+    def _compare_money(
+        self, bound: BoundContract, key: LedgerKey, was: Decimal, now: Decimal
+    ) -> None:
+        if was != now:
+            digits = bound.money_digits
+            texts = (format(round_half_up(amount, digits), "f") for amount in (was, now))
+            self._differ(key, "", "amount", *texts)
+
+    def _one_off(self, bound: BoundContract) -> Iterable[Line]:
+        """Charges on a date of their own (semantics 5, "item")."""
+        code = bound.contract.code
+        ledger = self._ledger[code]
+        for item in sorted(
+            self._others.items.get(code, ()), key=lambda row: (row.date, natural(row.id))
+        ):
+            key = LedgerKey(code, "", ITEM, item.date, item.id)
+            if item.date > self._as_of:
+                continue
+            label = Label(ITEM, item.date, item.date)
+            period = Period(item.date, item.date, item.date, item.date)
+            charge = Charge(
+                period, item.id, item.date, label, item.quantity, "piece", item.price,
+                text=item.text,
+            )  # fmt: skip
+            if key not in self._lines:
+                yield self._line(bound, None, None, charge, key)
+            else:
+                was = ledger.amounts["", ITEM, item.date][item.id]
+                self._compare_money(bound, key, was, line_amount(item.quantity, item.price, ZERO))
 
     def _compare_amounts(
         self,
@@ -665,38 +1141,46 @@ class _CustomerRun:
         if component.takes_time:
             return
         place = (term.term.id, component.id, period.first)
-        billed = self._ledger[bound.contract.code].amounts.get(place, {})
+        ledger = self._ledger[bound.contract.code]
+        billed = {
+            group: amount
+            for group, amount in ledger.amounts.get(place, {}).items()
+            if not group.startswith(REFUND)
+        }
+        if place in ledger.last:
+            period = component.bound.as_billed(period, ledger.last[place])
         today = {
             charge.group: line_amount(charge.quantity, charge.unit_price, term.term.discount)
             for charge in component.bound.charges(period, due, ())
         }
         was, now = sum(billed.values(), Decimal(0)), sum(today.values(), Decimal(0))
-        if was != now:
-            digits = bound.money_digits
-            row = LedgerRow(LedgerKey(bound.contract.code, *place, ""))
-            texts = (format(round_half_up(amount, digits), "f") for amount in (was, now))
-            self._differ(row, "amount", *texts)
+        self._compare_money(bound, LedgerKey(bound.contract.code, *place, ""), was, now)
 
     def _line(
         self,
         bound: BoundContract,
-        term: BoundTerm,
-        component: BoundComponent,
+        term: BoundTerm | None,
+        component: BoundComponent | None,
         charge: Charge,
         key: LedgerKey,
     ) -> Line:
-        discount = term.term.discount
+        discount = ZERO if term is None or charge.undiscounted else term.term.discount
         exact = line_amount(charge.quantity, charge.unit_price, discount)
-        title = text_in(term.plan.title, self._language, term.plan.name)
         label = charge.label._replace(
             details=tuple(self._named(kind, value) for kind, value in charge.label.details)
         )
         text_key = str(key)
+        late = key.sequence > 0
+        if term is None:
+            description = charge.text
+        else:
+            title = text_in(term.plan.title, self._language, term.plan.name)
+            description = line_text(title, label, self._language, late)
         line = Line(
             key=key,
             first=charge.label.first,
             last=charge.label.last,
-            description=line_text(title, label, self._language, key.sequence > 0),
+            description=description,
             label=label,
             quantity=charge.quantity,
             unit=charge.unit,
@@ -708,17 +1192,21 @@ class _CustomerRun:
                 EntryShare(part.work.entry.id, part.seconds, part.rounded) for part in charge.taken
             ),
             because=self._because(bound, term, component, charge),
+            credit=charge.credit,
+            reverses=charge.reverses,
         )
         self._settle(
             bound,
             key,
             seconds=sum(part.seconds for part in charge.taken),
-            rounded=sum(part.rounded for part in charge.taken),
+            rounded=charge.granted or sum(part.rounded for part in charge.taken),
             rate=charge.unit_price,
-            amount=exact,
+            amount=-exact if charge.credit else exact,
+            last=line.last,
         )
         for part in charge.taken:
-            self._record(bound, part, key, text_key)
+            if not part.settled:
+                self._record(bound, part, key, text_key)
         return line
 
     def _named(self, kind: str, value: str) -> tuple[str, str]:
@@ -732,62 +1220,87 @@ class _CustomerRun:
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
         work = part.work
-        self._add(
-            work.entry,
-            Part(
-                work.disposition,
-                work.rule,
-                part.seconds,
-                part.rounded,
-                bound.contract.code,
-                key.term,
-                part.lot,
-                line,
-            ),
-        )
+        self._show(bound, part, key.term, line)
         self._settle(
             bound,
             key,
             work.entry,
             seconds=part.seconds,
             rounded=part.rounded,
-            disposition=work.disposition,
+            disposition=part.disposition or work.disposition,
             rule=work.rule,
             rate=part.rate,
             lot=part.lot,
+            drawn=part.drawn,
+            counted=part.counted,
+        )
+
+    def _show(
+        self, bound: BoundContract, part: Taken, term: str, line: str, due: date | None = None
+    ) -> None:
+        work = part.work
+        self._add(
+            work.entry,
+            Part(
+                part.disposition or work.disposition,
+                work.rule,
+                part.seconds,
+                part.rounded,
+                bound.contract.code,
+                term,
+                part.lot,
+                line,
+                due=due,
+            ),
         )
 
     def _open(self, bound: BoundContract, taken: dict[tuple[str, str, date], list[Taken]]) -> None:
         """Time of periods that are not over yet: shown with the day on which it is due."""
-        for (term, _, _), parts in taken.items():
+        code = bound.contract.code
+        for (term, component, first), parts in taken.items():
+            known = self._ledger[code].groups.get((term, component, first), {})
             for part in parts:
-                work = part.work
-                self._add(
-                    work.entry,
-                    Part(
-                        work.disposition,
-                        work.rule,
-                        part.seconds,
-                        part.rounded,
-                        bound.contract.code,
-                        term,
-                        part.lot,
-                        due=date.fromordinal(part.period.last.toordinal() + 1),
-                    ),
-                )
+                if part.settled:
+                    continue
+                self._show(bound, part, term, "", part.period.last + ONE_DAY)
+                if bound.stateful:
+                    self._record_early(bound, part, (term, component), known)
+
+    def _record_early(
+        self,
+        bound: BoundContract,
+        part: Taken,
+        place: tuple[str, str],
+        known: dict[str, int],
+    ) -> None:
+        """What a closed window decided goes on record, though its period is not due yet."""
+        work = part.work
+        window = self._window(bound, work.entry.date)
+        if not self._on_record or window.last is None or window.last >= self._as_of:
+            return
+        group = part.group or DRAW
+        key = LedgerKey(bound.contract.code, *place, part.period.first, group, known.get(group, 0))
+        self._settle(
+            bound, key, work.entry, seconds=part.seconds, rounded=part.rounded,
+            disposition=part.disposition or work.disposition, rule=work.rule, rate=part.rate,
+            lot=part.lot, drawn=part.drawn, counted=part.counted,
+        )  # fmt: skip
 
     def _because(
         self,
         bound: BoundContract,
-        term: BoundTerm,
-        component: BoundComponent,
+        term: BoundTerm | None,
+        component: BoundComponent | None,
         charge: Charge,
     ) -> tuple[Because, ...]:
+        if term is None or component is None:
+            return (Because(ITEM, "", bound.contract.where, charge.text),)
         plan = term.plan
         rules = dict.fromkeys(part.work.rule for part in charge.taken)
         reasons = [
             Because(rule.id, rule.clause, rule.where, text_in(rule.because, self._language))
-            for rule in (self._rules[bound.contract.code, id_] for id_ in rules)
+            for id_ in rules
+            if (rule := self._rules.get((bound.contract.code, id_))) is not None
         ]
         if not reasons:
             text = text_in(plan.because, self._language) or text_in(plan.title, self._language)
@@ -799,33 +1312,72 @@ class _CustomerRun:
 
     def _group(self, lines: Sequence[tuple[BoundContract, Line]]) -> list[Draft]:
         """Lines to drafts, per contract or per customer as the policy says."""
-        groups: dict[tuple[str, str], list[tuple[BoundContract, Line]]] = {}
+        groups: dict[tuple[str, ...], list[tuple[BoundContract, Line]]] = {}
         for bound, line in lines:
             single = (self._group_by or bound.policy.group_by) == "contract"
-            key = (bound.contract.code if single else "", bound.contract.currency)
-            groups.setdefault(key, []).append((bound, line))
+            code = bound.contract.code if single else ""
+            kind = ("credit", self._document(line.reverses)) if line.credit else ("", "")
+            groups.setdefault((code, bound.contract.currency, *kind), []).append((bound, line))
         drafts = []
-        method = self._book.company.rounding_method
-        for (code, currency), members in groups.items():
-            digits = members[0][0].money_digits
-            some = [line for _, line in members]
-            if not code:
-                codes = {bound.contract.code for bound, _ in members}
-                code = codes.pop() if len(codes) == 1 else ""
-            amount = total((line.exact for line in some), method, digits)
-            drafts.append(
-                Draft(
-                    key=str(some[0].key),
-                    customer=self._root,
-                    contract=code,
-                    kind="credit_note" if amount < 0 else "invoice",
-                    currency=currency,
-                    digits=digits,
-                    total=abs(amount),
-                    lines=tuple(_turned(line) for line in some) if amount < 0 else tuple(some),
-                )
-            )
+        documents: dict[LedgerKey, str] = {}
+        for (_, currency, credit, _), members in groups.items():
+            draft = self._draft(currency, bool(credit), members)
+            drafts.append(draft)
+            documents |= {line.key: draft.key for line in draft.lines}
+        self.settlements = [
+            row._replace(document=documents[row.key])
+            if row.amount is not None and row.key in documents
+            else row
+            for row in self.settlements
+        ]
         return drafts
+
+    def _document(self, key: LedgerKey | None) -> str:
+        """The invoice that a line on record stands on."""
+        if key is None:
+            return ""
+        for row in self._ledger[key.contract].lines.get((key.term, key.component), ()):
+            if row.key == key:
+                return row.document
+        return str(key)
+
+    def _draft(
+        self, currency: str, credit: bool, members: Sequence[tuple[BoundContract, Line]]
+    ) -> Draft:
+        digits = members[0][0].money_digits
+        some = [line for _, line in members]
+        codes = {bound.contract.code for bound, _ in members}
+        amount = total((line.exact for line in some), self._book.company.rounding_method, digits)
+        turned = not credit and amount < 0
+        reverses = next((line.reverses for line in some if line.reverses is not None), None)
+        return Draft(
+            key=str(some[0].key),
+            customer=self._root,
+            contract=codes.pop() if len(codes) == 1 else "",
+            kind="credit_note" if credit or turned else "invoice",
+            currency=currency,
+            digits=digits,
+            total=abs(amount),
+            lines=tuple(_turned(line) for line in some) if turned else tuple(some),
+            reverses=str(reverses) if reverses is not None else "",
+        )
+
+
+def _batches(parts: Sequence[Taken]) -> list[tuple[date | None, list[Taken]]]:
+    """Regular parts together (none is a batch, too), late ones by the day they count behind."""
+    regular: list[Taken] = []
+    late: dict[date, list[Taken]] = {}
+    for part in parts:
+        if part.counted is None:
+            regular.append(part)
+        else:
+            late.setdefault(part.counted, []).append(part)
+    return [(None, regular), *sorted(late.items())]
+
+
+def _gone(id_: str, day: date) -> Entry:
+    """Stands for an entry that is on record and no longer there."""
+    return Entry(id_, day, "", "", "", "", 0, "", "", (), True, "", "")
 
 
 def _turned(line: Line) -> Line:

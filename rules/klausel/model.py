@@ -282,6 +282,15 @@ class LedgerRow(NamedTuple):
     state: Literal["live", "released"] = "live"
     policy: str = ""
     """Version and content hash of the policy that decided."""
+    drawn: int = 0
+    """Seconds that a lot lost by it; on the row of a line that grants a lot, the lot's seconds
+    are ``rounded``."""
+    counted: Day | None = None
+    """The day behind which a late fact was counted (semantics 4)."""
+    last: Day | None = None
+    """Last day that a line covers."""
+    document: str = ""
+    """The invoice that a line stands on: the ERP's, or the draft's key in a book."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,10 @@ class Line(NamedTuple):
     amount: Decimal
     entries: tuple[EntryShare, ...]
     because: tuple[Because, ...]
+    credit: bool = False
+    """Stands in a credit note of its own."""
+    reverses: LedgerKey | None = None
+    """The line that it gives back or corrects."""
 
     @property
     def late(self) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field as ShapeField
@@ -182,8 +183,21 @@ def readable(data: dict[str, Any]) -> dict[str, Any]:
         **data,
         "entries": {entry["id"]: entry["parts"] for entry in data["entries"]},
         "problems": [f"{found['severity']}: {found['message']}" for found in data["problems"]],
+        "balances": _balances(data["balances"]),
         "totals": [total for some in totals.values() for total in some],
     }
+
+
+def _balances(rows: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """By ``term`` all its lots together, by ``term/lot`` one of them."""
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        for name in (row["term"], f"{row['term']}/{row['lot']}"):
+            sums = found.setdefault(name, {})
+            for column, value in row.items():
+                if column not in ("contract", "term", "lot"):
+                    sums[column] = str(Decimal(sums.get(column, "0.0000")) + Decimal(value))
+    return found
 
 
 def merged(fragment: Fragment, run: RunShape) -> Fragment:

@@ -29,6 +29,7 @@ _OTHER_DATES = (
     (re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})"), (3, 2, 1)),
 )
 _MONTHS = re.compile(r"(\d{1,4}) months?")
+_MINUTES = re.compile(r"(\d{1,4}) ?([mh])")
 
 ModelT = TypeVar("ModelT", bound="Shape")
 
@@ -86,6 +87,14 @@ def parse_months(text: str) -> int:
     return int(match[1])
 
 
+def parse_minutes(text: str) -> int:
+    """Seconds of ``15m`` or ``1h``. Raises ``ValueError``."""
+    match = _MINUTES.fullmatch(text.strip())
+    if not match:
+        raise ValueError(text)
+    return int(match[1]) * (60 if match[2] == "m" else 3600)
+
+
 def parse_yes_no(text: str) -> bool:
     """yes/no and their usual spellings. Raises ``ValueError``."""
     word = text.strip().lower()
@@ -125,6 +134,15 @@ def _months(value: object) -> object:
     return value
 
 
+def _minutes(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_minutes(value)
+        except ValueError:
+            raise complain(f'"{value}" is not a stretch of time', "write it as 15m or 1h") from None
+    return value
+
+
 def _texts(value: object) -> object:
     return {"en": value} if isinstance(value, str) else value
 
@@ -145,6 +163,7 @@ def _words(value: object) -> object:
 Day = Annotated[date, BeforeValidator(_date)]
 Number = Annotated[Decimal, BeforeValidator(_decimal)]
 Months = Annotated[int, BeforeValidator(_months)]
+Minutes = Annotated[int, BeforeValidator(_minutes)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Texts = Annotated[Mapping[str, str], BeforeValidator(_texts), AfterValidator(_spoken)]
 

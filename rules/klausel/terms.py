@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from klausel.charges import COMPONENTS
-from klausel.charges.base import Binding, Bound, DatedNumber, Parameter
+from klausel.charges import BALANCES, COMPONENTS
+from klausel.charges.base import NO_FACTS, Binding, Bound, DatedNumber, Facts, Parameter
 from klausel.currency import digits
 from klausel.model import Company, Contract, Dated, Term
 from klausel.period import Span, intersect
@@ -25,6 +25,10 @@ class BoundComponent(NamedTuple):
     bound: Bound
     plan_component: PlanComponent
 
+    @property
+    def has_balance(self) -> bool:
+        return self.plan_component.kind in BALANCES
+
 
 class BoundTerm(NamedTuple):
     term: Term
@@ -34,7 +38,7 @@ class BoundTerm(NamedTuple):
     number: int
     """Position in the contract."""
     billed_until: date | None = None
-    """Last day that was billed before go-live (semantics 6)."""
+    """Last day whose time was billed or is in the opening balance (semantics 6)."""
 
 
 class BoundContract(NamedTuple):
@@ -42,6 +46,13 @@ class BoundContract(NamedTuple):
     policy: Policy
     terms: tuple[BoundTerm, ...]
     money_digits: int
+
+    @property
+    def stateful(self) -> bool:
+        """Whether the order of entries matters: balances, approvals, budgets, rounding."""
+        return self.policy.has_gate or any(
+            component.has_balance for term in self.terms for component in term.components
+        )
 
     def taking(self, disposition: str) -> list[BoundTerm]:
         """Terms that take time of ``disposition``, by priority."""
@@ -60,8 +71,8 @@ TERM_WORDS = ("id", "plan", "product", "priority", "from", "until", "discount", 
 At = Callable[[Path, Where], Where]
 
 
-#: Nothing was billed before.
-NOTHING_BILLED: Mapping[tuple[str, str], date] = {}
+#: No term has anything beside its own words.
+NO_TERMS: Mapping[tuple[str, str], Facts] = {}
 
 
 def _there(path: Path, where: Where) -> Where:
@@ -73,12 +84,12 @@ def bind_contract(
     policies: Mapping[str, Policy],
     company: Company,
     at: At = _there,
-    billed_until: Mapping[tuple[str, str], date] = NOTHING_BILLED,
+    facts: Mapping[tuple[str, str], Facts] = NO_TERMS,
 ) -> BoundContract | list[Problem]:
     """``contract`` with its terms bound to the plans of its policy, or what is wrong with it.
 
-    ``at`` knows the places of the contract's words, for messages; ``billed_until`` holds, by
-    contract and term, the last day that was billed before go-live.
+    ``at`` knows the places of the contract's words, for messages; ``facts`` holds, by contract
+    and term, what belongs to a term beside its own words.
     """
     policy = policies.get(contract.policy)
     if policy is None:
@@ -92,9 +103,8 @@ def bind_contract(
     problems: list[Problem] = []
     terms = []
     for number, term in enumerate(contract.terms):
-        found = _bind_term(
-            contract, term, number, policy, company, at, billed_until.get((contract.code, term.id))
-        )
+        mine = facts.get((contract.code, term.id), NO_FACTS)
+        found = _bind_term(contract, term, number, policy, company, at, mine)
         if isinstance(found, BoundTerm):
             terms.append(found)
         else:
@@ -111,7 +121,7 @@ def _bind_term(
     policy: Policy,
     company: Company,
     at: At,
-    billed_until: date | None,
+    facts: Facts,
 ) -> BoundTerm | list[Problem]:
     where, owner = term.where, contract.customer
     span = intersect(contract.span, Span(term.first or contract.start, term.until))
@@ -166,6 +176,7 @@ def _bind_term(
             )  # fmt: skip
     if problems:
         return problems
+    billed = [row.billed_until for row in facts.openings if row.billed_until is not None]
     binding = Binding(
         contract,
         term,
@@ -173,24 +184,25 @@ def _bind_term(
         values,
         company.quantity_digits,
         digits(company, contract.currency),
-        billed_until,
+        max(billed, default=None),
+        facts,
+        plan=plan.name,
     )
-    return BoundTerm(
-        term,
-        plan,
-        span,
-        tuple(
+    components = []
+    for component in plan.components:
+        kind = COMPONENTS[component.kind]
+        components.append(
             BoundComponent(
                 component.id,
-                COMPONENTS[component.kind].takes_time,
-                COMPONENTS[component.kind].bind(component.shape, binding),
+                kind.takes_time(component.shape, contract),
+                kind.bind(component.shape, binding._replace(component=component.id)),
                 component,
             )
-            for component in plan.components
-        ),
-        number,
-        billed_until,
-    )
+        )
+    until = binding.billed_until
+    if binding.opened is not None and any(c.has_balance for c in components):
+        until = max(binding.opened, until or binding.opened)
+    return BoundTerm(term, plan, span, tuple(components), number, until)
 
 
 def _dated(

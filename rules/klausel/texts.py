@@ -18,6 +18,14 @@ PHRASES: dict[str, dict[str, str]] = {
     "en": {
         "days": "{} days",
         "months": "{} months",
+        "beyond": "beyond the agreed hours",
+        "refund": "refund",
+        "deficit": "deficit settled",
+        "credit": "credit refunded",
+        "block": "hours bought",
+        "top_up": "hours bought as the block was empty",
+        "leftover": "unused hours refunded",
+        "correction": "correction",
         "late": "late",
         "hour": "h",
         "month": "month",
@@ -30,6 +38,14 @@ PHRASES: dict[str, dict[str, str]] = {
     "de": {
         "days": "{} Tage",
         "months": "{} Monate",
+        "beyond": "über die vereinbarten Stunden hinaus",
+        "refund": "Erstattung",
+        "deficit": "Ausgleich Minusstunden",
+        "credit": "Erstattung Guthaben",
+        "block": "Stundenkauf",
+        "top_up": "Stundenkauf, da Kontingent leer",
+        "leftover": "Erstattung nicht genutzter Stunden",
+        "correction": "Korrektur",
         "late": "Nachtrag",
         "hour": "Std.",
         "month": "Monat",
@@ -42,6 +58,14 @@ PHRASES: dict[str, dict[str, str]] = {
     "nl": {
         "days": "{} dagen",
         "months": "{} maanden",
+        "beyond": "boven de afgesproken uren",
+        "refund": "terugbetaling",
+        "deficit": "verrekening van het tekort",
+        "credit": "terugbetaling van het tegoed",
+        "block": "aankoop van uren",
+        "top_up": "aankoop van uren omdat de bundel leeg was",
+        "leftover": "terugbetaling van ongebruikte uren",
+        "correction": "correctie",
         "late": "nagekomen",
         "hour": "uur",
         "month": "maand",
@@ -119,6 +143,8 @@ def line_text(title: str, label: Label, language: str, late: bool = False) -> st
     for kind, value in label.details:
         if kind in ("days", "months"):
             notes.append(words[kind].format(value))
+        elif kind == "phrase":
+            notes.append(words[value])
         elif kind == "times":
             notes.append(f"{value}".replace(" x ", " × "))
         elif kind == "count":

@@ -13,12 +13,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
 
-from klausel.model import Contract, Entry, Term
-from klausel.money import ZERO
+from klausel.model import Acceptance, Contract, Entry, LedgerKey, LedgerRow, Opening, Purchase, Term
+from klausel.money import ZERO, line_amount, multiply, round_half_up
 from klausel.period import ONE_DAY, Period, Span, intersect
 from klausel.shapes import Shape
 
 _ALWAYS = date.min
+ONE = Decimal(1)
 
 
 class Parameter(NamedTuple):
@@ -80,6 +81,10 @@ class Work(NamedTuple):
     rule: str
     seconds: int
     rounded: int
+    price_factor: Decimal = ONE
+    """Of surcharges on the price of billed time."""
+    hours_factor: Decimal = ONE
+    """Of surcharges on what a balance loses."""
 
 
 class Taken(NamedTuple):
@@ -90,8 +95,16 @@ class Taken(NamedTuple):
     rounded: int
     period: Period
     group: str
-    rate: Decimal
+    rate: Decimal | None
     lot: str = ""
+    drawn: int = 0
+    """Seconds that the lot lost."""
+    counted: date | None = None
+    """The day behind which a late fact was counted."""
+    disposition: str = ""
+    """Where the plan settles it otherwise than the rules of scope (a fixed price includes it)."""
+    settled: bool = False
+    """On record already, its line is not."""
 
 
 class Charge(NamedTuple):
@@ -105,6 +118,34 @@ class Charge(NamedTuple):
     unit: Literal["hour", "month", "period", "piece"]
     unit_price: Decimal
     taken: tuple[Taken, ...] = ()
+    granted: int = 0
+    """Seconds that the line grants to a balance."""
+    credit: bool = False
+    """Stands in a credit note of its own, with positive amounts."""
+    reverses: LedgerKey | None = None
+    """The line that it gives back."""
+    undiscounted: bool = False
+    """The discount is in its price already."""
+    text: str = ""
+    """Its description, where somebody wrote one."""
+    wanted: Decimal | None = None
+    """The quantity that today's facts give, where what is on record stands (semantics 8)."""
+    cumulative: bool = False
+    """What is on record is subtracted: it may grow by late facts."""
+
+
+class Facts(NamedTuple):
+    """What belongs to one term beside its own words."""
+
+    purchases: tuple[Purchase, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
+    openings: tuple[Opening, ...] = ()
+
+
+NO_FACTS = Facts()
+
+#: Rows of lines of one component that are on record, oldest first.
+Recorded = Sequence[LedgerRow]
 
 
 class Binding(NamedTuple):
@@ -119,6 +160,24 @@ class Binding(NamedTuple):
     money_digits: int
     billed_until: date | None = None
     """Nothing on or before this day is billed (semantics 6)."""
+    facts: Facts = NO_FACTS
+    component: str = ""
+    plan: str = ""
+
+    @property
+    def opened(self) -> date | None:
+        """The last day that the opening balances contain."""
+        return max((opening.date for opening in self.facts.openings), default=None)
+
+    def hour_price(self, price: Decimal, work: Work) -> Decimal:
+        """``price`` with the surcharges of ``work``."""
+        if work.price_factor == ONE:
+            return price
+        return round_half_up(multiply(price, work.price_factor), self.money_digits + 4)
+
+    def net(self, price: Decimal) -> Decimal:
+        """``price`` less the term's discount."""
+        return line_amount(ONE, price, self.term.discount)
 
     @property
     def open_span(self) -> Span | None:
@@ -132,6 +191,78 @@ class Binding(NamedTuple):
         dated = self.parameters.get(name)
         found = dated.on(day) if dated is not None else None
         return default if found is None else found
+
+
+class Offer(NamedTuple):
+    """What a balance did with work that was offered to it."""
+
+    taken: tuple[Taken, ...]
+    rest: int
+    """Rounded seconds that it did not take."""
+    waits: bool = False
+    """The rest waits here and is not offered further."""
+
+
+class Account(Protocol):
+    """The balance of one component in one simulation, driven from day to day (semantics 4)."""
+
+    def morning(self, day: date) -> None:
+        """Everything before the entries of ``day``: what ended before it, what begins with it."""
+        ...  # pragma: no cover
+
+    def evening(self, day: date) -> None:
+        """Everything to the end of ``day``, expiry included."""
+        ...  # pragma: no cover
+
+    def offer(self, work: Work, day: date, late: bool) -> Offer:
+        """Takes of ``work`` what it can, at its place in the queue."""
+        ...  # pragma: no cover
+
+    def wait(self, work: Work) -> None:
+        """``work`` waits for hours that come later."""
+        ...  # pragma: no cover
+
+    def force(self, part: Taken) -> None:
+        """A draw that is on record."""
+        ...  # pragma: no cover
+
+    @property
+    def paid(self) -> list[tuple[Work, Taken]]:
+        """Waiting work that new hours have paid; emptied by the reader."""
+        ...  # pragma: no cover
+
+    def singles(self, as_of: date) -> Iterator[Charge]:
+        """Charges that are made once and hang on the balance."""
+        ...  # pragma: no cover
+
+    def balances(self, as_of: date) -> Iterator[Stand]:
+        """Where each lot stands on the evening of ``as_of``."""
+        ...  # pragma: no cover
+
+    def notices(self, as_of: date) -> Iterator[Warned]:
+        """Notices that were due on or before ``as_of``."""
+        ...  # pragma: no cover
+
+
+class Stand(NamedTuple):
+    """A lot's account, in seconds."""
+
+    lot: str
+    granted: int
+    drawn: int
+    expired: int
+    refunded: int
+    remaining: int
+    deficit: int = 0
+
+
+class Warned(NamedTuple):
+    """A notice of a balance."""
+
+    rule: str
+    lot: str
+    at_percent: int
+    on: date
 
 
 class Bound(Protocol):
@@ -153,13 +284,68 @@ class Bound(Protocol):
         """What the component takes of ``work``; None where it takes nothing."""
         ...  # pragma: no cover
 
+    def rate(self, work: Work) -> Decimal | None:
+        """Price per hour of ``work`` if it were billed here, surcharges included."""
+        ...  # pragma: no cover
+
+    def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
+        """Charges that are made once: on record or not, no period closes them."""
+        ...  # pragma: no cover
+
+    def open(self, recorded: Recorded) -> Account | None:
+        """A fresh balance, knowing which of its lines are on record; None where it has none."""
+        ...  # pragma: no cover
+
+    def as_billed(self, period: Period, last: date) -> Period:
+        """``period`` as it was when it was billed up to ``last``, for comparing."""
+        ...  # pragma: no cover
+
+    def rate_again(self, work: Work, was: Decimal) -> Decimal | None:
+        """What a part on record that was billed at ``was`` would be billed at today."""
+        ...  # pragma: no cover
+
+    @property
+    def includes(self) -> bool:
+        """Whether it settles work as included."""
+        ...  # pragma: no cover
+
+
+class Plain:
+    """What components without a balance have in common."""
+
+    def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
+        return iter(())
+
+    def open(self, recorded: Recorded) -> Account | None:
+        return None
+
+    includes = False
+
+    def as_billed(self, period: Period, last: date) -> Period:
+        return period
+
+    def rate_again(self, work: Work, was: Decimal) -> Decimal | None:
+        return self.rate(work)
+
+    def period(self, day: date) -> Period | None:
+        return None
+
+    def take(self, work: Work) -> Taken | None:
+        return None
+
+    def rate(self, work: Work) -> Decimal | None:
+        return None
+
 
 class Component(Protocol):
     """A charge shape: one file of this package."""
 
     kind: str
     shape: type[Shape]
-    takes_time: bool
+
+    def takes_time(self, shape: Any, contract: Contract) -> bool:
+        """Whether work is offered to it in ``contract``."""
+        ...  # pragma: no cover
 
     def parameters(self, shape: Any) -> tuple[Parameter, ...]:
         """Parameters that a term must or may give."""

@@ -10,12 +10,32 @@ from typing import Literal, NamedTuple
 from pydantic import Field as ShapeField
 from pydantic import model_validator
 
-from klausel.charges.base import Binding, Charge, Label, Parameter, Taken, Work
+from klausel.charges.base import (
+    ONE,
+    Binding,
+    Charge,
+    Label,
+    Parameter,
+    Plain,
+    Recorded,
+    Taken,
+)
+from klausel.model import Contract, LedgerRow
 from klausel.money import ZERO, multiply, round_half_up, share, shortest
-from klausel.period import CALENDAR_MONTHS, ONE_DAY, Align, Period, Span, intersect, periods
-from klausel.shapes import Months, Shape, complain
+from klausel.period import (
+    CALENDAR_MONTHS,
+    ONE_DAY,
+    Align,
+    Period,
+    Span,
+    add_months,
+    intersect,
+    periods,
+)
+from klausel.shapes import Months, Shape, complain, parse_date
 
-ONE = Decimal(1)
+#: Begins the group of a line that gives money back.
+REFUND = "refund "
 
 
 class FeeShape(Shape):
@@ -27,6 +47,8 @@ class FeeShape(Shape):
     timing: Literal["advance", "arrears"] = "advance"
     lead_days: int = ShapeField(default=0, ge=0, le=366)
     proration: Literal["none", "daily", "started_months"] = "daily"
+    refund: Literal["none", "daily", "unused_months"] = "none"
+    keep_months: int = ShapeField(default=0, ge=0, le=120)
 
     @model_validator(mode="after")
     def _fits(self) -> FeeShape:
@@ -34,6 +56,16 @@ class FeeShape(Shape):
         if self.lead_days and self.timing != "advance":
             raise complain(
                 "lead_days goes with timing: advance", "remove it, or write timing: advance"
+            )
+        if self.refund != "none" and self.timing != "advance":
+            raise complain(
+                "refund goes with timing: advance: nothing was paid for the time to come",
+                "remove it, or write timing: advance",
+            )
+        if self.keep_months and self.refund == "none":
+            raise complain(
+                "keep_months goes with a refund",
+                "remove it, or write refund: unused_months or refund: daily",
             )
         return self
 
@@ -59,7 +91,18 @@ class Month(NamedTuple):
     grid_days: int
 
 
-class BoundFee:
+class Paid(NamedTuple):
+    """One month that was invoiced, with what was paid for it."""
+
+    line: LedgerRow
+    first: date
+    last: date
+    whole: bool
+    amount: Decimal
+    """Unrounded."""
+
+
+class BoundFee(Plain):
     def __init__(self, shape: FeeShape, binding: Binding) -> None:
         self._shape = shape
         self._binding = binding
@@ -79,11 +122,99 @@ class BoundFee:
         start = self._binding.span.first
         return periods(span, self._shape.every, self._shape.align, start, until)
 
-    def period(self, day: date) -> Period | None:
-        return None
+    def as_billed(self, period: Period, last: date) -> Period:
+        """An end that came after billing in advance is a matter of the refund (semantics 5)."""
+        if self._shape.timing == "advance" and last > period.last:
+            return period._replace(last=min(last, period.grid_last))
+        return period
 
-    def take(self, work: Work) -> Taken | None:
-        return None
+    # -- what goes back (semantics 5, "Termination") ---------------------------------------------
+
+    def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
+        end = self._binding.span.last
+        if self._shape.refund == "none" or end is None or end + ONE_DAY > as_of:
+            return
+        due = end + ONE_DAY
+        months = self._paid(recorded)
+        if self._shape.refund == "unused_months":
+            unused = [month for month in months if month.whole and month.first > end]
+            unused = unused[self._shape.keep_months :]
+        else:
+            start = add_months(due, self._shape.keep_months)
+            unused = [month for month in months if month.first >= start]
+            for month in months:
+                if month.first < start <= month.last:
+                    yield self._refund_days(month, start, due)
+        for line in dict.fromkeys(month.line for month in unused):
+            yield self._refund(line, [month for month in unused if month.line == line], due)
+
+    def _paid(self, recorded: Recorded) -> list[Paid]:
+        """The months of all lines on record, oldest first."""
+        amounts: dict[tuple[date, str], Decimal] = {}
+        for row in recorded:
+            place = (row.key.period, row.key.group)
+            amounts[place] = amounts.get(place, ZERO) + (row.amount or ZERO)
+        found = []
+        for row in recorded:
+            if row.key.sequence or row.last is None or row.key.group.startswith(REFUND):
+                continue
+            first = parse_date(row.key.group)
+            amount = amounts[row.key.period, row.key.group]
+            found += self._months_of(row, Span(first, row.last), amount)
+        return sorted(found, key=lambda month: month.first)
+
+    def _months_of(self, row: LedgerRow, line: Span, amount: Decimal) -> Iterator[Paid]:
+        assert line.last is not None
+        start = self._binding.span.first
+        pieces = list(periods(line, 1, self._shape.align, start, line.last))
+        days = (line.last - line.first).days + 1
+        full = not any(piece.partial for piece in pieces)
+        for piece in pieces:
+            paid = share(amount, 1, len(pieces)) if full else share(amount, piece.days, days)
+            yield Paid(row, piece.first, piece.last, not piece.partial, paid)
+
+    def _refund(self, line: LedgerRow, months: list[Paid], due: date) -> Charge:
+        digits = self._binding.money_digits
+        price = months[0].amount
+        label = Label("refund", months[0].first, months[-1].last, (("phrase", "refund"),))
+        quantity = Decimal(len(months))
+        if any(month.amount != price for month in months) or price != round_half_up(price, digits):
+            price = round_half_up(sum((month.amount for month in months), ZERO), digits)
+            quantity = ONE
+        return self._given_back(line, REFUND + line.key.group, due, label, quantity, price)
+
+    def _refund_days(self, month: Paid, start: date, due: date) -> Charge:
+        part, whole = (month.last - start).days + 1, (month.last - month.first).days + 1
+        amount = round_half_up(share(month.amount, part, whole), self._binding.money_digits)
+        details = (("phrase", "refund"), ("days", f"{part}/{whole}"))
+        label = Label("refund", start, month.last, details)
+        group = f"{REFUND}{month.line.key.group} days"
+        return self._given_back(month.line, group, due, label, ONE, amount)
+
+    def _given_back(
+        self,
+        line: LedgerRow,
+        group: str,
+        due: date,
+        label: Label,
+        quantity: Decimal,
+        price: Decimal,
+    ) -> Charge:
+        first = line.key.period
+        period = Period(first, label.last, first, label.last)
+        price = round_half_up(price, self._binding.money_digits)
+        return Charge(
+            period,
+            group,
+            due,
+            label,
+            quantity,
+            "month",
+            price,
+            credit=True,
+            reverses=line.key,
+            undiscounted=True,
+        )
 
     def charges(self, period: Period, due: date, taken: Sequence[Taken]) -> Iterator[Charge]:
         per_month = self._shape.per == "month"
@@ -198,7 +329,9 @@ class Fee:
 
     kind = "fee"
     shape = FeeShape
-    takes_time = False
+
+    def takes_time(self, shape: FeeShape, contract: Contract) -> bool:
+        return False
 
     def parameters(self, shape: FeeShape) -> tuple[Parameter, ...]:
         per = "month" if shape.per == "month" else "period"

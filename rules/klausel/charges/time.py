@@ -7,45 +7,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
-from klausel.charges.base import (
-    Binding,
-    Charge,
-    DatedNumber,
-    Label,
-    Parameter,
-    Taken,
-    Work,
-    dated_number,
-)
+from klausel.charges.base import Binding, Charge, Label, Parameter, Plain, Taken, Work
 from klausel.charges.fee import check_every
-from klausel.money import quantity, shortest
+from klausel.charges.rates import RateCard, RatesShape
+from klausel.model import Contract
+from klausel.money import ZERO, quantity, shortest
 from klausel.period import ONE_DAY, Align, Period, period_of, periods
-from klausel.shapes import DatedNumbers, Months, Shape, check_dated
-
-
-class RatesShape(Shape):
-    """A rate card. The first of employee, role, activity, default that has a price decides."""
-
-    employee: dict[str, DatedNumbers] = {}
-    role: dict[str, DatedNumbers] = {}
-    activity: dict[str, DatedNumbers] = {}
-    default: DatedNumbers | None = None
-
-    @field_validator("employee", "role", "activity")
-    @classmethod
-    def _in_order(cls, value: dict[str, DatedNumbers]) -> dict[str, DatedNumbers]:
-        for name, dated in value.items():
-            check_dated(name, dated)
-        return value
-
-    @field_validator("default")
-    @classmethod
-    def _default_in_order(cls, value: DatedNumbers | None) -> DatedNumbers | None:
-        if value is not None:
-            check_dated("default", value)
-        return value
+from klausel.shapes import Months, Shape
 
 
 class TimeShape(Shape):
@@ -62,22 +32,11 @@ class TimeShape(Shape):
         return self
 
 
-class BoundTime:
+class BoundTime(Plain):
     def __init__(self, shape: TimeShape, binding: Binding) -> None:
         self._shape = shape
         self._binding = binding
-        rates = shape.rates
-        self._employees = {key: dated_number(value) for key, value in rates.employee.items()}
-        self._roles = {key.casefold(): dated_number(value) for key, value in rates.role.items()}
-        self._activities = {
-            key.casefold(): dated_number(value) for key, value in rates.activity.items()
-        }
-        self._default = (
-            binding.parameters["price"]
-            if "price" in binding.parameters
-            else dated_number(rates.default or {})
-        )
-        self._has_card = bool(self._roles or self._activities)
+        self._card = RateCard(shape.rates, binding)
         self._periods: dict[date, Period] = {}
         self._groups: dict[tuple[Decimal, str], str] = {}
 
@@ -101,28 +60,11 @@ class BoundTime:
             self._periods[day] = found
         return found
 
-    def rate(self, work: Work) -> tuple[Decimal | None, str]:
-        """Price per hour on the entry's date (None where the card has none), and for what.
-
-        "For what" is the role or activity that has the price; empty for the others, because a
-        customer is not told a price by person.
-        """
-        day = work.entry.date
-        cards: tuple[tuple[dict[str, DatedNumber], str, str], ...] = (
-            (self._employees, work.entry.employee, ""),
-            (self._roles, work.role.casefold(), work.role),
-            (self._activities, work.activity.casefold(), work.activity),
-        )
-        for card, key, name in cards:
-            if card:
-                dated = card.get(key)
-                found = dated.on(day) if dated is not None else None
-                if found is not None:
-                    return found, name
-        return self._default.on(day), ""
+    def rate(self, work: Work) -> Decimal | None:
+        return self._card.rate(work)
 
     def take(self, work: Work) -> Taken | None:
-        rate, _ = self.rate(work)
+        rate = self._card.rate(work)
         period = self.period(work.entry.date)
         if rate is None or period is None:
             return None
@@ -143,7 +85,7 @@ class BoundTime:
             work = parts[0].work
             by = {"project": work.project, "ticket": work.ticket}.get(self._shape.group_by, "")
             details = ((self._shape.group_by, by),) if by else ()
-            names = {self.rate(part.work)[1] for part in parts} if self._has_card else {""}
+            names = {self._card.plain(part.work)[1] for part in parts} if self._card.named else {""}
             if len(names) == 1 and names != {""}:
                 details = (*details, ("work", names.pop()))
             yield Charge(
@@ -153,7 +95,7 @@ class BoundTime:
                 Label("time", period.first, period.last, details),
                 quantity(seconds, self._binding.quantity_digits),
                 "hour",
-                parts[0].rate,
+                parts[0].rate or ZERO,
                 tuple(parts),
             )
 
@@ -163,7 +105,9 @@ class Time:
 
     kind = "time"
     shape = TimeShape
-    takes_time = True
+
+    def takes_time(self, shape: TimeShape, contract: Contract) -> bool:
+        return True
 
     def parameters(self, shape: TimeShape) -> tuple[Parameter, ...]:
         has_default = shape.rates.default is not None

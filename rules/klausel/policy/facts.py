@@ -6,7 +6,11 @@ Each raw fact is one line in :data:`FACTS`. Texts are compared without regard to
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
 from typing import Literal, NamedTuple
+
+from holidays import country_holidays
 
 from klausel.model import Contract, Customer, Employee, Entry, Project, Ticket
 
@@ -20,6 +24,25 @@ class Subject(NamedTuple):
     customer: Customer
     employee: Employee
     contract: Contract
+    country: str = ""
+    """Whose public holidays count, with ``region``."""
+    region: str = ""
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@lru_cache(maxsize=256)
+def _holidays(country: str, region: str, year: int) -> frozenset[date]:
+    try:
+        return frozenset(country_holidays(country, subdiv=region or None, years=year))
+    except NotImplementedError:
+        return frozenset(country_holidays(country, years=year)) if region else frozenset()
+
+
+def is_holiday(day: date, country: str, region: str) -> bool:
+    """Whether ``day`` is a public holiday in ``country`` (ISO code) and its ``region``."""
+    return bool(country) and day in _holidays(country, region, day.year)
 
 
 FactKind = Literal["word", "words", "text", "seconds"]
@@ -52,6 +75,14 @@ FACTS: dict[str, Fact] = {
     "ticket": Fact("word", "id of the ticket", lambda s: s.entry.ticket),
     "country": Fact("word", "country of the customer", lambda s: s.customer.country),
     "sla": Fact("word", "SLA class of the contract", lambda s: s.contract.sla),
+    "weekday": Fact(
+        "word", "day of the week, monday to sunday", lambda s: WEEKDAYS[s.entry.date.weekday()]
+    ),
+    "holiday": Fact(
+        "word",
+        "yes on a public holiday where the customer is, else no",
+        lambda s: "yes" if is_holiday(s.entry.date, s.country, s.region) else "no",
+    ),
     "estimate_hours": Fact(
         "seconds", "estimated hours of the ticket", lambda s: s.ticket.estimate_hours
     ),

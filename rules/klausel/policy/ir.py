@@ -6,14 +6,20 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from klausel.fields import DISPOSITIONS
 from klausel.matching import Condition, Decider, DecisionTable, MatcherFactory
+from klausel.matching.port import Combination
+from klausel.money import multiply
 from klausel.policy.facts import Coder, Subject, VocabularyField
 from klausel.problems import Where
 
 Texts = Mapping[str, str]
 GroupBy = Literal["contract", "customer"]
+
+_ONE = Decimal(1)
 
 
 def text_in(texts: Texts, language: str, fallback: str = "") -> str:
@@ -38,6 +44,47 @@ class Rule:
         return (self.first is None or self.first <= day) and (
             self.until is None or day <= self.until
         )
+
+
+class Surcharge(NamedTuple):
+    """Time that costs more: ``times`` the price of billed time, or the hours a balance loses."""
+
+    rule: Rule
+    times: Decimal
+    on: Literal["price", "hours"]
+
+
+class Requirement(NamedTuple):
+    """Work that needs a customer's approval (semantics 4, "Approval gate")."""
+
+    rule: Rule
+    per: Literal["ticket", "contract", "period"]
+    retroactive: bool
+
+
+class Watch(NamedTuple):
+    """A budget that is watched (semantics 4, "Thresholds")."""
+
+    rule: Rule
+    measure: Literal["amount", "hours"]
+    per: Literal["ticket", "contract", "period"]
+    budget: Decimal
+    """Money, or seconds."""
+    notify_at: tuple[int, ...]
+    every: int
+    """Months of a period."""
+    hold: bool
+
+
+class Rounding(NamedTuple):
+    """How time that passes is rounded (semantics 4, "Rounding")."""
+
+    to: int
+    """Seconds."""
+    mode: Literal["up", "nearest", "down"]
+    per: Literal["entry", "ticket_day", "ticket", "day", "period"]
+    minimum: int
+    """Seconds."""
 
 
 class PlanComponent(NamedTuple):
@@ -74,6 +121,15 @@ class Policy:
     group_by: GroupBy = "contract"
     sections: Literal["none", "contract", "project"] = "none"
     """Headings between the lines of a draft."""
+    surcharges: tuple[Surcharge, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    rounding: Rounding | None = None
+
+    @property
+    def has_gate(self) -> bool:
+        """Whether time has to pass approvals, budgets or rounding before it is billed."""
+        return bool(self.requirements or self.watches or self.rounding)
 
     @property
     def stamp(self) -> str:
@@ -81,20 +137,19 @@ class Policy:
         return f"{self.name} {self.version} {self.hash}"
 
 
-class Scope:
-    """Decides the entries of one policy (semantics 3), in force on the entry's own date."""
+class Chooser:
+    """The first of some rules that fits a combination, as they are in force on a day."""
 
     def __init__(
-        self, policy: Policy, main: MatcherFactory | None, check: MatcherFactory | None
+        self,
+        sizes: tuple[int, ...],
+        rules: tuple[Rule, ...],
+        matchers: Mapping[str, MatcherFactory],
     ) -> None:
-        self._policy = policy
-        self._coder = Coder(policy.fields)
-        self._matchers = {
-            name: factory
-            for name, factory in (("main", main), ("check", check))
-            if factory is not None
-        }
-        self._cuts = _cuts(policy.rules)
+        self._sizes = sizes
+        self._rules = rules
+        self._matchers = matchers
+        self._cuts = _cuts(rules)
         self._segments: dict[int, tuple[tuple[Rule, ...], Decider]] = {}
 
     @property
@@ -102,22 +157,91 @@ class Scope:
         """Distinct combinations decided so far, each by both matchers."""
         return sum(decider.fresh for _, decider in self._segments.values())
 
-    def decide(self, subject: Subject) -> Rule:
-        """The rule that decides ``subject``; ``otherwise`` where none matches."""
-        number = bisect_right(self._cuts, subject.entry.date) if self._cuts else 0
+    def choose(self, day: date, combination: Combination) -> Rule | None:
+        number = bisect_right(self._cuts, day) if self._cuts else 0
         segment = self._segments.get(number)
         if segment is None:
-            segment = self._segment(subject.entry.date)
-            self._segments[number] = segment
+            segment = self._segments[number] = self._segment(day)
         rules, decider = segment
-        index = decider.decide(self._coder.combination(subject))
-        return rules[index] if index < len(rules) else self._policy.otherwise
+        index = decider.decide(combination)
+        return rules[index] if index < len(rules) else None
 
     def _segment(self, day: date) -> tuple[tuple[Rule, ...], Decider]:
-        rules = tuple(rule for rule in self._policy.rules if rule.in_force(day))
-        sizes = tuple(vocabulary.size for vocabulary in self._policy.fields)
-        table = DecisionTable(sizes, tuple(rule.conditions for rule in rules))
+        rules = tuple(rule for rule in self._rules if rule.in_force(day))
+        table = DecisionTable(self._sizes, tuple(rule.conditions for rule in rules))
         return rules, Decider(table, **self._matchers)
+
+
+class Scope:
+    """Decides what the rules of one policy say of entries, in force on the entry's own date."""
+
+    def __init__(
+        self, policy: Policy, main: MatcherFactory | None, check: MatcherFactory | None
+    ) -> None:
+        self._policy = policy
+        self._coder = Coder(policy.fields)
+        matchers = {
+            name: factory
+            for name, factory in (("main", main), ("check", check))
+            if factory is not None
+        }
+        sizes = tuple(vocabulary.size for vocabulary in policy.fields)
+        full = (*sizes, len(DISPOSITIONS))
+        self._rules = Chooser(sizes, policy.rules, matchers)
+        self._surcharges = [
+            (surcharge, Chooser(sizes, (surcharge.rule,), matchers))
+            for surcharge in policy.surcharges
+        ]
+        self._requirements = {found.rule.id: found for found in policy.requirements}
+        self._gate = Chooser(full, tuple(found.rule for found in policy.requirements), matchers)
+        self._watches = [
+            (watch, Chooser(full, (watch.rule,), matchers)) for watch in policy.watches
+        ]
+
+    @property
+    def fresh(self) -> int:
+        """Distinct combinations decided so far, each by both matchers."""
+        others = [chooser for _, chooser in (*self._surcharges, *self._watches)]
+        return sum(chooser.fresh for chooser in (self._rules, self._gate, *others))
+
+    def decide(self, subject: Subject) -> Rule:
+        """The rule that decides ``subject``; ``otherwise`` where none matches."""
+        combination = self._coder.combination(subject)
+        return self._rules.choose(subject.entry.date, combination) or self._policy.otherwise
+
+    def factors(self, subject: Subject) -> tuple[Decimal, Decimal]:
+        """What surcharges multiply the price and the hours of ``subject`` with."""
+        price = hours = _ONE
+        if self._surcharges:
+            combination = self._coder.combination(subject)
+            for surcharge, chooser in self._surcharges:
+                if chooser.choose(subject.entry.date, combination) is not None:
+                    if surcharge.on == "price":
+                        price = multiply(price, surcharge.times)
+                    else:
+                        hours = multiply(hours, surcharge.times)
+        return price, hours
+
+    def requirement(self, subject: Subject, disposition: str) -> Requirement | None:
+        """The approval that ``subject`` needs: the first that applies."""
+        if not self._requirements:
+            return None
+        rule = self._gate.choose(subject.entry.date, self._full(subject, disposition))
+        return self._requirements[rule.id] if rule is not None else None
+
+    def watches(self, subject: Subject, disposition: str) -> tuple[Watch, ...]:
+        """The budgets that count ``subject``."""
+        if not self._watches:
+            return ()
+        combination = self._full(subject, disposition)
+        return tuple(
+            watch
+            for watch, chooser in self._watches
+            if chooser.choose(subject.entry.date, combination) is not None
+        )
+
+    def _full(self, subject: Subject, disposition: str) -> Combination:
+        return (*self._coder.combination(subject), DISPOSITIONS.index(disposition))
 
 
 def _cuts(rules: tuple[Rule, ...]) -> list[date]:

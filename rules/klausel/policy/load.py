@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field as ShapeField
@@ -13,10 +14,30 @@ from klausel.charges import COMPONENTS
 from klausel.fields import DISPOSITIONS
 from klausel.matching import Condition, DecisionTable, TooManyRules
 from klausel.matching.durable import simple_rules
+from klausel.money import seconds_from_hours
 from klausel.policy.facts import FACTS, Clause, NumberField, Source, VocabularyField, WordField
-from klausel.policy.ir import Plan, PlanComponent, Policy, Rule
+from klausel.policy.ir import (
+    Plan,
+    PlanComponent,
+    Policy,
+    Requirement,
+    Rounding,
+    Rule,
+    Surcharge,
+    Watch,
+)
 from klausel.problems import Problem, Where, listed, near, problem
-from klausel.shapes import Day, Shape, Texts, Words, complain, parse_seconds, shaped
+from klausel.shapes import (
+    Day,
+    Minutes,
+    Number,
+    Shape,
+    Texts,
+    Words,
+    complain,
+    parse_seconds,
+    shaped,
+)
 from klausel.tree import Path, Tree, parse
 
 POLICY_FILE = "policy.yaml"
@@ -101,6 +122,90 @@ class DraftsShape(Shape):
     sections: Literal["none", "contract", "project"] = "none"
 
 
+class ConditionShape(Shape):
+    """What surcharges and approvals have in common: when they apply."""
+
+    id: str
+    clause: str = ""
+    first: Day | None = ShapeField(default=None, alias="from")
+    until: Day | None = None
+    when: dict[str, Any] = ShapeField(default_factory=dict)
+    because: Texts = ShapeField(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _days(self) -> ConditionShape:
+        if self.first is not None and self.until is not None and self.until < self.first:
+            raise complain(
+                f"{self.id} ends on {self.until}, before it starts on {self.first}",
+                "correct one of the two dates",
+            )
+        return self
+
+
+class SurchargeShape(ConditionShape):
+    times: Number
+    on: Literal["price", "hours"] = "price"
+
+    @field_validator("times")
+    @classmethod
+    def _positive(cls, value: Decimal) -> Decimal:
+        if value <= 0:
+            raise complain("a surcharge multiplies by more than 0", "write it as: times: 1.5")
+        return value
+
+
+class WatchShape(Shape):
+    """A budget."""
+
+    amount: Literal["ticket", "period", "contract"] | None = None
+    hours: Literal["ticket", "period", "contract"] | None = None
+    budget: Number
+    notify_at: tuple[int, ...] = ()
+    period: Literal["month", "quarter", "year"] = "month"
+    hold: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> WatchShape:
+        if (self.amount is None) == (self.hours is None):
+            raise complain(
+                "a watch counts either amount or hours",
+                "write amount: period, or hours: ticket",
+            )
+        if self.budget <= 0:
+            raise complain("a budget is more than 0", "write it as: budget: 1500.00")
+        return self
+
+
+class ApprovalShape(ConditionShape):
+    require: Literal["approval"] | None = None
+    per: Literal["ticket", "contract", "period"] = "ticket"
+    retroactive: bool = False
+    watch: WatchShape | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> ApprovalShape:
+        if (self.require is None) == (self.watch is None):
+            raise complain(
+                f"{self.id} either requires an approval or watches a budget",
+                "write require: approval, or watch: {...}",
+            )
+        return self
+
+
+class RoundingShape(Shape):
+    to: Minutes
+    mode: Literal["up", "nearest", "down"] = "up"
+    per: Literal["entry", "ticket_day", "ticket", "day", "period"] = "entry"
+    minimum: Minutes = 0
+
+    @field_validator("to")
+    @classmethod
+    def _step(cls, value: int) -> int:
+        if value <= 0:
+            raise complain("time is rounded to more than 0 minutes", "write it as: to: 15m")
+        return value
+
+
 class PolicyShape(Shape):
     """The whole file."""
 
@@ -109,6 +214,9 @@ class PolicyShape(Shape):
     title: Texts = ShapeField(default_factory=dict)
     drafts: DraftsShape = DraftsShape()
     fields: dict[str, FieldShape] = ShapeField(default_factory=dict)
+    rounding: RoundingShape | None = None
+    surcharges: list[SurchargeShape] = ShapeField(default_factory=list)
+    approvals: list[ApprovalShape] = ShapeField(default_factory=list)
     scope: ScopeShape
     plans: dict[str, PlanShape] = ShapeField(default_factory=dict)
 
@@ -148,6 +256,23 @@ def policy_at(tree: Tree, data: Any, path: Path, digest: str) -> Policy | list[P
     return _Reader(tree, path, digest).policy(shape)
 
 
+_EVERY = {"month": 1, "quarter": 3, "year": 12}
+
+
+def _watch(rule: Rule, shape: WatchShape) -> Watch:
+    measure: Literal["amount", "hours"] = "amount" if shape.amount else "hours"
+    budget = shape.budget
+    if measure == "hours":
+        budget = Decimal(seconds_from_hours(budget))
+    per = shape.amount or shape.hours
+    assert per is not None
+    return Watch(rule, measure, per, budget, shape.notify_at, _EVERY[shape.period], shape.hold)
+
+
+def _rounding(shape: RoundingShape) -> tuple[Any, ...]:
+    return shape.to, shape.mode, shape.per, shape.minimum
+
+
 class _Reader:
     """Shape -> IR; collects every problem on the way."""
 
@@ -160,7 +285,10 @@ class _Reader:
     def policy(self, shape: PolicyShape) -> Policy | list[Problem]:
         thresholds: dict[str, set[int]] = {}
         for number, rule in enumerate(shape.scope.rules):
-            self._collect_thresholds(shape, rule, number, thresholds)
+            self._collect_thresholds(shape, rule, ("scope", "rules", number), thresholds)
+        for word, conditions in (("surcharges", shape.surcharges), ("approvals", shape.approvals)):
+            for number, condition in enumerate(conditions):
+                self._collect_thresholds(shape, condition, (word, number), thresholds)
         fields = tuple(
             self._field(name, field_shape, thresholds.get(name, set()))
             for name, field_shape in shape.fields.items()
@@ -174,6 +302,8 @@ class _Reader:
                 self._say("policy-rule-doubled", (*path, "id"), id=rule.id)
             seen.add(rule.id)
             rules.append(self._rule(rule, path, fields, numbers))
+        surcharges = self._conditions("surcharges", shape.surcharges, fields, numbers, seen)
+        approvals = self._conditions("approvals", shape.approvals, fields, numbers, seen)
         otherwise = shape.scope.otherwise
         plans = {name: self._plan(name, plan) for name, plan in shape.plans.items()}
         if not self._problems:
@@ -194,10 +324,47 @@ class _Reader:
                 clause=otherwise.clause,
             ),
             plans=plans,
+            surcharges=tuple(
+                Surcharge(rule, found.times, found.on)
+                for rule, found in zip(surcharges, shape.surcharges, strict=True)
+            ),
+            requirements=tuple(
+                Requirement(rule, found.per, found.retroactive)
+                for rule, found in zip(approvals, shape.approvals, strict=True)
+                if found.require
+            ),
+            watches=tuple(
+                _watch(rule, found.watch)
+                for rule, found in zip(approvals, shape.approvals, strict=True)
+                if found.watch
+            ),
+            rounding=Rounding(*_rounding(shape.rounding)) if shape.rounding else None,
             title=shape.title,
             group_by=shape.drafts.group_by,
             sections=shape.drafts.sections,
         )
+
+    def _conditions(
+        self,
+        word: str,
+        shapes: Sequence[ConditionShape],
+        fields: tuple[VocabularyField, ...],
+        numbers: dict[str, int],
+        seen: set[str],
+    ) -> list[Rule]:
+        """Rules of surcharges or approvals; approvals may also ask for the disposition."""
+        rules = []
+        known = dict(numbers)
+        if word == "approvals":
+            known["disposition"] = len(fields)
+            fields = (*fields, WordField("disposition", DISPOSITIONS, ()))
+        for number, shape in enumerate(shapes):
+            path: Path = (word, number)
+            if shape.id in seen:
+                self._say("policy-rule-doubled", (*path, "id"), id=shape.id)
+            seen.add(shape.id)
+            rules.append(self._rule(shape, path, fields, known))
+        return rules
 
     def _say(self, code: str, path: Path, **fields: object) -> None:
         self._problems.append(problem(code, self._where(path), **fields))
@@ -286,14 +453,18 @@ class _Reader:
         return Source(tuple(clauses), shape.one_of.index(value))
 
     def _collect_thresholds(
-        self, shape: PolicyShape, rule: RuleShape, number: int, found: dict[str, set[int]]
+        self,
+        shape: PolicyShape,
+        rule: RuleShape | ConditionShape,
+        at: Path,
+        found: dict[str, set[int]],
     ) -> None:
         for name, wanted in rule.when.items():
             field = shape.fields.get(name)
             if field is None or field.number is None or not isinstance(wanted, dict):
                 continue
             for word, text in wanted.items():
-                path: Path = ("scope", "rules", number, "when", name, word)
+                path: Path = (*at, "when", name, word)
                 if word not in RANGE_WORDS:
                     hint = near(word, RANGE_WORDS) or f"write one of: {listed(RANGE_WORDS)}"
                     self._say("key-unknown", path, key=word, hint=hint)
@@ -305,7 +476,7 @@ class _Reader:
 
     def _rule(
         self,
-        shape: RuleShape,
+        shape: RuleShape | ConditionShape,
         path: Path,
         fields: tuple[VocabularyField, ...],
         numbers: dict[str, int],
@@ -327,7 +498,7 @@ class _Reader:
                 conditions.append(Condition(numbers[name], codes))
         return Rule(
             id=shape.id,
-            disposition=shape.then,
+            disposition=shape.then if isinstance(shape, RuleShape) else "",
             because=shape.because,
             where=self._where(path),
             clause=shape.clause,

@@ -1,0 +1,60 @@
+"""Rounding of time that passes, by groups inside a closing window (semantics 4, "Rounding")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from klausel.charges.base import Work
+from klausel.policy.ir import Rounding
+
+#: What is rounded at all.
+ROUNDED = frozenset(("service", "change", "third_party"))
+
+Group = tuple[str, ...]
+
+
+def group_of(rule: Rounding, work: Work) -> Group:
+    """The group of ``work`` inside its window."""
+    entry = work.entry
+    alone: Group = ("entry", entry.id)
+    groups: dict[str, Group] = {
+        "entry": alone,
+        "ticket_day": ("", work.ticket, entry.date.isoformat()) if work.ticket else alone,
+        "ticket": ("", work.ticket) if work.ticket else alone,
+        "day": ("", entry.date.isoformat()),
+        "period": ("",),
+    }
+    return groups[rule.per]
+
+
+def rounded(rule: Rounding, seconds: int) -> int:
+    """The sum of a group, rounded; zero stays zero, negative time is the mirror of positive."""
+    if seconds < 0:
+        return -_steps(rule, -seconds)
+    return max(_steps(rule, seconds), rule.minimum) if seconds else 0
+
+
+def _steps(rule: Rounding, seconds: int) -> int:
+    steps, rest = divmod(seconds, rule.to)
+    if rest and (rule.mode == "up" or (rule.mode == "nearest" and 2 * rest >= rule.to)):
+        steps += 1
+    return steps * rule.to
+
+
+def shared(seconds: Sequence[int], total: int) -> list[int]:
+    """``total`` over entries of ``seconds``: what is added goes to the last one, what is removed
+    comes off the last, then the one before."""
+    found = list(seconds)
+    missing = total - sum(found)
+    if missing >= 0 or not found:
+        if found:
+            found[-1] += missing
+        return found
+    for number in range(len(found) - 1, -1, -1):
+        off = min(-missing, found[number]) if found[number] > 0 else 0
+        found[number] -= off
+        missing += off
+        if not missing:
+            return found
+    found[-1] += missing
+    return found

@@ -1,0 +1,65 @@
+"""Budgets that are watched: notices, and time held beyond them (semantics 4, "Thresholds")."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from klausel.approvals import value, within
+from klausel.charges.base import Work
+from klausel.money import HUNDRED, ZERO, multiply
+from klausel.period import grid_start
+from klausel.policy.ir import Watch
+
+
+class Reached(NamedTuple):
+    """A percentage of a budget that some work has reached."""
+
+    watch: Watch
+    period: str
+    at_percent: int
+    on: date
+
+
+class Budgets:
+    """Counts of all budgets of one contract in one simulation."""
+
+    def __init__(self, quantity_digits: int) -> None:
+        self._sums: dict[tuple[str, str], Decimal] = {}
+        self._digits = quantity_digits
+        self.reached: dict[tuple[str, str, int], Reached] = {}
+
+    def place(self, watch: Watch, work: Work) -> str:
+        """What is counted together: a period's first day, a ticket, or the contract."""
+        if watch.per == "ticket":
+            return work.ticket or f"entry {work.entry.id}"
+        if watch.per == "contract":
+            return ""
+        return grid_start(work.entry.date, watch.every, "calendar", work.entry.date).isoformat()
+
+    def count(
+        self, watches: tuple[Watch, ...], work: Work, rounded: int, price: Decimal, on: date
+    ) -> int:
+        """Counts ``rounded`` seconds that passed; gives back those that no budget holds."""
+        passes = rounded
+        for watch in watches:
+            if watch.hold:
+                spent = self._sums.get((watch.rule.id, self.place(watch, work)), ZERO)
+                left = watch.budget - spent
+                if watch.measure == "amount":
+                    passes = min(passes, within(rounded, price, None, left, self._digits))
+                else:
+                    passes = min(passes, within(rounded, price, int(left), None, self._digits))
+        for watch in watches:
+            self._add(watch, work, rounded, price, on)
+        return passes
+
+    def _add(self, watch: Watch, work: Work, rounded: int, price: Decimal, on: date) -> None:
+        place = self.place(watch, work)
+        key = (watch.rule.id, place)
+        more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
+        found = self._sums[key] = self._sums.get(key, ZERO) + more
+        for percent in sorted(watch.notify_at):
+            if multiply(found, HUNDRED) >= multiply(watch.budget, percent):
+                self.reached.setdefault((*key, percent), Reached(watch, place, percent, on))

@@ -1,0 +1,302 @@
+"""block: hours bought beforehand in lots, each with its own validity (semantics 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Literal
+
+from pydantic import Field as ShapeField
+
+from klausel.charges.base import (
+    Account,
+    Binding,
+    Charge,
+    Label,
+    Offer,
+    Parameter,
+    Recorded,
+    Taken,
+    Warned,
+    Work,
+)
+from klausel.charges.rates import RatesShape
+from klausel.charges.stock import BalancedShape, BoundStock, Events, Lot, Stock, drawn
+from klausel.model import Contract, LedgerKey, Purchase, natural
+from klausel.money import quantity, seconds_from_hours
+from klausel.period import ONE_DAY, Period, Span, add_months, period_of, periods
+from klausel.shapes import Months
+
+TOP_UP = "topup "
+LEFTOVER = "leftover "
+
+
+class BlockShape(BalancedShape):
+    """Settings of a block in a plan."""
+
+    validity: Months | None = None
+    empty: Literal["bill", "next", "hold", "top_up"] = "hold"
+    leftover: Literal["break", "refund"] = "break"
+    notify_left: tuple[int, ...] = ()
+    notify_days: int | None = ShapeField(default=None, ge=0, le=3660)
+    rates: RatesShape = RatesShape()
+
+
+class BoundBlock(BoundStock):
+    shape: BlockShape
+
+    def _cut(self, day: date, span: Span) -> Period:
+        return period_of(day, span, 1, "calendar", span.first)
+
+    def all_periods(self, until: date) -> Iterator[Period]:
+        """A block bills what lies beyond it by calendar months."""
+        span = self.binding.span
+        yield from periods(span, 1, "calendar", span.first, until)
+
+    def open(self, recorded: Recorded) -> Account:
+        return BlockAccount(self, recorded)
+
+    # -- lots --------------------------------------------------------------------------------------
+
+    def bought(self) -> Iterator[Purchase]:
+        """Purchases that the openings do not contain already, oldest first."""
+        opened = self.binding.opened
+        found = [row for row in self.binding.facts.purchases if opened is None or row.date > opened]
+        yield from sorted(found, key=lambda row: (row.date, natural(row.id)))
+
+    def last_day(self, first: date, months: int | None) -> date | None:
+        """Last day of a lot from ``first``; the term's end is its end too."""
+        ends = [add_months(first, months) - ONE_DAY] if months is not None else []
+        if self.binding.span.last is not None:
+            ends.append(self.binding.span.last)
+        return min(ends, default=None)
+
+    def lot(self, purchase: Purchase) -> Lot:
+        months = self.shape.validity if purchase.validity is None else purchase.validity
+        return self.lot_of(
+            purchase.id, purchase.date, months, purchase.seconds, self.price_of(purchase)
+        )
+
+    def price_of(self, purchase: Purchase) -> Decimal:
+        if purchase.price is not None:
+            return purchase.price
+        return self.binding.value("price", purchase.date)
+
+    def lot_of(
+        self, id_: str, first: date, months: int | None, seconds: int, price: Decimal
+    ) -> Lot:
+        last = self.last_day(first, months)
+        order = (last or date.max, first, natural(id_))
+        return Lot(id_, first, last, seconds, price, order)
+
+    def key(self, day: date, group: str) -> LedgerKey:
+        binding = self.binding
+        return LedgerKey(binding.contract.code, binding.term.id, binding.component, day, group)
+
+    def sold(self, group: str, day: date, seconds: int, price: Decimal, what: str) -> Charge:
+        """The line that sells a lot."""
+        return Charge(
+            Period(day, day, day, day),
+            group,
+            day,
+            Label("block", day, day, (("phrase", what),)),
+            quantity(seconds, self.binding.quantity_digits),
+            "hour",
+            price,
+            granted=seconds,
+        )
+
+
+class BlockAccount(Stock):
+    """Lots in the order in which they are drawn."""
+
+    bound: BoundBlock
+
+    def __init__(self, bound: BoundBlock, recorded: Recorded) -> None:
+        self._noticed: dict[tuple[str, int], date] = {}
+        self._standard = bound.binding.parameters.get("hours")
+        self.topped: dict[str, Lot] = {}
+        super().__init__(bound, recorded)
+        for row in bound.binding.facts.openings:
+            if row.seconds > 0:
+                first = row.date + ONE_DAY
+                last = min(
+                    [day for day in (row.valid_until, bound.binding.span.last) if day is not None],
+                    default=None,
+                )
+                id_ = row.lot or "opening"
+                price = row.price or bound.binding.value("price", first)
+                order = (last or date.max, first, natural(id_))
+                self.add(Lot(id_, first, last, row.seconds, price, order))
+        for purchase in bound.bought():
+            self.add(bound.lot(purchase))
+        for row in recorded:
+            if row.key.group.startswith(TOP_UP) and not row.key.sequence:
+                self._top_up_lot(
+                    row.key.group.removeprefix(TOP_UP), row.key.period, row.rounded,
+                    row.rate or Decimal(0),
+                )  # fmt: skip
+        self._sort()
+
+    def _sort(self) -> None:
+        self.lots.sort(key=lambda lot: lot.order)
+
+    def _top_up_lot(self, id_: str, day: date, seconds: int, price: Decimal) -> Lot:
+        lot = self.bound.lot_of(id_, day, self.bound.shape.validity, seconds, price)
+        self.topped[id_] = lot
+        return self.add(lot)
+
+    def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
+        happen: list[tuple[date, int, Callable[[], None]]] = []
+        if self.bound.shape.empty == "hold":
+            happen += [
+                (purchase.date, Events.MORNING, partial(self._arrive, purchase.id))
+                for purchase in self.bound.bought()
+            ]
+        end = self.bound.binding.span.last
+        if end is not None and self.bound.shape.leftover == "refund":
+            happen.append((end, Events.EVENING, partial(self._refund, end)))
+        return iter(sorted(happen, key=lambda event: event[:2]))
+
+    def _arrive(self, id_: str) -> None:
+        """Waiting work is paid first by the next lot, on that lot's first day."""
+        lots = [lot for lot in self.lots if lot.id == id_]
+        self.pay_waiting(lots, lots[0].first)
+
+    def _refund(self, end: date) -> None:
+        for lot in self.lots:
+            if lot.good(end) and lot.left > 0:
+                lot.refunded += lot.left
+
+    # -- work --------------------------------------------------------------------------------------
+
+    def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
+        return [lot for lot in self.lots if lot.good(work.entry.date)]
+
+    def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
+        found = super().draw(lot, work, wanted, day, home)
+        if found is not None:
+            self._notice(lot, day)
+        return found
+
+    def _notice(self, lot: Lot, day: date) -> None:
+        for percent in self.bound.shape.notify_left:
+            if lot.left * 100 <= lot.granted * percent:
+                self._noticed.setdefault((lot.id, percent), day)
+
+    def force(self, part: Taken) -> None:
+        super().force(part)
+        for lot in self.lots:
+            if lot.id == part.lot:
+                self._notice(lot, part.work.entry.date)
+
+    def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
+        empty = self.bound.shape.empty
+        if empty == "top_up" and rest > 0:
+            return self._buy(work, rest, day, taken)
+        if empty == "bill" and (rest or not taken):
+            found = self.bound.beyond(work, rest, work.entry.date)
+            if found is not None:
+                return Offer((*taken, found), 0)
+        return Offer(tuple(taken), rest, waits=bool(rest) and empty in ("hold", "top_up"))
+
+    def _buy(self, work: Work, rest: int, day: date, taken: list[Taken]) -> Offer:
+        """Standard lots, as many as the entry needs, dated that day."""
+        hours = self.bound.binding.value("hours", day)
+        standard = seconds_from_hours(hours)
+        if standard <= 0:
+            return Offer(tuple(taken), rest, waits=True)
+        price = self.bound.binding.value("price", day)
+        number = 0
+        while rest > 0:
+            number += 1
+            id_ = f"{work.entry.id}+{number}"
+            if id_ in self.topped:
+                continue
+            lot = self._top_up_lot(id_, day, standard, price)
+            found = self.draw(lot, work, rest, day, work.entry.date)
+            if found is None or drawn(1, work.hours_factor) > standard:
+                break
+            taken.append(found)
+            rest -= found.rounded
+        self._sort()
+        return Offer(tuple(taken), rest, waits=bool(rest))
+
+    # -- lines, balances, notices --------------------------------------------------------------
+
+    def singles(self, as_of: date) -> Iterator[Charge]:
+        bound = self.bound
+        sales: list[tuple[Lot, Charge]] = []
+        for purchase in bound.bought():
+            lot = next(lot for lot in self.lots if lot.id == purchase.id)
+            if purchase.date <= as_of and not purchase.invoice and purchase.seconds:
+                price = bound.price_of(purchase)
+                sales.append(
+                    (lot, bound.sold(purchase.id, purchase.date, lot.granted, price, "block"))
+                )
+        for id_, lot in self.topped.items():
+            if lot.first <= as_of:
+                group = TOP_UP + id_
+                sales.append((lot, bound.sold(group, lot.first, lot.granted, lot.price, "top_up")))
+        yield from (charge for _, charge in sorted(sales, key=lambda pair: pair[0].first))
+        end = bound.binding.span.last
+        if end is None or end >= as_of:
+            return
+        lines = {lot.id: bound.key(lot.first, charge.group) for lot, charge in sales}
+        for lot in self.lots:
+            if lot.refunded:
+                yield self._given_back(lot, end, lines.get(lot.id))
+
+    def _given_back(self, lot: Lot, end: date, line: LedgerKey | None) -> Charge:
+        last = self.bound.period(end)
+        assert last is not None
+        return Charge(
+            Period(lot.first, end, lot.first, end),
+            LEFTOVER + lot.id,
+            end + ONE_DAY,
+            Label("block", lot.first, end, (("phrase", "leftover"),)),
+            quantity(lot.refunded, self.bound.binding.quantity_digits),
+            "hour",
+            lot.price,
+            credit=True,
+            reverses=line,
+        )
+
+    def notices(self, as_of: date) -> Iterator[Warned]:
+        rule = f"{self.bound.binding.plan}.{self.bound.binding.component}"
+        for (lot, percent), day in self._noticed.items():
+            yield Warned(rule, lot, percent, day)
+        days = self.bound.shape.notify_days
+        if days is None:
+            return
+        for lot in self.lots:
+            if lot.last is None or lot.left <= 0:
+                continue
+            day = max(lot.last - timedelta(days=days), lot.first)
+            if day <= as_of:
+                yield Warned(f"{rule}.expiry", lot.id, 0, day)
+
+
+class Block:
+    """The charge shape."""
+
+    kind = "block"
+    shape = BlockShape
+
+    def takes_time(self, shape: BlockShape, contract: Contract) -> bool:
+        return True
+
+    def parameters(self, shape: BlockShape) -> tuple[Parameter, ...]:
+        return (
+            Parameter("hours", "hours of a standard lot", '"10"', required=shape.empty == "top_up"),
+            Parameter("price", "price per hour, net", '"90.00"'),
+            Parameter("beyond_price", "price per hour beyond, net", '"110.00"', required=False),
+        )
+
+    def bind(self, shape: BlockShape, binding: Binding) -> BoundBlock:
+        return BoundBlock(shape, binding)
+
+
+COMPONENT = Block()

@@ -1,0 +1,112 @@
+"""contingent: hours reserved per period at a flat price; unused ones expire (semantics 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from klausel.charges.base import Account, Binding, Charge, Parameter, Recorded, Stand, Work
+from klausel.charges.stock import HOUR_PARAMETERS, BoundStock, Lot, Stock, StockShape
+from klausel.model import Contract
+from klausel.period import Period, periods
+
+
+class ContingentShape(StockShape):
+    """Settings of a contingent in a plan."""
+
+
+class BoundContingent(BoundStock):
+    def open(self, recorded: Recorded) -> Account:
+        return ContingentAccount(self, recorded)
+
+
+class ContingentAccount(Stock):
+    """One lot a period."""
+
+    bound: BoundContingent
+
+    def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
+        super().__init__(bound, recorded)
+        self._by_period: dict[date, Lot] = {}
+        self._granted = self.granted_on_record()
+
+    def lot_of(self, period: Period) -> Lot:
+        """The lot of ``period``; the opening's where the books were taken over inside it."""
+        found = self._by_period.get(period.first)
+        if found is None:
+            opened = self.bound.binding.opened
+            if opened is not None and period.first <= opened:
+                found = self._opening(period, opened)
+            else:
+                granted = self._granted.get(period.first)
+                if granted is None:
+                    granted = self.bound.hours_of(period)
+                found = Lot(period.first.isoformat(), period.first, period.last, granted)
+            self._by_period[period.first] = self.add(found)
+        return found
+
+    def _opening(self, period: Period, opened: date) -> Lot:
+        rows = [row for row in self.bound.binding.facts.openings if row.date == opened]
+        granted = sum(row.seconds for row in rows) if period.last > opened else 0
+        ends = [row.valid_until for row in rows if row.valid_until is not None]
+        name = next((row.lot for row in rows if row.lot), "opening")
+        first = date.fromordinal(opened.toordinal() + 1) if period.last > opened else period.last
+        return Lot(name, first, min([*ends, period.last]), max(granted, 0))
+
+    def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
+        period = self.bound.period(work.entry.date)
+        assert period is not None
+        lot = self.lot_of(period)
+        return [lot] if lot.good(work.entry.date) else []
+
+    def singles(self, as_of: date) -> Iterator[Charge]:
+        yield from sales(self.bound, as_of, self._granted)
+
+    def balances(self, as_of: date) -> Iterator[Stand]:
+        opened = self.bound.binding.opened
+        for period in self.bound.all_periods(as_of):
+            if opened is None or period.last > opened:
+                yield self.lot_of(period).stand(as_of)
+
+
+def sales(bound: BoundStock, as_of: date, granted: dict[date, int]) -> Iterator[Charge]:
+    """The hours of each period that are due, those on record as they were sold."""
+    binding = bound.binding
+    span = binding.open_span
+    if span is None:
+        return
+    lead = date.fromordinal(as_of.toordinal() + bound.shape.lead_days)
+    start = binding.span.first
+    for period in periods(span, bound.shape.every, bound.shape.align, start, lead):
+        if bound.due_of(period) > as_of:
+            break
+        known = granted.get(period.first)
+        today = bound.hours_of(period)
+        if bound.shape.timing == "advance" and known is not None:
+            # An end that came after billing leaves the hours as they were sold.
+            uncut = bound.hours_of(period._replace(last=period.grid_last))
+            today = known if known == uncut else today
+        if known is None and today:
+            yield bound.sale(period, today)
+        elif known is not None:
+            charge = bound.sale(period, known)
+            yield charge._replace(wanted=bound.sale(period, today).quantity)
+
+
+class Contingent:
+    """The charge shape."""
+
+    kind = "contingent"
+    shape = ContingentShape
+
+    def takes_time(self, shape: ContingentShape, contract: Contract) -> bool:
+        return True
+
+    def parameters(self, shape: ContingentShape) -> tuple[Parameter, ...]:
+        return HOUR_PARAMETERS
+
+    def bind(self, shape: ContingentShape, binding: Binding) -> BoundContingent:
+        return BoundContingent(shape, binding)
+
+
+COMPONENT = Contingent()

@@ -1,0 +1,134 @@
+"""milestone: a fixed price, whole or in parts, invoiced on acceptance (semantics 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, model_validator
+
+from klausel.charges.base import (
+    ONE,
+    Binding,
+    Charge,
+    Label,
+    Parameter,
+    Plain,
+    Recorded,
+    Taken,
+    Work,
+)
+from klausel.model import Contract, natural
+from klausel.money import HUNDRED, ZERO, multiply, round_half_up, share
+from klausel.period import ONE_DAY, Period, period_of, periods
+from klausel.shapes import Number, Shape, complain
+
+
+def _parts(value: object) -> object:
+    """A list of names stands for equal parts."""
+    return dict.fromkeys(value, "0") if isinstance(value, list) else value
+
+
+class MilestoneShape(Shape):
+    """Settings of a fixed price in a plan."""
+
+    parts: Annotated[dict[str, Number], BeforeValidator(_parts)] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> MilestoneShape:
+        whole = sum(self.parts.values(), ZERO)
+        if whole and whole != HUNDRED:
+            raise complain(
+                f"the parts make {whole} percent", "write percents that make 100 together"
+            )
+        return self
+
+
+class BoundMilestone(Plain):
+    def __init__(self, shape: MilestoneShape, binding: Binding) -> None:
+        self._shape = shape
+        self._binding = binding
+        self.includes = binding.contract.covers.kind != "customer"
+
+    def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
+        """Work that the price includes is settled by calendar months."""
+        span = self._binding.open_span
+        if not self.includes or span is None:
+            return
+        for period in periods(span, 1, "calendar", span.first, as_of):
+            if period.last + ONE_DAY > as_of:
+                return
+            yield period, period.last + ONE_DAY
+
+    def period(self, day: date) -> Period | None:
+        span = self._binding.open_span
+        if not self.includes or span is None or not span.covers(day):
+            return None
+        return period_of(day, span, 1, "calendar", span.first)
+
+    def take(self, work: Work) -> Taken | None:
+        period = self.period(work.entry.date)
+        if period is None:
+            return None
+        return Taken(work, work.seconds, work.seconds, period, "", None, disposition="included")
+
+    def charges(self, period: Period, due: date, taken: Sequence[Taken]) -> Iterator[Charge]:
+        return iter(())
+
+    def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
+        amounts = self._amounts()
+        rows = sorted(self._binding.facts.acceptances, key=lambda row: (row.date, natural(row.id)))
+        done: set[str] = set()
+        until = self._binding.billed_until
+        for row in rows:
+            amount = amounts.get(row.part)
+            if amount is None or row.part in done or row.date > as_of:
+                continue
+            done.add(row.part)
+            if until is not None and row.date <= until:
+                continue
+            details = (("part", row.part),) if row.part else ()
+            label = Label("milestone", row.date, row.date, details)
+            period = Period(row.date, row.date, row.date, row.date)
+            yield Charge(period, row.part or "all", row.date, label, ONE, "piece", amount)
+
+    def _amounts(self) -> dict[str, Decimal]:
+        """Price of each part; the last one takes what rounding leaves over."""
+        digits = self._binding.money_digits
+        price = self._binding.value("price", self._binding.span.first)
+        parts = self._shape.parts
+        if not parts:
+            return {"": price}
+        equal = not any(parts.values())
+        found: dict[str, Decimal] = {}
+        for name, percent in parts.items():
+            exact = (
+                share(price, 1, len(parts))
+                if equal
+                else share(multiply(price, percent), 1, int(HUNDRED))
+            )
+            found[name] = round_half_up(exact, digits)
+        last = next(reversed(found))
+        found[last] = price - sum((a for n, a in found.items() if n != last), ZERO)
+        return found
+
+
+class Milestone:
+    """The charge shape."""
+
+    kind = "milestone"
+    shape = MilestoneShape
+
+    def takes_time(self, shape: MilestoneShape, contract: Contract) -> bool:
+        return contract.covers.kind != "customer"
+
+    def parameters(self, shape: MilestoneShape) -> tuple[Parameter, ...]:
+        return (Parameter("price", "fixed price, net", '"12000.00"'),)
+
+    def bind(self, shape: MilestoneShape, binding: Binding) -> BoundMilestone:
+        return BoundMilestone(shape, binding)
+
+
+COMPONENT = Milestone()

@@ -1,0 +1,275 @@
+"""pool: hours per period, offset against the time worked; both sides carry over (semantics 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from typing import Literal
+
+from pydantic import Field as ShapeField
+
+from klausel.charges.base import (
+    Account,
+    Binding,
+    Charge,
+    Label,
+    Offer,
+    Parameter,
+    Recorded,
+    Stand,
+    Taken,
+    Work,
+)
+from klausel.charges.contingent import sales
+from klausel.charges.stock import (
+    DEFICIT,
+    HOUR_PARAMETERS,
+    BoundStock,
+    Events,
+    Lot,
+    Stock,
+    StockShape,
+    covered,
+    drawn,
+)
+from klausel.model import Contract
+from klausel.money import quantity, seconds_from_hours
+from klausel.period import ONE_DAY, Period
+from klausel.shapes import Number
+
+#: Groups of the lines that settle a pool at its end.
+SETTLE = "settle"
+CREDIT = "settle credit"
+
+
+class PoolShape(StockShape):
+    """Settings of a pool in a plan."""
+
+    carry_periods: int | None = ShapeField(default=None, ge=0, le=1200)
+    carry_cap: Number | None = ShapeField(default=None, ge=0)
+    deficit_limit: Number | None = ShapeField(default=None, ge=0)
+    settle: Literal["none", "bill_deficit", "refund_credit", "both"] = "none"
+
+
+def _seconds(hours: Decimal | None) -> int | None:
+    return None if hours is None else seconds_from_hours(hours)
+
+
+class BoundPool(BoundStock):
+    def open(self, recorded: Recorded) -> Account:
+        return PoolAccount(self, recorded)
+
+
+class PoolAccount(Stock):
+    """Lots in the order of their periods, and what is owed to them."""
+
+    bound: BoundPool
+
+    def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
+        self._granted: dict[date, int] = {}
+        self.deficit = 0
+        self._settled = 0
+        """Seconds of deficit that the end has billed."""
+        self._credit = 0
+        self._number: dict[str, int] = {}
+        self._limit = _seconds(bound.shape.deficit_limit)
+        self._cap = _seconds(bound.shape.carry_cap)
+        super().__init__(bound, recorded)
+        self._granted |= self.granted_on_record()
+
+    # -- what happens by itself --------------------------------------------------------------------
+
+    def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
+        bound = self.bound
+        opened, end = bound.binding.opened, bound.binding.span.last
+        if opened is not None and opened < bound.binding.span.first:
+            yield opened, Events.EVENING, partial(self._open, -1)
+        for number, period in enumerate(bound.all_periods(date.max)):
+            if opened is None or period.first > opened:
+                yield period.first, Events.MORNING, partial(self._grant, period, number)
+            elif period.last >= opened:
+                yield opened, Events.EVENING, partial(self._open, number)
+            if opened is None or period.last >= opened:
+                yield period.last, Events.EVENING, partial(self._close, period, number)
+            if period.last == end:
+                yield period.last, Events.EVENING, partial(self._end, period)
+
+    def _open(self, number: int) -> None:
+        for row in self.bound.binding.facts.openings:
+            if row.seconds < 0:
+                self.deficit -= row.seconds
+            elif row.seconds:
+                first = date.fromordinal(row.date.toordinal() + 1)
+                lot = Lot(row.lot or "opening", first, row.valid_until, row.seconds)
+                self._number[lot.id] = number
+                self.add(lot)
+
+    def _grant(self, period: Period, number: int) -> None:
+        known = self._granted.get(period.first)
+        seconds = self.bound.hours_of(period) if known is None else known
+        lot = self.add(Lot(period.first.isoformat(), period.first, None, seconds))
+        self._number[lot.id] = number
+        repaid = min(self.deficit, max(lot.left, 0))
+        lot.drawn += repaid
+        self.deficit -= repaid
+        self.pay_waiting([lot], period.first)
+
+    def _close(self, period: Period, number: int) -> None:
+        """First ageing, then the limit on what is carried (semantics 5)."""
+        keep = self.bound.shape.carry_periods
+        alive = self._alive(period.last)
+        for lot in alive:
+            if keep is not None and lot.last is None and self._number[lot.id] + keep <= number:
+                lot.last = period.last
+        if self._cap is None:
+            return
+        kept = [lot for lot in alive if lot.last is None or lot.last > period.last]
+        excess = sum(lot.left for lot in kept) - self._cap
+        for lot in kept:
+            if excess <= 0:
+                break
+            lost = min(excess, lot.left)
+            if lost > 0:
+                lot.lost.append((period.last, lost))
+                excess -= lost
+
+    def _end(self, period: Period) -> None:
+        """The last period is closed; what would have been carried is settled."""
+        settle = self.bound.shape.settle
+        if settle in ("bill_deficit", "both"):
+            self._settled, self.deficit = self.deficit, 0
+        for lot in self._alive(period.last):
+            if lot.last is not None and lot.last <= period.last:
+                continue
+            if settle in ("refund_credit", "both"):
+                self._credit += lot.left
+                lot.refunded += lot.left
+            lot.last = period.last
+
+    def _alive(self, day: date) -> list[Lot]:
+        return [lot for lot in self.lots if lot.last is None or lot.last >= day]
+
+    # -- work --------------------------------------------------------------------------------------
+
+    def offer(self, work: Work, day: date, late: bool) -> Offer:
+        if not late or work.rounded <= 0:
+            return super().offer(work, day, late)
+        # Hours that expired on the entry's day or after it pay first (semantics 8).
+        taken = []
+        rest = work.rounded
+        for lot in self.lots:
+            gone = self._gone(lot, work.entry.date)
+            found, cost = covered(rest, gone, work.hours_factor) if rest and gone > 0 else (0, 0)
+            if found:
+                self._take_back(lot, work.entry.date, cost)
+                taken.append(self.part(work, found, lot.id, cost, work.entry.date))
+                rest -= found
+        for lot in self.drawable(work, day, late):
+            part = self.draw(lot, work, rest, day, work.entry.date) if rest else None
+            if part is not None:
+                taken.append(part)
+                rest -= part.rounded
+        return self.rest(work, rest, day, late, taken)
+
+    def _gone(self, lot: Lot, since: date) -> int:
+        found = sum(lost for day, lost in lot.lost if day >= since)
+        if lot.last is not None and lot.last >= since and self._over(lot):
+            found += max(lot.left, 0)
+        return found
+
+    def _take_back(self, lot: Lot, since: date, cost: int) -> None:
+        lot.drawn += cost
+        for number, (day, lost) in enumerate(lot.lost):
+            back = min(lost, cost) if day >= since else 0
+            lot.lost[number] = (day, lost - back)
+            cost -= back
+
+    def _over(self, lot: Lot) -> bool:
+        return lot.last is not None and lot.last <= self.reached
+
+    def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
+        if late:
+            return [lot for lot in self.lots if not self._over(lot)]
+        return [lot for lot in self.lots if lot.last is None or lot.last >= day]
+
+    def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
+        if rest < 0:
+            found, cost = covered(-rest, self.deficit, work.hours_factor)
+            if found:
+                self.deficit -= cost
+                taken = [*taken, self.part(work, -found, DEFICIT, -cost, work.entry.date)]
+                rest += found
+        elif rest > 0:
+            found, cost = rest, drawn(rest, work.hours_factor)
+            if self._limit is not None:
+                room = max(self._limit - self.deficit, 0)
+                found, cost = covered(rest, room, work.hours_factor)
+            if found:
+                self.deficit += cost
+                taken = [*taken, self.part(work, found, DEFICIT, cost, work.entry.date)]
+                rest -= found
+        elif not rest and not taken:
+            return Offer((self.part(work, 0, DEFICIT, 0, work.entry.date),), 0)
+        if not rest:
+            return Offer(tuple(taken), 0)
+        return super().rest(work, rest, day, late, taken)
+
+    def force(self, part: Taken) -> None:
+        if part.lot == DEFICIT:
+            self.deficit += part.drawn
+        else:
+            super().force(part)
+
+    # -- lines and balances ------------------------------------------------------------------------
+
+    def singles(self, as_of: date) -> Iterator[Charge]:
+        bound = self.bound
+        yield from sales(bound, as_of, self._granted)
+        end = bound.binding.span.last
+        if end is None or end >= as_of:
+            return
+        last = bound.period(end)
+        assert last is not None
+        price = bound.binding.value("price", last.first)
+        digits = bound.binding.quantity_digits
+        settle = bound.shape.settle
+        owed = self._settled + (self.deficit if settle in ("bill_deficit", "both") else 0)
+        label = Label("settle", last.first, last.last, (("phrase", "deficit"),))
+        period = last
+        if owed or any(row.key.group == SETTLE for row in self.recorded):
+            yield Charge(
+                period, SETTLE, end + ONE_DAY, label, quantity(owed, digits), "hour", price,
+                granted=owed, cumulative=True,
+            )  # fmt: skip
+        if self._credit:
+            label = label._replace(details=(("phrase", "credit"),))
+            yield Charge(
+                period, CREDIT, end + ONE_DAY, label, quantity(self._credit, digits), "hour",
+                price, credit=True,
+            )  # fmt: skip
+
+    def balances(self, as_of: date) -> Iterator[Stand]:
+        yield from super().balances(as_of)
+        if self.deficit:
+            yield Stand(DEFICIT, 0, 0, 0, 0, 0, self.deficit)
+
+
+class Pool:
+    """The charge shape."""
+
+    kind = "pool"
+    shape = PoolShape
+
+    def takes_time(self, shape: PoolShape, contract: Contract) -> bool:
+        return True
+
+    def parameters(self, shape: PoolShape) -> tuple[Parameter, ...]:
+        return HOUR_PARAMETERS
+
+    def bind(self, shape: PoolShape, binding: Binding) -> BoundPool:
+        return BoundPool(shape, binding)
+
+
+COMPONENT = Pool()

@@ -1,0 +1,156 @@
+"""quota: as a contingent, counted in requests (tickets) instead of hours (semantics 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+
+from klausel.charges.base import (
+    Account,
+    Binding,
+    Charge,
+    Label,
+    Offer,
+    Parameter,
+    Recorded,
+    Taken,
+    Work,
+)
+from klausel.charges.contingent import ContingentAccount
+from klausel.charges.stock import BoundStock, StockShape
+from klausel.model import Contract
+from klausel.money import ZERO, hours_exact, round_half_up, shortest
+from klausel.period import Period
+
+#: A request in the accounts' unit: balances count requests as they count hours.
+REQUEST = 3600
+PIECES = "beyond pc "
+
+
+class QuotaShape(StockShape):
+    """Settings of a quota in a plan."""
+
+
+class BoundQuota(BoundStock):
+    unit = "piece"
+    amount_word = "requests"
+
+    def __init__(self, shape: QuotaShape, binding: Binding) -> None:
+        super().__init__(shape, binding)
+        self.card = type(self.card)(shape.rates, binding, own_price=False)
+
+    def rate(self, work: Work) -> Decimal | None:
+        return self.card.rate(work)
+
+    def rate_again(self, work: Work, was: Decimal) -> Decimal | None:
+        dated = self.binding.parameters.get("beyond_price")
+        price = dated.on(work.entry.date) if dated is not None else None
+        return price if price is not None else self.rate(work)
+
+    def open(self, recorded: Recorded) -> Account:
+        return QuotaAccount(self, recorded)
+
+    def beyond(self, work: Work, rounded: int, day: date) -> Taken | None:
+        return self.beyond_request(work, rounded, day, REQUEST)
+
+    def beyond_request(self, work: Work, rounded: int, day: date, cost: int) -> Taken | None:
+        """Work on a request that the quota does not cover; ``cost`` 0 where it was counted."""
+        dated = self.binding.parameters.get("beyond_price")
+        price = dated.on(work.entry.date) if dated is not None else None
+        if price is None:
+            return super().beyond(work, rounded, day)
+        period = self.period(day)
+        assert period is not None
+        return Taken(work, 0, rounded, period, PIECES + shortest(price), price, drawn=cost)
+
+    def charges(self, period: Period, due: date, taken: Iterable[Taken]) -> Iterator[Charge]:
+        parts = list(taken)
+        yield from super().charges(
+            period, due, [part for part in parts if not part.group.startswith(PIECES)]
+        )
+        groups: dict[str, list[Taken]] = {}
+        for part in parts:
+            if part.group.startswith(PIECES):
+                groups.setdefault(part.group, []).append(part)
+        for group, some in groups.items():
+            count = sum(part.drawn for part in some)
+            if count:
+                yield Charge(
+                    period,
+                    group,
+                    due,
+                    Label("beyond", period.first, period.last, (("phrase", "beyond"),)),
+                    round_half_up(hours_exact(count), self.binding.quantity_digits),
+                    "piece",
+                    some[0].rate or ZERO,
+                    tuple(some),
+                )
+
+
+class QuotaAccount(ContingentAccount):
+    """Counts a ticket once, in the period of its first work."""
+
+    bound: BoundQuota
+
+    def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
+        super().__init__(bound, recorded)
+        self._known: dict[str, str] = {}
+        """By request: the lot that it is of, empty where the quota did not cover it."""
+
+    def offer(self, work: Work, day: date, late: bool) -> Offer:
+        key = work.ticket or f"entry {work.entry.id}"
+        home = work.entry.date
+        if key not in self._known:
+            lots = self.drawable(work, day, late)
+            if not work.rounded:
+                lot = lots[0].id if lots else ""
+                return Offer((self.part(work, 0, lot, 0, home),), 0)
+            if lots and lots[0].left >= REQUEST:
+                lots[0].drawn += REQUEST
+                self._known[key] = lots[0].id
+                return Offer((self.part(work, work.rounded, lots[0].id, REQUEST, home),), 0)
+            if self.bound.shape.beyond != "bill":
+                return self.rest(work, work.rounded, day, late, [])
+            self._known[key] = ""
+            found = self.bound.beyond(work, work.rounded, home)
+        elif lot := self._known[key]:
+            return Offer((self.part(work, work.rounded, lot, 0, home),), 0)
+        else:
+            found = self.bound.beyond_request(work, work.rounded, home, 0)
+        if found is None:
+            return Offer((), work.rounded)
+        return Offer((found,), 0)
+
+    def force(self, part: Taken) -> None:
+        key = part.work.ticket or f"entry {part.work.entry.id}"
+        if part.lot:
+            period = self.bound.period(part.period.first)
+            if period is not None:
+                self.lot_of(period)
+        if part.lot or part.group.startswith("beyond"):
+            self._known.setdefault(key, part.lot)
+        super().force(part)
+
+
+class Quota:
+    """The charge shape."""
+
+    kind = "quota"
+    shape = QuotaShape
+
+    def takes_time(self, shape: QuotaShape, contract: Contract) -> bool:
+        return True
+
+    def parameters(self, shape: QuotaShape) -> tuple[Parameter, ...]:
+        return (
+            Parameter("requests", "requests per period", '"3"'),
+            Parameter("price", "price per request, net", '"25.00"'),
+            Parameter("beyond_price", "price per request beyond, net", '"40.00"', required=False),
+        )
+
+    def bind(self, shape: QuotaShape, binding: Binding) -> BoundQuota:
+        return BoundQuota(shape, binding)
+
+
+COMPONENT = Quota()

@@ -1,0 +1,75 @@
+"""The rate card: what an hour of somebody costs on a day (semantics 4, "Rate")."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import field_validator
+
+from klausel.charges.base import Binding, DatedNumber, Work, dated_number
+from klausel.shapes import DatedNumbers, Shape, check_dated
+
+
+class RatesShape(Shape):
+    """A rate card. The first of employee, role, activity, default that has a price decides."""
+
+    employee: dict[str, DatedNumbers] = {}
+    role: dict[str, DatedNumbers] = {}
+    activity: dict[str, DatedNumbers] = {}
+    default: DatedNumbers | None = None
+
+    @field_validator("employee", "role", "activity")
+    @classmethod
+    def _in_order(cls, value: dict[str, DatedNumbers]) -> dict[str, DatedNumbers]:
+        for name, dated in value.items():
+            check_dated(name, dated)
+        return value
+
+    @field_validator("default")
+    @classmethod
+    def _default_in_order(cls, value: DatedNumbers | None) -> DatedNumbers | None:
+        if value is not None:
+            check_dated("default", value)
+        return value
+
+
+class RateCard:
+    """A card with the term's own ``price`` in place of its default."""
+
+    def __init__(self, shape: RatesShape, binding: Binding, own_price: bool = True) -> None:
+        self._binding = binding
+        self._employees = {key: dated_number(value) for key, value in shape.employee.items()}
+        self._roles = {key.casefold(): dated_number(value) for key, value in shape.role.items()}
+        self._activities = {
+            key.casefold(): dated_number(value) for key, value in shape.activity.items()
+        }
+        self._default = dated_number(shape.default or {})
+        if own_price and "price" in binding.parameters:
+            self._default = binding.parameters["price"]
+        self.named = bool(self._roles or self._activities)
+        """Whether a line can say for what role or activity its price is."""
+        self._cards: list[tuple[dict[str, DatedNumber], int]] = [
+            (card, number)
+            for number, card in enumerate((self._employees, self._roles, self._activities))
+            if card
+        ]
+
+    def plain(self, work: Work) -> tuple[Decimal | None, str]:
+        """Price per hour on the entry's date (None where the card has none), and for what.
+
+        "For what" is the role or activity that has the price; empty for the others, because a
+        customer is not told a price by person.
+        """
+        day = work.entry.date
+        for card, number in self._cards:
+            key = (work.entry.employee, work.role.casefold(), work.activity.casefold())[number]
+            dated = card.get(key)
+            found = dated.on(day) if dated is not None else None
+            if found is not None:
+                return found, ("", work.role, work.activity)[number]
+        return self._default.on(day), ""
+
+    def rate(self, work: Work) -> Decimal | None:
+        """Price per hour with the surcharges of ``work``."""
+        found, _ = self.plain(work)
+        return None if found is None else self._binding.hour_price(found, work)

@@ -1,0 +1,457 @@
+"""Balances: lots of hours, what is drawn from them, and what waits for more (semantics 5).
+
+Contingent, quota, pool and block have this in common. An account belongs to one simulation: it
+is driven forward day by day, never back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, Literal
+
+from pydantic import Field as ShapeField
+from pydantic import model_validator
+
+from klausel.charges.base import (
+    ONE,
+    Binding,
+    Charge,
+    Label,
+    Offer,
+    Parameter,
+    Recorded,
+    Stand,
+    Taken,
+    Warned,
+    Work,
+)
+from klausel.charges.fee import check_every
+from klausel.charges.rates import RateCard, RatesShape
+from klausel.money import (
+    ZERO,
+    hours_exact,
+    multiply,
+    quantity,
+    round_half_up,
+    seconds_from_hours,
+    share,
+    shortest,
+)
+from klausel.period import ONE_DAY, Align, Period, Span, period_of, periods
+from klausel.shapes import Months, Shape, complain
+
+Beyond = Literal["bill", "hold", "next"]
+
+#: Lot of work that no hours have paid yet.
+DEFICIT = "deficit"
+#: Group of the line that sells a period's hours.
+HOURS = "hours"
+BEYOND = "beyond "
+
+
+class BalancedShape(Shape):
+    """Of components that keep a balance."""
+
+
+class StockShape(BalancedShape):
+    """Words that contingent, quota and pool share."""
+
+    every: Months = 1
+    align: Align = "calendar"
+    timing: Literal["advance", "arrears"] = "arrears"
+    lead_days: int = ShapeField(default=0, ge=0, le=366)
+    proration: Literal["none", "daily"]
+    beyond: Beyond = "bill"
+    rates: RatesShape = RatesShape()
+
+    @model_validator(mode="after")
+    def _fits(self) -> StockShape:
+        check_every(self.every, self.align)
+        if self.lead_days and self.timing != "advance":
+            raise complain(
+                "lead_days goes with timing: advance", "remove it, or write timing: advance"
+            )
+        return self
+
+
+HOUR_PARAMETERS = (
+    Parameter("hours", "hours per period", '"10"'),
+    Parameter("price", "price per hour, net", '"95.00"'),
+    Parameter("beyond_price", "price per hour beyond them, net", '"110.00"', required=False),
+)
+
+
+class Lot:
+    """Hours with a validity of their own, in seconds."""
+
+    __slots__ = ("drawn", "first", "granted", "id", "last", "lost", "order", "price", "refunded")
+
+    def __init__(
+        self,
+        id_: str,
+        first: date,
+        last: date | None,
+        granted: int,
+        price: Decimal = ZERO,
+        order: tuple[Any, ...] = (),
+    ) -> None:
+        self.id = id_
+        self.first = first
+        self.last = last
+        self.granted = granted
+        self.price = price
+        self.order = order
+        self.drawn = 0
+        self.refunded = 0
+        self.lost: list[tuple[date, int]] = []
+        """Seconds that a limit on carrying over took away, with the day at whose end it did."""
+
+    @property
+    def left(self) -> int:
+        """Seconds that nobody has had, expired or not."""
+        return self.granted - self.drawn - self.refunded - sum(lost for _, lost in self.lost)
+
+    def good(self, day: date) -> bool:
+        return self.first <= day and (self.last is None or day <= self.last)
+
+    def stand(self, as_of: date) -> Stand:
+        left = self.left
+        over = self.last is not None and self.last < as_of
+        lost = sum(lost for day, lost in self.lost if day < as_of)
+        kept = sum(lost for day, lost in self.lost if day >= as_of)
+        return Stand(
+            self.id,
+            self.granted,
+            self.drawn,
+            lost + (left if over else 0),
+            self.refunded,
+            kept + (0 if over else left),
+        )
+
+
+def covered(wanted: int, left: int, factor: Decimal) -> tuple[int, int]:
+    """Of ``wanted`` rounded seconds: those that ``left`` pays for, and what they draw."""
+    if factor == ONE:
+        found = min(wanted, left)
+        return found, found
+    whole = drawn(wanted, factor)
+    if whole <= left:
+        return wanted, whole
+    # The largest number of seconds whose draw, rounded half up, is within what is left.
+    found = int((Decimal(left) / factor).to_integral_value(ROUND_FLOOR)) + 1
+    while drawn(found, factor) > left:
+        found -= 1
+    return found, drawn(found, factor)
+
+
+def drawn(seconds: int, factor: Decimal) -> int:
+    """What ``seconds`` of work cost a balance."""
+    return seconds if factor == ONE else int(round_half_up(multiply(seconds, factor), 0))
+
+
+class BoundStock:
+    """What the bound components with balances share: periods, rates, the lines beyond."""
+
+    unit: Literal["hour", "piece"] = "hour"
+
+    def __init__(self, shape: Any, binding: Binding) -> None:
+        self.shape = shape
+        self.binding = binding
+        self.card = RateCard(shape.rates, binding)
+        self._periods: dict[date, Period] = {}
+
+    # -- periods -----------------------------------------------------------------------------------
+
+    def period(self, day: date) -> Period | None:
+        found = self._periods.get(day)
+        if found is None:
+            span = self.binding.span
+            if not span.covers(day):
+                return None
+            found = self._cut(day, span)
+            self._periods[day] = found
+        return found
+
+    def _cut(self, day: date, span: Span) -> Period:
+        return period_of(day, span, self.shape.every, self.shape.align, span.first)
+
+    def all_periods(self, until: date) -> Iterator[Period]:
+        span = self.binding.span
+        yield from periods(span, self.shape.every, self.shape.align, span.first, until)
+
+    def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
+        """When time is settled: the day after each period's last day."""
+        for period in self.all_periods(as_of):
+            due = period.last + ONE_DAY
+            if due > as_of:
+                return
+            if self.binding.billed_until is None or period.last > self.binding.billed_until:
+                yield period, due
+
+    def as_billed(self, period: Period, last: date) -> Period:
+        return period
+
+    def due_of(self, period: Period) -> date:
+        """When the hours of ``period`` themselves are due."""
+        if self.shape.timing == "advance":
+            return date.fromordinal(period.first.toordinal() - self.shape.lead_days)
+        return period.last + ONE_DAY
+
+    # -- prices ------------------------------------------------------------------------------------
+
+    def rate(self, work: Work) -> Decimal | None:
+        beyond = self.binding.parameters.get("beyond_price")
+        found = beyond.on(work.entry.date) if beyond is not None else None
+        if found is None:
+            return self.card.rate(work)
+        return self.binding.hour_price(found, work)
+
+    includes = False
+
+    def rate_again(self, work: Work, was: Decimal) -> Decimal | None:
+        return self.rate(work)
+
+    def take(self, work: Work) -> Taken | None:
+        return None
+
+    def beyond(self, work: Work, rounded: int, day: date) -> Taken | None:
+        """Time that is billed here because no hours are left."""
+        rate = self.rate(work)
+        period = self.period(day)
+        if rate is None or period is None:
+            return None
+        return Taken(work, 0, rounded, period, BEYOND + shortest(rate), rate)
+
+    def charges(self, period: Period, due: date, taken: Iterable[Taken]) -> Iterator[Charge]:
+        """Lines for time beyond the hours, one a price."""
+        groups: dict[str, list[Taken]] = {}
+        for part in taken:
+            if part.rate is not None:
+                groups.setdefault(part.group, []).append(part)
+        for group, parts in groups.items():
+            if seconds := sum(part.rounded for part in parts):
+                yield Charge(
+                    period,
+                    group,
+                    due,
+                    Label("beyond", period.first, period.last, (("phrase", "beyond"),)),
+                    quantity(seconds, self.binding.quantity_digits),
+                    "hour",
+                    parts[0].rate or ZERO,
+                    tuple(parts),
+                )
+
+    def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
+        return iter(())
+
+    # -- the hours of a period ---------------------------------------------------------------------
+
+    def hours_of(self, period: Period) -> int:
+        """Seconds that ``period`` grants: a part of them where it is cut and prorated."""
+        digits = self.binding.quantity_digits
+        hours = self.binding.value(self.amount_word, period.first)
+        if period.partial and self.shape.proration == "daily":
+            hours = round_half_up(share(hours, period.days, period.grid_days), digits)
+        return seconds_from_hours(hours)
+
+    amount_word = "hours"
+
+    def sale(self, period: Period, granted: int) -> Charge:
+        """The line that sells the hours of ``period``."""
+        binding = self.binding
+        return Charge(
+            period,
+            HOURS,
+            self.due_of(period),
+            Label("hours", period.first, period.last),
+            quantity(granted, binding.quantity_digits)
+            if self.unit == "hour"
+            else round_half_up(hours_exact(granted), binding.quantity_digits),
+            self.unit,
+            binding.value("price", period.first),
+            granted=granted,
+        )
+
+
+class Events:
+    """Things that happen by themselves, in the order of their days; evening after morning."""
+
+    MORNING, EVENING = 1, 2
+
+    def __init__(self) -> None:
+        self._now = (date.min, 0)
+        self._source: Iterator[tuple[date, int, Callable[[], None]]] = iter(())
+        self._next: tuple[date, int, Callable[[], None]] | None = None
+
+    def feed(self, source: Iterator[tuple[date, int, Callable[[], None]]]) -> None:
+        self._source = source
+        self._next = next(source, None)
+
+    def until(self, day: date, phase: int) -> None:
+        if (day, phase) <= self._now:
+            return
+        self._now = (day, phase)
+        while self._next is not None and self._next[:2] <= (day, phase):
+            act = self._next[2]
+            act()
+            self._next = next(self._source, None)
+
+
+class Stock:
+    """An account: lots, waiting work, and the day that it has reached."""
+
+    def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
+        self.bound = bound
+        self.recorded = recorded
+        self.lots: list[Lot] = []
+        self.waiting: list[Work] = []
+        self.paid: list[tuple[Work, Taken]] = []
+        self.early: dict[str, int] = {}
+        """By lot: seconds that waiting work on record drew from it, before its day is reached."""
+        self.reached = date.min
+        """The last day that is over."""
+        self._events = Events()
+        self._events.feed(self.events())
+
+    def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
+        """What happens by itself, oldest first."""
+        return iter(())
+
+    def morning(self, day: date) -> None:
+        self._events.until(day, Events.MORNING)
+        self.reached = max(self.reached, date.fromordinal(max(day.toordinal() - 1, 1)))
+
+    def evening(self, day: date) -> None:
+        self._events.until(day, Events.EVENING)
+        self.reached = max(self.reached, day)
+
+    # -- drawing -----------------------------------------------------------------------------------
+
+    def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
+        """Lots that may pay for ``work``, in the order in which they are drawn."""
+        raise NotImplementedError
+
+    def offer(self, work: Work, day: date, late: bool) -> Offer:
+        lots = self.drawable(work, day, late)
+        if work.rounded < 0:
+            return self._give_back(work, lots, day, late)
+        if not work.rounded and lots:
+            # An entry without time is settled where it would have been drawn.
+            return Offer((self.part(work, 0, lots[0].id, 0, work.entry.date),), 0)
+        taken = []
+        rest = work.rounded
+        for lot in lots:
+            found = self.draw(lot, work, rest, day, work.entry.date) if rest else None
+            if found is not None:
+                taken.append(found)
+                rest -= found.rounded
+        return self.rest(work, rest, day, late, taken)
+
+    def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
+        """What ``lot`` pays of ``wanted`` seconds on ``day``; ``home`` is in the part's period."""
+        left = lot.left
+        if left <= 0:
+            return None
+        found, cost = covered(wanted, left, work.hours_factor)
+        if found <= 0:
+            return None
+        lot.drawn += cost
+        return self.part(work, found, lot.id, cost, home)
+
+    def part(self, work: Work, rounded: int, lot: str, cost: int, home: date) -> Taken:
+        period = self.bound.period(home)
+        assert period is not None
+        return Taken(work, 0, rounded, period, "", None, lot, cost)
+
+    def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
+        """Negative time: what was drawn comes back, the latest lot first."""
+        taken = []
+        rest = work.rounded
+        for lot in reversed(lots):
+            if not rest or not lot.drawn:
+                continue
+            found, cost = covered(-rest, lot.drawn, work.hours_factor)
+            if found:
+                lot.drawn -= cost
+                taken.append(self.part(work, -found, lot.id, -cost, work.entry.date))
+                rest += found
+        if not rest:
+            return Offer(tuple(taken), 0)
+        return self.rest(work, rest, day, late, taken)
+
+    def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
+        """What becomes of time that no lot pays for."""
+        beyond = self.bound.shape.beyond
+        if beyond == "bill" and (rest or not taken):
+            found = self.bound.beyond(work, rest, work.entry.date)
+            if found is not None:
+                return Offer((*taken, found), 0)
+        if beyond == "hold":
+            return Offer(tuple(taken), rest, waits=bool(rest))
+        return Offer(tuple(taken), rest)
+
+    def wait(self, work: Work) -> None:
+        self.waiting.append(work)
+
+    def pay_waiting(self, lots: list[Lot], day: date) -> None:
+        """New hours pay for waiting work, what waits longest first."""
+        still = []
+        for work in self.waiting:
+            rest = work.rounded
+            for lot in lots:
+                found = self.draw(lot, work, rest, day, day) if rest > 0 else None
+                if found is not None:
+                    self.paid.append((work, found))
+                    rest -= found.rounded
+            if rest:
+                still.append(work._replace(rounded=rest))
+        self.waiting = still
+
+    def force(self, part: Taken) -> None:
+        if not part.lot:
+            return
+        for lot in self.lots:
+            if lot.id == part.lot:
+                self.charge(lot, part.drawn)
+                return
+        self.early[part.lot] = self.early.get(part.lot, 0) + part.drawn
+
+    def charge(self, lot: Lot, cost: int) -> None:
+        """Draws ``cost`` without asking; hours that were taken away come back where needed."""
+        lot.drawn += cost
+        missing = -lot.left
+        for number, (day, lost) in enumerate(lot.lost):
+            if missing <= 0:
+                break
+            back = min(lost, missing)
+            lot.lost[number] = (day, lost - back)
+            missing -= back
+
+    def add(self, lot: Lot) -> Lot:
+        """A new lot, with what work on record drew from it before its day."""
+        self.lots.append(lot)
+        self.charge(lot, self.early.pop(lot.id, 0))
+        return lot
+
+    # -- showing -----------------------------------------------------------------------------------
+
+    def singles(self, as_of: date) -> Iterator[Charge]:
+        return iter(())
+
+    def balances(self, as_of: date) -> Iterator[Stand]:
+        for lot in self.lots:
+            if lot.first <= as_of:
+                yield lot.stand(as_of)
+
+    def notices(self, as_of: date) -> Iterator[Warned]:
+        return iter(())
+
+    def granted_on_record(self) -> dict[date, int]:
+        """Seconds that lines on record have granted, by first day of the period."""
+        found: dict[date, int] = {}
+        for row in self.recorded:
+            if row.key.group == HOURS:
+                found[row.key.period] = found.get(row.key.period, 0) + row.rounded
+        return found

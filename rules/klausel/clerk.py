@@ -1,0 +1,564 @@
+"""The clerk: one contract's time, day by day, never looking back (semantics 4).
+
+Works window by window: who may pass is asked in the order of days, what passes is rounded by its
+group, cut at limits and budgets, and offered to the terms. What is on record already is not
+decided again: it is taken as it was, in its old place.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from klausel.adjustments.rounding import ROUNDED, Group, group_of, rounded, shared
+from klausel.adjustments.threshold import Budgets, Reached
+from klausel.approvals import (
+    BEFORE_ROUNDING,
+    LIMIT,
+    NO_HOURS,
+    NO_TERM,
+    NOT_VALIDATED,
+    Gate,
+    Room,
+    value,
+)
+from klausel.charges.base import ONE, Account, Taken, Work
+from klausel.model import LedgerKey, natural
+from klausel.money import ZERO, line_amount
+from klausel.period import ONE_DAY, Span
+from klausel.policy.ir import Requirement, Watch
+from klausel.terms import BoundComponent, BoundContract, BoundTerm
+
+Key = tuple[str, bool, date | None]
+
+Place = tuple[str, str]
+"""Term and component."""
+
+
+class OnRecord(NamedTuple):
+    """A part of an entry that an earlier run settled; several rows of one part are added up."""
+
+    key: LedgerKey
+    seconds: int
+    rounded: int
+    drawn: int
+    disposition: str
+    rule: str
+    rate: Decimal | None
+    lot: str
+    counted: date | None
+    number: int
+    """Its place among all rows, which are in the order in which they were written."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One entry on its way."""
+
+    work: Work
+    requirement: Requirement | None = None
+    watches: tuple[Watch, ...] = ()
+    validated: bool = True
+    record: tuple[OnRecord, ...] = ()
+    held_before: bool = False
+    """It is (a part of) an entry that is on record as held, with the seconds it was held with."""
+    gated_before: bool = False
+    """It was held before rounding when its window was closed."""
+    reopened: bool = False
+    """It was billed, and a release opened it again."""
+    decisive: date = date.min
+    """The day that counts: its date, or that of the approval that lets it pass."""
+    counted: date | None = None
+    """The day behind which it counts as a late fact."""
+    rooms: Sequence[Room] = ()
+    adds_to_group: bool = False
+    """A late entry that was never rounded: it pays what it adds to its group."""
+
+    @property
+    def key(self) -> tuple[str, bool, date | None]:
+        """An entry may have a part on record and another on its way."""
+        recorded = bool(self.record)
+        return self.work.entry.id, recorded, self.record[0].counted if recorded else None
+
+    @property
+    def order(self) -> tuple[date, date, tuple[tuple[int, int, str], ...]]:
+        return self.decisive, self.work.entry.date, natural(self.work.entry.id)
+
+
+class Share(NamedTuple):
+    """What became of a piece of an entry."""
+
+    term: str
+    component: str
+    taken: Taken | None
+    held: str
+    seconds: int
+    rounded: int
+    amount: Decimal | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """All pieces of the entries of one contract."""
+
+    shares: dict[Key, list[Share]] = field(default_factory=dict)
+    reached: list[Reached] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Window:
+    """What is done in one closing window."""
+
+    span: Span
+    natural: list[Item] = field(default_factory=list)
+    late: list[Item] = field(default_factory=list)
+
+
+class Clerk:
+    """One simulation of a contract. Made new for each."""
+
+    def __init__(
+        self,
+        bound: BoundContract,
+        accounts: Mapping[Place, Account],
+        gate: Gate,
+        window: Callable[[date], Span],
+        closed: Callable[[Span], bool],
+        as_of: date,
+        quantity_digits: int,
+    ) -> None:
+        self._bound = bound
+        self._accounts = accounts
+        self._gate = gate
+        self._window = window
+        self._closed = closed
+        self._as_of = as_of
+        self._digits = quantity_digits
+        self._budgets = Budgets(quantity_digits)
+        self._windows: dict[date, _Window] = {}
+        self._groups: dict[tuple[date, Group], list[int]] = defaultdict(lambda: [0, 0])
+        self._parts: dict[Key, list[Share]] = {}
+        self._order: list[Item] = []
+        self._terms: dict[str, list[BoundTerm]] = {}
+
+    def run(self, items: Iterable[Item]) -> Outcome:
+        """What becomes of ``items``, all of the contract's entries that are not settled free."""
+        everything = sorted(items, key=lambda item: item.order)
+        for item in everything:
+            item.decisive = item.work.entry.date
+            self._at(self._window(item.decisive)).natural.append(item)
+        self._last_closed = self._closed_until(everything)
+        for item in everything:
+            self._schedule_retries(item)
+        pending: list[Item] = []
+        done: set[date] = set()
+        while days := sorted(self._windows.keys() - done):
+            done.add(days[0])
+            pending = self._do_window(self._windows[days[0]], pending)
+        for item in pending:
+            self._hold_at_gate(item)
+        for account in self._accounts.values():
+            account.morning(self._as_of)
+        self._collect_paid()
+        return self._outcome(everything)
+
+    # -- windows -----------------------------------------------------------------------------------
+
+    def _at(self, span: Span) -> _Window:
+        return self._windows.setdefault(span.first, _Window(span))
+
+    def _closed_until(self, items: Sequence[Item]) -> date:
+        """The last day that is closed on record for this contract."""
+        last = date.min
+        for item in items:
+            span = self._window(item.work.entry.date)
+            if span.last is not None and span.last > last and self._closed(span):
+                last = span.last
+        day = max(last, self._bound.contract.start)
+        while day <= self._as_of:
+            span = self._safe_window(day)
+            if span is None or span.last is None or span.last >= self._as_of:
+                break
+            if self._closed(span):
+                last = span.last
+            day = span.last + ONE_DAY
+        return last
+
+    def _safe_window(self, day: date) -> Span | None:
+        if not self._bound.contract.span.covers(day):
+            return None
+        return self._window(day)
+
+    def _after(self, day: date) -> _Window:
+        """The window that begins after ``day``; an empty one behind the contract's end."""
+        following = day + ONE_DAY
+        span = self._safe_window(following)
+        return self._at(span if span is not None else Span(following, following))
+
+    def _schedule_retries(self, item: Item) -> None:
+        if item.requirement is None or not item.requirement.retroactive:
+            return
+        for day in self._gate.decisions(item.work.ticket):
+            if item.work.entry.date < day <= self._as_of:
+                span = self._safe_window(day)
+                self._at(span if span is not None else Span(day, day))
+
+    # -- one window --------------------------------------------------------------------------------
+
+    def _do_window(self, window: _Window, waiting: list[Item]) -> list[Item]:
+        """Passes what may pass; gives back what still waits for an approval."""
+        passed, still = self._ask(window, waiting)
+        here: list[Item] = []
+        for item in passed:
+            self._place(item, window, here)
+        self._remember_groups(window)
+        self._round(window.span, here)
+        late = sorted(window.late, key=lambda item: item.order)
+        self._round_late(late)
+        before = window.span.first - ONE_DAY
+        for item in late:
+            self._process(item, before if item.counted is None else item.counted)
+        for item in sorted(here, key=lambda item: item.order):
+            self._process(item, None)
+        return still
+
+    def _ask(self, window: _Window, waiting: list[Item]) -> tuple[list[Item], list[Item]]:
+        """The gate, in the order of days: first tries of this window, further tries of others."""
+        passed: list[Item] = []
+        still: list[Item] = []
+        used: dict[str, tuple[int, Decimal]] = {}
+        tries: list[tuple[date, date, tuple[tuple[int, int, str], ...], Item]] = []
+        for item in window.natural:
+            day = item.work.entry.date
+            tries.append((day, day, natural(item.work.entry.id), item))
+        for item in [*waiting, *window.natural]:
+            needed = item.requirement
+            if needed is not None and needed.retroactive and not item.record:
+                for day in self._gate.decisions(item.work.ticket):
+                    own = item.work.entry.date
+                    if window.span.covers(day) and own < day <= self._as_of:
+                        tries.append((day, own, natural(item.work.entry.id), item))
+        gone: set[int] = set()
+        for day, _, _, item in sorted(tries, key=lambda found: found[:3]):
+            if id(item) in gone:
+                continue
+            if self._passes(item, day, used):
+                gone.add(id(item))
+                item.decisive = day
+                passed.append(item)
+        still = [item for item in (*waiting, *window.natural) if id(item) not in gone]
+        return passed, still
+
+    def _passes(self, item: Item, day: date, used: dict[str, tuple[int, Decimal]]) -> bool:
+        if item.record:
+            item.rooms = self._rooms_of_settled(item)
+            return True
+        if not item.validated:
+            return False
+        if item.requirement is None:
+            return True
+        rooms = self._gate.rooms(item.requirement, item.work.ticket, item.work.entry.date, day)
+        open_ = [room for room in rooms if room.is_open(*used.get(room.approval.id, (0, ZERO)))]
+        if not open_:
+            return False
+        item.rooms = rooms
+        self._use_provisionally(item, open_, used)
+        return True
+
+    def _rooms_of_settled(self, item: Item) -> Sequence[Room]:
+        """The approvals that settled work stands on: those that would let it pass today."""
+        if item.requirement is None:
+            return ()
+        own = item.work.entry.date
+        for day in (own, *self._gate.decisions(item.work.ticket)):
+            rooms = self._gate.rooms(item.requirement, item.work.ticket, own, max(day, own))
+            if rooms:
+                return rooms
+        return ()
+
+    def _use_provisionally(
+        self, item: Item, rooms: Sequence[Room], used: dict[str, tuple[int, Decimal]]
+    ) -> None:
+        """Earlier entries of a window count as worked while their rounding is not known."""
+        left = item.work.seconds
+        price = self._value_price(item.work)
+        for room in rooms:
+            seconds, amount = used.get(room.approval.id, (0, ZERO))
+            part = left
+            if room.seconds is not None:
+                part = min(part, room.seconds - seconds)
+            if room.amount is not None and price > 0:
+                worth = value(part, price)
+                if worth > room.amount - amount:
+                    part = int((room.amount - amount) * 3600 / price)
+            used[room.approval.id] = (seconds + part, amount + value(part, price))
+            left -= part
+            if left <= 0:
+                return
+
+    def _place(self, item: Item, window: _Window, here: list[Item]) -> None:
+        """Where in the queue ``item`` stands (semantics 4, "The clerk")."""
+        own = self._window(item.work.entry.date)
+        if item.record:
+            item.counted = item.record[-1].counted
+            if item.counted is None:
+                here.append(item)
+            else:
+                self._after(item.counted).late.append(item)
+        elif self._closed(window.span) and not item.reopened:
+            item.counted = self._last_closed
+            item.adds_to_group = not item.held_before
+            self._after(self._last_closed).late.append(item)
+        elif own.first != window.span.first:
+            item.counted = window.span.first - ONE_DAY
+            window.late.append(item)
+        else:
+            here.append(item)
+
+    # -- rounding ----------------------------------------------------------------------------------
+
+    def _remember_groups(self, window: _Window) -> None:
+        """What of this window's groups is on record as rounded."""
+        rule = self._bound.policy.rounding
+        if rule is None:
+            return
+        for item in window.natural:
+            known = self._groups[window.span.first, group_of(rule, item.work)]
+            if item.gated_before or item.work.disposition not in ROUNDED:
+                continue
+            if item.record:
+                known[0] += sum(part.seconds for part in item.record)
+                known[1] += sum(part.rounded for part in item.record)
+            elif item.held_before:
+                known[0] += item.work.seconds
+                known[1] += item.work.rounded
+
+    def _round(self, span: Span, items: list[Item]) -> None:
+        rule = self._bound.policy.rounding
+        if rule is None:
+            return
+        groups: dict[Group, list[Item]] = defaultdict(list)
+        for item in sorted(items, key=lambda item: item.order):
+            if item.work.disposition in ROUNDED and not item.record and not item.held_before:
+                groups[group_of(rule, item.work)].append(item)
+        for group, members in groups.items():
+            known = self._groups[span.first, group]
+            worked = [item.work.seconds for item in members]
+            total = rounded(rule, known[0] + sum(worked)) - known[1]
+            known[0] += sum(worked)
+            known[1] += total
+            for item, seconds in zip(members, shared(worked, total), strict=True):
+                item.work = item.work._replace(rounded=seconds)
+
+    def _round_late(self, items: list[Item]) -> None:
+        """A late entry pays what it adds to its group; what was held is not rounded again."""
+        rule = self._bound.policy.rounding
+        for item in items:
+            if rule is None or not item.adds_to_group or item.work.disposition not in ROUNDED:
+                continue
+            first = self._window(item.work.entry.date).first
+            known = self._groups[first, group_of(rule, item.work)]
+            total = rounded(rule, known[0] + item.work.seconds) - known[1]
+            known[0] += item.work.seconds
+            known[1] += total
+            item.work = item.work._replace(rounded=total)
+
+    # -- one entry ---------------------------------------------------------------------------------
+
+    def _process(self, item: Item, behind: date | None) -> None:
+        """Cuts ``item`` at limits and budgets, and offers it to the terms."""
+        if item.record:
+            self._force(item, behind)
+            return
+        work = item.work
+        late = behind is not None
+        price = self._value_price(work) if (item.rooms or item.watches) else ZERO
+        shares: list[tuple[str, str, Taken | None, str, int]] = []
+        passes = work.rounded
+        if item.requirement is not None:
+            passes = self._gate.use(item.rooms, work.rounded, price)
+        limit = work.rounded - passes
+        if item.watches:
+            kept = self._budgets.count(item.watches, work, passes, price, item.decisive)
+            limit += passes - kept
+            passes = kept
+        if passes or not work.rounded:
+            self._allocate(item, work._replace(rounded=passes), behind, late, shares)
+        if limit:
+            shares.append(("", "", None, LIMIT, limit))
+        self._keep(item, shares, price)
+
+    def _allocate(
+        self,
+        item: Item,
+        work: Work,
+        behind: date | None,
+        late: bool,
+        shares: list[tuple[str, str, Taken | None, str, int]],
+    ) -> None:
+        day = item.decisive
+        rest = work.rounded
+        for term in self._taking(work):
+            for component in term.components:
+                if not component.takes_time:
+                    continue
+                account = self._accounts.get((term.term.id, component.id))
+                offered = work._replace(rounded=rest)
+                if account is None:
+                    found = component.bound.take(offered)
+                    if found is not None:
+                        shares.append(self._took(term, component, found, behind))
+                        return
+                    continue
+                self._drive(account, day, behind)
+                offer = account.offer(offered, day, late)
+                shares += [self._took(term, component, part, behind) for part in offer.taken]
+                rest = offer.rest
+                if offer.waits and rest:
+                    account.wait(offered._replace(rounded=rest))
+                    shares.append((term.term.id, component.id, None, NO_HOURS, rest))
+                    return
+                if not rest and (work.rounded or offer.taken):
+                    return
+        shares.append(("", "", None, NO_TERM, rest))
+
+    def _drive(self, account: Account, day: date, behind: date | None) -> None:
+        if behind is None:
+            account.morning(day)
+        else:
+            account.evening(behind)
+        self._collect_paid()
+
+    def _took(
+        self, term: BoundTerm, component: BoundComponent, part: Taken, behind: date | None
+    ) -> tuple[str, str, Taken | None, str, int]:
+        if behind is not None and part.period.last <= behind:
+            part = part._replace(counted=behind)
+        return term.term.id, component.id, part, "", part.rounded
+
+    def _taking(self, work: Work) -> list[BoundTerm]:
+        found = self._terms.get(work.disposition)
+        if found is None:
+            found = self._terms[work.disposition] = self._bound.taking(work.disposition)
+        return [term for term in found if term.span.covers(work.entry.date)]
+
+    def _force(self, item: Item, behind: date | None) -> None:
+        """What is on record happens again as it happened."""
+        shares: list[Share] = []
+        total = 0
+        components = {
+            (term.term.id, component.id): (term, component)
+            for term in self._bound.terms
+            for component in term.components
+        }
+        for part in item.record:
+            found = components.get((part.key.term, part.key.component))
+            total += part.rounded
+            if found is None:
+                continue
+            _, component = found
+            period = component.bound.period(part.key.period)
+            if period is None:
+                continue
+            taken = Taken(
+                item.work, part.seconds, part.rounded, period, part.key.group, part.rate,
+                part.lot, part.drawn, part.counted, settled=True,
+            )  # fmt: skip
+            account = self._accounts.get((part.key.term, part.key.component))
+            if account is not None:
+                self._drive(account, item.decisive, behind)
+                account.force(taken)
+            shares.append(
+                Share(part.key.term, part.key.component, taken, "", part.seconds, part.rounded)
+            )
+        price = self._value_price(item.work) if (item.rooms or item.watches) else ZERO
+        if item.rooms:
+            self._gate.use(item.rooms, total, price)
+        if item.watches:
+            self._budgets.count(item.watches, item.work, total, price, item.decisive)
+        self._parts.setdefault(item.key, []).extend(shares)
+
+    def _keep(
+        self, item: Item, pieces: list[tuple[str, str, Taken | None, str, int]], price: Decimal
+    ) -> None:
+        """Worked seconds fill the pieces in order; the last one carries the rest."""
+        left = item.work.seconds
+        shares = self._parts.setdefault(item.key, [])
+        for number, (term, component, taken, held, wanted) in enumerate(pieces, start=1):
+            seconds = left if number == len(pieces) else _at_most(wanted, left)
+            left -= seconds
+            if taken is not None:
+                taken = taken._replace(seconds=seconds)
+            amount = value(wanted, price) if held and price else None
+            shares.append(Share(term, component, taken, held, seconds, wanted, amount))
+
+    def _hold_at_gate(self, item: Item) -> None:
+        work = item.work
+        if not item.validated:
+            reason = NOT_VALIDATED
+        else:
+            assert item.requirement is not None
+            entry = work.entry
+            reason = self._gate.reason(item.requirement, work.ticket, entry.date, self._as_of)
+        seconds = work.seconds
+        wanted = work.rounded if item.held_before else work.seconds
+        price = self._value_price(work)
+        amount = value(wanted, price) if price else None
+        self._parts.setdefault(item.key, []).append(
+            Share("", "", None, reason, seconds, wanted, amount)
+        )
+
+    # -- waiting work that new hours have paid -----------------------------------------------------
+
+    def _collect_paid(self) -> None:
+        for (term, component), account in self._accounts.items():
+            if not account.paid:
+                continue
+            for work, taken in account.paid:
+                self._pay(term, component, work, taken)
+            account.paid.clear()
+
+    def _pay(self, term: str, component: str, work: Work, taken: Taken) -> None:
+        """Turns (a part of) a held share into one that was drawn."""
+        shares = self._parts[work.entry.id, False, None]
+        for number, share in enumerate(shares):
+            if share.held == NO_HOURS and (share.term, share.component) == (term, component):
+                rest = share.rounded - taken.rounded
+                seconds = share.seconds if not rest else _at_most(taken.rounded, share.seconds)
+                drawn = Share(
+                    term, component, taken._replace(seconds=seconds), "", seconds, taken.rounded
+                )
+                after = (
+                    [share._replace(seconds=share.seconds - seconds, rounded=rest)] if rest else []
+                )
+                shares[number : number + 1] = [drawn, *after]
+                return
+
+    # -- prices, results ---------------------------------------------------------------------------
+
+    def _value_price(self, work: Work) -> Decimal:
+        """What an hour would cost if it were billed: for limits and budgets."""
+        for term in self._taking(work):
+            for component in term.components:
+                rate = component.bound.rate(work)
+                if rate is not None:
+                    discount = term.term.discount
+                    return line_amount(ONE, rate, discount)
+        return ZERO
+
+    def _outcome(self, items: Sequence[Item]) -> Outcome:
+        return Outcome(self._parts, list(self._budgets.reached.values()))
+
+
+def _at_most(wanted: int, left: int) -> int:
+    """Seconds of ``left`` that a piece of ``wanted`` seconds holds, of either sign."""
+    if wanted >= 0:
+        return max(min(wanted, left), 0) if left >= 0 else left
+    return min(max(wanted, left), 0)
+
+
+__all__ = ["BEFORE_ROUNDING", "Clerk", "Item", "OnRecord", "Outcome", "Place", "Share"]
