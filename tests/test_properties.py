@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -153,7 +153,12 @@ def test_month_by_month_equals_catch_up(fragment: dict[str, Any]) -> None:
         assert not result.differences
     whole = bill(book, as_of)
     assert found == lines(_unturned(whole))
-    assert Counter(map(str, ledger)) == Counter(map(str, whole.settlements))
+    assert written(ledger) == written(whole.settlements)
+
+
+def written(rows: Iterable[LedgerRow]) -> Counter[str]:
+    """Rows whatever documents they stand on: grouping is not part of the promise."""
+    return Counter(str(row._replace(document="")) for row in rows)
 
 
 def _unturned(result: Result) -> Result:

@@ -180,12 +180,12 @@ class Clerk:
                 last = span.last
         day = max(last, self._bound.contract.start)
         while day <= self._as_of:
-            span = self._safe_window(day)
-            if span is None or span.last is None or span.last >= self._as_of:
+            found = self._safe_window(day)
+            if found is None or found.last is None or found.last >= self._as_of:
                 break
-            if self._closed(span):
-                last = span.last
-            day = span.last + ONE_DAY
+            if self._closed(found):
+                last = found.last
+            day = found.last + ONE_DAY
         return last
 
     def _safe_window(self, day: date) -> Span | None:

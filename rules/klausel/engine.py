@@ -209,7 +209,8 @@ def facts_of(book: Book) -> dict[tuple[str, str], Facts]:
     found: dict[tuple[str, str], tuple[list[Any], list[Any], list[Any]]] = defaultdict(
         lambda: ([], [], [])
     )
-    for number, rows in enumerate((book.purchases, book.acceptances, book.openings)):
+    tables: tuple[Sequence[Any], ...] = (book.purchases, book.acceptances, book.openings)
+    for number, rows in enumerate(tables):
         for row in rows:
             found[row.contract, row.term][number].append(row)
     return {key: Facts(*map(tuple, some)) for key, some in found.items()}
@@ -686,19 +687,19 @@ class _CustomerRun:
                     if component.takes_time and (taken := component.bound.take(work)) is not None:
                         return {(code, taken.disposition or rule.disposition, taken.rate)}
             return {(code, rule.disposition, None)}
-        found = set()
+        found: set[tuple[str, str, Decimal | None]] = set()
         components = {
             (term.term.id, component.id): component
             for term in bound.terms
             for component in term.components
         }
         for part in settled.parts:
-            component = components.get((part.key.term, part.key.component))
-            if component is None or part.key.contract != code:
+            there = components.get((part.key.term, part.key.component))
+            if there is None or part.key.contract != code:
                 found.add((code, rule.disposition, None))
                 continue
-            rate = component.bound.rate_again(work, part.rate) if part.rate is not None else None
-            included = component.bound.includes
+            rate = there.bound.rate_again(work, part.rate) if part.rate is not None else None
+            included = there.bound.includes
             found.add((code, "included" if included else rule.disposition, rate))
         return found
 
@@ -823,15 +824,15 @@ class _CustomerRun:
                 rule = Rule(parts[0].rule, parts[0].disposition, {}, _NO_WHERE)
                 decision = _Decision(bound, rule, False, subject)
             work = self._work(entry, decision)._replace(disposition=parts[0].disposition)
-            subject = decision.subject
-            assert subject is not None
+            seen = decision.subject
+            assert seen is not None
             for counted in dict.fromkeys(part.counted for part in parts):
                 some = tuple(part for part in parts if part.counted == counted)
                 found.append(
                     Item(
                         work,
-                        scope.requirement(subject, some[0].disposition),
-                        scope.watches(subject, some[0].disposition),
+                        scope.requirement(seen, some[0].disposition),
+                        scope.watches(seen, some[0].disposition),
                         record=some,
                         gated_before=settled.gated,
                     )

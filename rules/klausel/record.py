@@ -76,16 +76,16 @@ def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, 
                 )
             )
         else:
-            before = found.parts[position]
-            found.parts[position] = before._replace(
-                seconds=before.seconds + row.seconds,
-                rounded=before.rounded + row.rounded,
-                drawn=before.drawn + row.drawn,
+            part = found.parts[position]
+            found.parts[position] = part._replace(
+                seconds=part.seconds + row.seconds,
+                rounded=part.rounded + row.rounded,
+                drawn=part.drawn + row.drawn,
             )
-    for entry, found in held.items():
+    for entry, before in held.items():
         if entry in settled:
-            settled[entry].gated = found.gated
-    waiting = {entry: found for entry, found in held.items() if found.seconds or found.rounded}
+            settled[entry].gated = before.gated
+    waiting = {entry: rest for entry, rest in held.items() if rest.seconds or rest.rounded}
     return settled, waiting
 
 

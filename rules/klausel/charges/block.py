@@ -24,7 +24,7 @@ from klausel.charges.base import (
 )
 from klausel.charges.rates import RatesShape
 from klausel.charges.stock import BalancedShape, BoundStock, Events, Lot, Stock, drawn
-from klausel.model import Contract, LedgerKey, Purchase, natural
+from klausel.model import Contract, LedgerKey, Opening, Purchase, natural
 from klausel.money import quantity, seconds_from_hours
 from klausel.period import ONE_DAY, Period, Span, add_months, period_of, periods
 from klausel.shapes import Months
@@ -79,6 +79,17 @@ class BoundBlock(BoundStock):
             purchase.id, purchase.date, months, purchase.seconds, self.price_of(purchase)
         )
 
+    def lot_at_go_live(self, opening: Opening) -> Lot:
+        first = opening.date + ONE_DAY
+        ends = [day for day in (opening.valid_until, self.binding.span.last) if day is not None]
+        last = min(ends, default=None)
+        price = opening.price
+        if price is None:
+            price = self.binding.value("price", first)
+        id_ = opening.lot or "opening"
+        order = (last or date.max, first, natural(id_))
+        return Lot(id_, first, last, opening.seconds, price, order)
+
     def price_of(self, purchase: Purchase) -> Decimal:
         if purchase.price is not None:
             return purchase.price
@@ -119,17 +130,9 @@ class BlockAccount(Stock):
         self._standard = bound.binding.parameters.get("hours")
         self.topped: dict[str, Lot] = {}
         super().__init__(bound, recorded)
-        for row in bound.binding.facts.openings:
-            if row.seconds > 0:
-                first = row.date + ONE_DAY
-                last = min(
-                    [day for day in (row.valid_until, bound.binding.span.last) if day is not None],
-                    default=None,
-                )
-                id_ = row.lot or "opening"
-                price = row.price or bound.binding.value("price", first)
-                order = (last or date.max, first, natural(id_))
-                self.add(Lot(id_, first, last, row.seconds, price, order))
+        for opening in bound.binding.facts.openings:
+            if opening.seconds > 0:
+                self.add(bound.lot_at_go_live(opening))
         for purchase in bound.bought():
             self.add(bound.lot(purchase))
         for row in recorded:
@@ -266,8 +269,8 @@ class BlockAccount(Stock):
 
     def notices(self, as_of: date) -> Iterator[Warned]:
         rule = f"{self.bound.binding.plan}.{self.bound.binding.component}"
-        for (lot, percent), day in self._noticed.items():
-            yield Warned(rule, lot, percent, day)
+        for (id_, percent), day in self._noticed.items():
+            yield Warned(rule, id_, percent, day)
         days = self.bound.shape.notify_days
         if days is None:
             return

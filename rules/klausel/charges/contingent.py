@@ -23,7 +23,7 @@ class BoundContingent(BoundStock):
 class ContingentAccount(Stock):
     """One lot a period."""
 
-    bound: BoundContingent
+    bound: BoundStock
 
     def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
         super().__init__(bound, recorded)

@@ -154,7 +154,7 @@ class BoundFee(Plain):
         for row in recorded:
             place = (row.key.period, row.key.group)
             amounts[place] = amounts.get(place, ZERO) + (row.amount or ZERO)
-        found = []
+        found: list[Paid] = []
         for row in recorded:
             if row.key.sequence or row.last is None or row.key.group.startswith(REFUND):
                 continue
