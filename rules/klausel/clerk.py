@@ -7,6 +7,7 @@ decided again: it is taken as it was, in its old place.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,6 +78,8 @@ class Item:
     rooms: Sequence[Room] = ()
     adds_to_group: bool = False
     """A late entry that was never rounded: it pays what it adds to its group."""
+    again: bool = False
+    """It is on record and done again with today's facts, in its old place (semantics 8)."""
 
     @property
     def key(self) -> tuple[str, bool, date | None]:
@@ -219,31 +222,44 @@ class Clerk:
         self._round(window.span, here)
         late = sorted(window.late, key=lambda item: item.order)
         self._round_late(late)
-        before = window.span.first - ONE_DAY
         for item in late:
-            self._process(item, before if item.counted is None else item.counted)
-        for item in sorted(here, key=lambda item: item.order):
-            self._process(item, None)
+            still += self._process(item, item.counted)
+        queue = sorted(here, key=lambda item: item.order)
+        while queue:
+            for rest in self._process(queue.pop(0), None):
+                # What a limit cut off is tried again with each later approval.
+                if self._passes_later(rest, window.span):
+                    insort(queue, rest, key=lambda item: item.order)
+                else:
+                    still.append(rest)
         return still
+
+    def _passes_later(self, item: Item, span: Span) -> bool:
+        for day in self._gate.decisions(item.work.ticket):
+            here = item.decisive < day <= self._as_of and span.covers(day)
+            if here and self._passes(item, day, {}):
+                item.decisive = day
+                return True
+        return False
 
     def _ask(self, window: _Window, waiting: list[Item]) -> tuple[list[Item], list[Item]]:
         """The gate, in the order of days: first tries of this window, further tries of others."""
         passed: list[Item] = []
         still: list[Item] = []
         used: dict[str, tuple[int, Decimal]] = {}
-        tries: list[tuple[date, date, tuple[tuple[int, int, str], ...], Item]] = []
+        tries: list[tuple[date, date, tuple[tuple[int, int, str], ...], bool, Item]] = []
         for item in window.natural:
             day = item.work.entry.date
-            tries.append((day, day, natural(item.work.entry.id), item))
+            tries.append((day, day, natural(item.work.entry.id), not item.record, item))
         for item in [*waiting, *window.natural]:
             needed = item.requirement
             if needed is not None and needed.retroactive and not item.record:
                 for day in self._gate.decisions(item.work.ticket):
                     own = item.work.entry.date
                     if window.span.covers(day) and own < day <= self._as_of:
-                        tries.append((day, own, natural(item.work.entry.id), item))
+                        tries.append((day, own, natural(item.work.entry.id), True, item))
         gone: set[int] = set()
-        for day, _, _, item in sorted(tries, key=lambda found: found[:3]):
+        for day, _, _, _, item in sorted(tries, key=lambda found: found[:4]):
             if id(item) in gone:
                 continue
             if self._passes(item, day, used):
@@ -254,8 +270,10 @@ class Clerk:
         return passed, still
 
     def _passes(self, item: Item, day: date, used: dict[str, tuple[int, Decimal]]) -> bool:
-        if item.record:
+        if item.record or item.again:
             item.rooms = self._rooms_of_settled(item)
+            if item.rooms:
+                self._use_provisionally(item, item.rooms, used)
             return True
         if not item.validated:
             return False
@@ -270,21 +288,19 @@ class Clerk:
         return True
 
     def _rooms_of_settled(self, item: Item) -> Sequence[Room]:
-        """The approvals that settled work stands on: those that would let it pass today."""
+        """The approvals that settled work may stand on, in the order of their use."""
         if item.requirement is None:
             return ()
         own = item.work.entry.date
-        for day in (own, *self._gate.decisions(item.work.ticket)):
-            rooms = self._gate.rooms(item.requirement, item.work.ticket, own, max(day, own))
-            if rooms:
-                return rooms
-        return ()
+        return self._gate.rooms(item.requirement, item.work.ticket, own, self._as_of)
 
     def _use_provisionally(
         self, item: Item, rooms: Sequence[Room], used: dict[str, tuple[int, Decimal]]
     ) -> None:
         """Earlier entries of a window count as worked while their rounding is not known."""
         left = item.work.seconds
+        if item.record:
+            left = sum(part.rounded for part in item.record)
         price = self._value_price(item.work)
         for room in rooms:
             seconds, amount = used.get(room.approval.id, (0, ZERO))
@@ -308,6 +324,12 @@ class Clerk:
             if item.counted is None:
                 here.append(item)
             else:
+                self._after(item.counted).late.append(item)
+        elif item.again:
+            if item.counted is None:
+                here.append(item)
+            else:
+                item.adds_to_group = not item.gated_before
                 self._after(item.counted).late.append(item)
         elif self._closed(window.span) and not item.reopened:
             item.counted = self._last_closed
@@ -369,28 +391,37 @@ class Clerk:
 
     # -- one entry ---------------------------------------------------------------------------------
 
-    def _process(self, item: Item, behind: date | None) -> None:
-        """Cuts ``item`` at limits and budgets, and offers it to the terms."""
+    def _process(self, item: Item, behind: date | None) -> list[Item]:
+        """Cuts ``item`` at limits and budgets, and offers it to the terms.
+
+        What an approval's limit cut off comes back where a later approval may free it.
+        """
         if item.record:
             self._force(item, behind)
-            return
+            return []
         work = item.work
         late = behind is not None
         price = self._value_price(work) if (item.rooms or item.watches) else ZERO
         shares: list[tuple[str, str, Taken | None, str, int]] = []
         passes = work.rounded
         if item.requirement is not None:
-            passes = self._gate.use(item.rooms, work.rounded, price)
+            used = self._gate.use(item.rooms, work.rounded, price)
+            passes = work.rounded if item.again else used
         limit = work.rounded - passes
+        over = 0
         if item.watches:
             kept = self._budgets.count(item.watches, work, passes, price, item.decisive)
-            limit += passes - kept
+            over = passes - kept
             passes = kept
         if passes or not work.rounded:
             self._allocate(item, work._replace(rounded=passes), behind, late, shares)
+        if over:
+            shares.append(("", "", None, LIMIT, over))
         if limit:
             shares.append(("", "", None, LIMIT, limit))
-        self._keep(item, shares, price)
+        needed = item.requirement
+        again = bool(limit) and needed is not None and needed.retroactive
+        return self._keep(item, shares, price, again)
 
     def _allocate(
         self,
@@ -483,9 +514,16 @@ class Clerk:
         self._parts.setdefault(item.key, []).extend(shares)
 
     def _keep(
-        self, item: Item, pieces: list[tuple[str, str, Taken | None, str, int]], price: Decimal
-    ) -> None:
-        """Worked seconds fill the pieces in order; the last one carries the rest."""
+        self,
+        item: Item,
+        pieces: list[tuple[str, str, Taken | None, str, int]],
+        price: Decimal,
+        try_again: bool,
+    ) -> list[Item]:
+        """Worked seconds fill the pieces in order; the last one carries the rest.
+
+        With ``try_again`` the last piece does not wait, it comes back as an item of its own.
+        """
         left = item.work.seconds
         shares = self._parts.setdefault(item.key, [])
         for number, (term, component, taken, held, wanted) in enumerate(pieces, start=1):
@@ -493,8 +531,17 @@ class Clerk:
             left -= seconds
             if taken is not None:
                 taken = taken._replace(seconds=seconds)
+            if try_again and number == len(pieces):
+                work = item.work._replace(seconds=seconds, rounded=wanted)
+                return [
+                    Item(
+                        work, item.requirement, item.watches, held_before=True,
+                        decisive=item.decisive,
+                    )
+                ]  # fmt: skip
             amount = value(wanted, price) if held and price else None
             shares.append(Share(term, component, taken, held, seconds, wanted, amount))
+        return []
 
     def _hold_at_gate(self, item: Item) -> None:
         work = item.work

@@ -50,7 +50,7 @@ from klausel.period import ONE_DAY, Period, Span, intersect, period_of
 from klausel.policy.facts import Subject
 from klausel.policy.ir import GroupBy, Rule, Scope, text_in
 from klausel.problems import Problem, Where, problem
-from klausel.record import Settled, on_record
+from klausel.record import Reopened, Settled, on_record, reopened
 from klausel.result import (
     Balance,
     Because,
@@ -156,7 +156,12 @@ def bill(
             parked[root] += bound
     entries = _by_customer(book, as_of, wanted)
     ledger = _by_contract(book.ledger)
-    others = _Others(_grouped(book.approvals), _grouped(book.items), _released(book.ledger))
+    others = _Others(
+        _grouped(book.approvals),
+        _grouped(book.items),
+        _released(book.ledger),
+        reopened(book.ledger),
+    )
     scopes = {
         name: Scope(policy, matchers.main, matchers.check) for name, policy in book.policies.items()
     }
@@ -239,6 +244,8 @@ class _Others(NamedTuple):
     items: dict[str, list[ChargedItem]]
     released: dict[str, set[str]]
     """Entries that were billed and are open again."""
+    reopened: dict[str, Reopened]
+    """By entry: what of it is open again beside parts that are on record."""
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Any]]:
@@ -414,7 +421,10 @@ class _CustomerRun:
         rest = self._held_before.get(entry.id)
         if rest is not None and rest.contract != code:
             rest = None
-        if settled and rest is None:
+        reopened = self._others.reopened.get(entry.id) if settled else None
+        if reopened is not None and reopened.contract != code:
+            reopened = None
+        if settled and rest is None and reopened is None:
             return
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
@@ -429,6 +439,8 @@ class _CustomerRun:
             return
         if rest is not None:
             work = work._replace(seconds=rest.seconds, rounded=rest.rounded)
+        elif reopened is not None:
+            work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
         subject = decision.subject
         assert subject is not None
         scope = self._scopes[decision.contract.policy.name]
@@ -438,7 +450,7 @@ class _CustomerRun:
                 scope.requirement(subject, rule.disposition),
                 scope.watches(subject, rule.disposition),
                 not reason,
-                held_before=rest is not None,
+                held_before=rest is not None or reopened is not None,
                 gated_before=rest is not None and rest.gated,
                 reopened=entry.id in self._others.released.get(code, ()),
             )
@@ -894,7 +906,7 @@ class _CustomerRun:
         window = self._window(bound, entry.date)
         if not self._on_record or window.last is None or window.last >= self._as_of:
             return
-        before = self._held_before.get(entry.id) if item.held_before else None
+        before = self._held_before.get(entry.id)
         seconds = sum(share.seconds for share in held) - (before.seconds if before else 0)
         rounded = sum(share.rounded for share in held) - (before.rounded if before else 0)
         if not held and before is None:
@@ -1059,7 +1071,11 @@ class _CustomerRun:
             if charge.due > self._as_of:
                 continue
             key = LedgerKey(code, term.term.id, component.id, charge.period.first, charge.group)
-            if key not in self._lines:
+            rows = [row for row in recorded if row.key._replace(sequence=0) == key]
+            if not rows:
+                groups = ledger.groups.get((key.term, key.component, key.period), {})
+                if charge.cumulative and CLOSING in groups:
+                    key = key._replace(sequence=1)  # it came of late facts
                 if charge.quantity or not charge.cumulative:
                     yield self._line(bound, term, component, charge, key)
             elif charge.cumulative:

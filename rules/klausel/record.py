@@ -39,10 +39,49 @@ class HeldBefore(NamedTuple):
     sequence: int
 
 
+class Reopened(NamedTuple):
+    """Time of one entry that was billed and is open again."""
+
+    contract: str
+    seconds: int
+    rounded: int
+
+
+def reopened(rows: Iterable[LedgerRow]) -> dict[str, Reopened]:
+    """By entry: what its last release opened and nobody has billed since.
+
+    Only of entries that have other parts on record: the others are simply open.
+    """
+    gone: dict[str, dict[tuple[LedgerKey, str], LedgerRow]] = {}
+    live: dict[str, set[tuple[LedgerKey, str]]] = {}
+    for row in rows:
+        if not row.entry or row.held:
+            continue
+        place = (row.key, row.lot)
+        if row.state == "released":
+            gone.setdefault(row.entry, {})[place] = row
+        else:
+            live.setdefault(row.entry, set()).add(place)
+    found = {}
+    for entry, places in gone.items():
+        if entry not in live:
+            continue
+        open_ = [row for place, row in places.items() if place not in live[entry]]
+        if open_:
+            seconds = sum(row.seconds for row in open_)
+            rounded = sum(row.rounded for row in open_)
+            found[entry] = Reopened(open_[0].key.contract, seconds, rounded)
+    return found
+
+
 def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, HeldBefore]]:
-    """By entry: its settled parts, and what of it waits."""
+    """By entry: its settled parts, and what of it waits.
+
+    Parts that an adjustment has taken back as a whole are no longer on record.
+    """
     settled: dict[str, Settled] = {}
     places: dict[str, dict[tuple[object, ...], int]] = {}
+    counts: dict[str, list[int]] = {}
     held: dict[str, HeldBefore] = {}
     for number, row in enumerate(rows):
         if not row.entry:
@@ -54,6 +93,7 @@ def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, 
         if found is None:
             found = settled[row.entry] = Settled(row.key, row.fingerprint)
             places[row.entry] = {}
+            counts[row.entry] = []
         found.fingerprint = row.fingerprint
         same = (
             row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
@@ -61,6 +101,7 @@ def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, 
         position = places[row.entry].get(same)
         if position is None:
             places[row.entry][same] = len(found.parts)
+            counts[row.entry].append(1)
             found.parts.append(
                 OnRecord(
                     row.key,
@@ -76,12 +117,23 @@ def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, 
                 )
             )
         else:
+            counts[row.entry][position] += 1
             part = found.parts[position]
             found.parts[position] = part._replace(
                 seconds=part.seconds + row.seconds,
                 rounded=part.rounded + row.rounded,
                 drawn=part.drawn + row.drawn,
             )
+    for entry in list(settled):
+        kept = [
+            part
+            for part, count in zip(settled[entry].parts, counts[entry], strict=True)
+            if count == 1 or part.seconds or part.rounded or part.drawn
+        ]
+        if kept:
+            settled[entry].parts = kept
+        else:
+            del settled[entry]
     for entry, before in held.items():
         if entry in settled:
             settled[entry].gated = before.gated

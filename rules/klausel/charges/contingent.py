@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 
 from klausel.charges.base import Account, Binding, Charge, Parameter, Recorded, Stand, Work
-from klausel.charges.stock import HOUR_PARAMETERS, BoundStock, Lot, Stock, StockShape
+from klausel.charges.stock import HOUR_PARAMETERS, BoundStock, Events, Lot, Stock, StockShape
 from klausel.model import Contract
 from klausel.period import Period, periods
 
@@ -26,8 +27,8 @@ class ContingentAccount(Stock):
     bound: BoundStock
 
     def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
-        super().__init__(bound, recorded)
         self._by_period: dict[date, Lot] = {}
+        super().__init__(bound, recorded)
         self._granted = self.granted_on_record()
 
     def lot_of(self, period: Period) -> Lot:
@@ -52,6 +53,17 @@ class ContingentAccount(Stock):
         name = next((row.lot for row in rows if row.lot), "opening")
         first = date.fromordinal(opened.toordinal() + 1) if period.last > opened else period.last
         return Lot(name, first, min([*ends, period.last]), max(granted, 0))
+
+    def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
+        """With ``hold`` the hours of a new period pay for waiting work first."""
+        if self.bound.shape.beyond != "hold":
+            return
+        for period in self.bound.all_periods(date.max):
+            yield period.first, Events.MORNING, partial(self._arrive, period)
+
+    def _arrive(self, period: Period) -> None:
+        if self.waiting:
+            self.pay_waiting([self.lot_of(period)], period.first)
 
     def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
         period = self.bound.period(work.entry.date)
@@ -80,6 +92,11 @@ def sales(bound: BoundStock, as_of: date, granted: dict[date, int]) -> Iterator[
     for period in periods(span, bound.shape.every, bound.shape.align, start, lead):
         if bound.due_of(period) > as_of:
             break
+        if binding.opened is not None and period.first <= binding.opened < period.last:
+            if binding.billed_until is None:
+                continue  # the opening stands for it
+        elif binding.opened is not None and period.last <= binding.opened:
+            continue
         known = granted.get(period.first)
         today = bound.hours_of(period)
         if bound.shape.timing == "advance" and known is not None:

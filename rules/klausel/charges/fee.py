@@ -143,9 +143,9 @@ class BoundFee(Plain):
             start = add_months(due, self._shape.keep_months)
             unused = [month for month in months if month.first >= start]
             for month in months:
-                if month.first < start <= month.last:
+                if month.first < start <= month.last and month.amount:
                     yield self._refund_days(month, start, due)
-        for line in dict.fromkeys(month.line for month in unused):
+        for line in dict.fromkeys(month.line for month in unused if month.amount):
             yield self._refund(line, [month for month in unused if month.line == line], due)
 
     def _paid(self, recorded: Recorded) -> list[Paid]:

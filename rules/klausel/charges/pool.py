@@ -204,7 +204,7 @@ class PoolAccount(Stock):
         elif rest > 0:
             found, cost = rest, drawn(rest, work.hours_factor)
             if self._limit is not None:
-                room = max(self._limit - self.deficit, 0)
+                room = max(self._limit - self.deficit - self._settled, 0)
                 found, cost = covered(rest, room, work.hours_factor)
             if found:
                 self.deficit += cost

@@ -18,7 +18,7 @@ from klausel.charges.base import (
     Work,
 )
 from klausel.charges.contingent import ContingentAccount
-from klausel.charges.stock import BoundStock, StockShape
+from klausel.charges.stock import BoundStock, Lot, StockShape
 from klausel.model import Contract
 from klausel.money import ZERO, hours_exact, round_half_up, shortest
 from klausel.period import Period
@@ -94,9 +94,9 @@ class QuotaAccount(ContingentAccount):
     bound: BoundQuota
 
     def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
-        super().__init__(bound, recorded)
         self._known: dict[str, str] = {}
         """By request: the lot that it is of, empty where the quota did not cover it."""
+        super().__init__(bound, recorded)
 
     def offer(self, work: Work, day: date, late: bool) -> Offer:
         key = work.ticket or f"entry {work.entry.id}"
@@ -121,6 +121,16 @@ class QuotaAccount(ContingentAccount):
         if found is None:
             return Offer((), work.rounded)
         return Offer((found,), 0)
+
+    def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
+        """Waiting work whose request a new period has room for."""
+        key = work.ticket or f"entry {work.entry.id}"
+        cost = 0 if self._known.get(key) else REQUEST
+        if lot.left < cost:
+            return None
+        lot.drawn += cost
+        known = self._known.setdefault(key, lot.id)
+        return self.part(work, wanted, known, cost, home)
 
     def force(self, part: Taken) -> None:
         key = part.work.ticket or f"entry {part.work.entry.id}"
