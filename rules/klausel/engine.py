@@ -16,9 +16,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from klausel.approvals import Gate, held_reason
-from klausel.charges.base import Account, Charge, Facts, Label, Taken, Work
+from klausel.charges.base import ONE, Account, Charge, Facts, Label, Taken, Work
 from klausel.charges.fee import REFUND
-from klausel.clerk import Clerk, Item, Outcome, Share
+from klausel.charges.stock import BEYOND
+from klausel.clerk import Clerk, Item, OnRecord, Outcome, Share
 from klausel.ledger import CLOSING, SCOPE
 from klausel.matching import MatcherFactory
 from klausel.model import (
@@ -43,6 +44,7 @@ from klausel.money import (
     line_amount,
     quantity,
     round_half_up,
+    seconds_from_hours,
     shortest,
     total,
 )
@@ -130,13 +132,15 @@ def bill(
     progress: Callable[[int, int], None] | None = None,
     record: bool = True,
     group_by: GroupBy | None = None,
+    adjust: bool = False,
 ) -> Result:
     """What is to be invoiced on ``as_of``: every unbilled due period, oldest first.
 
     ``customers`` limits the run to some (ids of any of their contacts). A customer with a problem
     is parked, the others are billed. Raises :class:`~klausel.problems.InternalError` where the
     two matchers disagree. Without ``record`` the result has no settlements: a preview needs none.
-    ``group_by`` takes the place of what the policies say of grouping drafts.
+    ``group_by`` takes the place of what the policies say of grouping drafts. With ``adjust`` what
+    is on record is corrected to what it would be with today's facts (semantics 8).
     """
     wanted = None if customers is None else {book.root(customer) for customer in customers}
     parked: dict[str, list[Problem]] = defaultdict(list)
@@ -177,7 +181,7 @@ def bill(
         if root not in parked:
             run = _CustomerRun(
                 book, as_of, root, contracts.get(root, []), entries.get(root, []),
-                scopes, ledger, overrides, record, group_by, others,
+                scopes, ledger, overrides, record, group_by, others, adjust,
             )  # fmt: skip
             try:
                 run.run()
@@ -327,7 +331,12 @@ class _CustomerRun:
         record: bool,
         group_by: GroupBy | None,
         others: _Others,
+        adjust: bool,
     ) -> None:
+        self._adjust = adjust
+        self._again: dict[str, dict[str, list[Ident]]] = defaultdict(dict)
+        """By contract and entry: the parts that settled entries have with today's facts."""
+        self._desired: dict[str, list[tuple[str, str, Taken]]] = defaultdict(list)
         self._group_by = group_by
         self._others = others
         self._on_record = record
@@ -359,6 +368,11 @@ class _CustomerRun:
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
         self._decided: dict[str, _Decision] = {}
         self._parts: dict[str, list[Part]] = {}
+        self._entry_sequences: dict[tuple[LedgerKey, str, str], int] = {}
+        self._rows_of: dict[str, list[LedgerRow]] = defaultdict(list)
+        if adjust:
+            for row in rows:
+                self._rows_of[row.entry].append(row)
         self._rules: dict[tuple[str, str], Rule] = {}
         self._windows: dict[tuple[str, date], Span] = {}
         self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
@@ -405,7 +419,8 @@ class _CustomerRun:
             self._add(entry, Part("billed_elsewhere", "", entry.seconds, entry.seconds))
             return
         settled = entry.id in self._settled
-        if override is not None and override.disposition == "written_off" and not settled:
+        written_off = override is not None and override.disposition == "written_off"
+        if written_off and (not settled or self._adjust):
             self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
             return
         decision = self._offer(entry, override)
@@ -416,7 +431,10 @@ class _CustomerRun:
         rule = decision.rule
         self._decided[entry.id] = decision
         self._rules[code, rule.id] = rule
-        if settled:
+        if settled and self._adjust:
+            if self._done_again(entry, decision):
+                return
+        elif settled:
             self._compare(entry, decision)
         rest = self._held_before.get(entry.id)
         if rest is not None and rest.contract != code:
@@ -455,6 +473,51 @@ class _CustomerRun:
                 reopened=entry.id in self._others.released.get(code, ()),
             )
         )
+
+    def _done_again(self, entry: Entry, decision: _Decision) -> bool:
+        """Takes a settled entry up again, in its old place; False where it is new to its contract
+        and goes the way of new entries."""
+        bound, rule, settles, subject = decision
+        code = bound.contract.code
+        settled = self._settled[entry.id]
+        mine = [part for part in settled.parts if part.key.contract == code]
+        if not mine:
+            return False
+        if settles:
+            self._add(entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code))
+            place = next((p.key for p in mine if p.key.component == SCOPE), None)
+            if place is None:
+                window = self._window(bound, entry.date)
+                place = LedgerKey(code, "", SCOPE, window.first, "")
+            self._again[code][entry.id] = [
+                Ident(place._replace(sequence=0), rule.disposition, None, "", None).holding(
+                    entry.seconds, entry.seconds, 0, rule.id
+                )
+            ]
+            return True
+        work = self._work(entry, decision)
+        if not bound.stateful:
+            self._works[code].append(work)
+            return True
+        if entry.id in self._held_before:
+            self._compare(entry, decision)  # a part of it waits: it is left as it is
+            return False
+        if settled.gated and settled.fingerprint == fingerprint(entry):
+            work = work._replace(rounded=sum(part.rounded for part in mine))
+        assert subject is not None
+        scope = self._scopes[bound.policy.name]
+        self._items[code].append(
+            Item(
+                work,
+                scope.requirement(subject, rule.disposition),
+                scope.watches(subject, rule.disposition),
+                held_before=settled.gated,
+                gated_before=settled.gated,
+                counted=mine[-1].counted,
+                again=True,
+            )
+        )
+        return True
 
     def _work(self, entry: Entry, decision: _Decision) -> Work:
         ticket, project, employee = self._around(entry)
@@ -568,7 +631,7 @@ class _CustomerRun:
         self._parts[entry.id].append(part)
 
     def _uncover(self, entry: Entry) -> None:
-        if entry.id in self._settled:
+        if entry.id in self._settled and not self._adjust:
             self._compare(entry, None)
             return
         # A contract that was asked keeps the ERP's own order from billing it, taken or not.
@@ -722,6 +785,8 @@ class _CustomerRun:
 
     def _vanished(self) -> None:
         """Settled entries that are no longer there."""
+        if self._adjust:
+            return
         for entry_id in sorted(self._settled.keys() - self._parts.keys(), key=natural):
             settled = self._settled[entry_id]
             worked = sum(part.seconds for part in settled.parts)
@@ -737,7 +802,10 @@ class _CustomerRun:
             self._ask_the_clerk(bound, accounts, taken)
         else:
             for work in self._works[bound.contract.code]:
-                self._allocate(bound, work, taken)
+                if work.entry.id in self._settled:
+                    self._allocate_again(bound, work)
+                else:
+                    self._allocate(bound, work, taken)
         lines: list[tuple[tuple[date, int, int, int], Line]] = []
         for term in bound.terms:
             for number, component in enumerate(term.components):
@@ -757,7 +825,8 @@ class _CustomerRun:
             for position, line in enumerate(self._one_off(bound))
         ]
         self._open(bound, taken)
-        return [line for _, line in sorted(lines, key=lambda pair: pair[0])]
+        found = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
+        return [*found, *self._corrections(bound)] if self._adjust else found
 
     # -- contracts whose order matters -------------------------------------------------------------
 
@@ -790,6 +859,9 @@ class _CustomerRun:
         outcome = clerk.run(items)
         for item in items:
             if item.record:
+                continue
+            if item.again:
+                self._take_again(bound, item, outcome.shares.get(item.key, []))
                 continue
             self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
         self._settled_again(bound, items, outcome, taken)
@@ -826,7 +898,7 @@ class _CustomerRun:
         found = []
         for entry_id, settled in self._settled.items():
             parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
-            if not parts:
+            if not parts or (self._adjust and entry_id not in self._held_before):
                 continue
             entry = entries.get(entry_id) or _gone(entry_id, parts[0].key.period)
             decision = self._decided.get(entry_id)
@@ -982,6 +1054,21 @@ class _CustomerRun:
         rule = self._rules[bound.contract.code, work.rule]
         self._hold(entry, bound.contract.code, rule, work.seconds, work.rounded, None, "no_term")
 
+    def _allocate_again(self, bound: BoundContract, work: Work) -> None:
+        """What an entry on record would be with today's rules and prices."""
+        code = bound.contract.code
+        found = self._again[code].setdefault(work.entry.id, [])
+        for term in self._terms(bound, work.disposition):
+            for component in term.components if term.span.covers(work.entry.date) else ():
+                part = component.bound.take(work) if component.takes_time else None
+                if part is not None:
+                    found.append(_ident(code, term.term.id, component.id, part))
+                    self._desired[code].append((term.term.id, component.id, part))
+                    self._show(bound, part, term.term.id, "")
+                    return
+        rule = self._rules[code, work.rule]
+        self._hold(work.entry, code, rule, work.seconds, work.rounded, None, "no_term")
+
     # -- lines ----------------------------------------------------------------------------------
 
     def _component(
@@ -1002,7 +1089,7 @@ class _CustomerRun:
             if closed:
                 mine = [part for part in mine if not part.settled]
             if closed and not mine:
-                self._compare_amounts(bound, term, component, period, due)
+                yield from self._compare_amounts(bound, term, component, period, due)
                 continue
             groups = dict(known)
             for counted, parts in _batches(mine):
@@ -1081,7 +1168,7 @@ class _CustomerRun:
             elif charge.cumulative:
                 yield from self._grown(bound, term, component, charge, key)
             else:
-                self._compare_single(bound, term, charge, key)
+                yield from self._compare_single(bound, term, component, charge, key)
 
     def _grown(
         self,
@@ -1106,23 +1193,239 @@ class _CustomerRun:
             yield self._line(bound, term, component, charge, key._replace(sequence=sequence))
 
     def _compare_single(
-        self, bound: BoundContract, term: BoundTerm, charge: Charge, key: LedgerKey
-    ) -> None:
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        charge: Charge,
+        key: LedgerKey,
+    ) -> Iterable[Line]:
         """A line on record that is made once: would it be the same today?"""
         ledger = self._ledger[bound.contract.code]
         was = ledger.amounts[key.term, key.component, key.period][key.group]
         discount = ZERO if charge.undiscounted else term.term.discount
         wanted = charge.quantity if charge.wanted is None else charge.wanted
         was = -was if charge.credit else was
-        self._compare_money(bound, key, was, line_amount(wanted, charge.unit_price, discount))
+        now = line_amount(wanted, charge.unit_price, discount)
+        if was == now:
+            return
+        if not self._adjust:
+            self._differ_in_money(bound, key, was, now)
+            return
+        granted = 0
+        if charge.wanted is not None:
+            granted = seconds_from_hours(wanted) - seconds_from_hours(charge.quantity)
+        charge = charge._replace(granted=granted, credit=False, label=_corrected(charge.label))
+        yield self._correction(bound, term, component, charge, key, now - was, discount)
 
-    def _compare_money(
+    def _differ_in_money(
         self, bound: BoundContract, key: LedgerKey, was: Decimal, now: Decimal
     ) -> None:
-        if was != now:
-            digits = bound.money_digits
-            texts = (format(round_half_up(amount, digits), "f") for amount in (was, now))
-            self._differ(key, "", "amount", *texts)
+        digits = bound.money_digits
+        texts = (format(round_half_up(amount, digits), "f") for amount in (was, now))
+        self._differ(key, "", "amount", *texts)
+
+    def _correction(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        charge: Charge,
+        key: LedgerKey,
+        amount: Decimal,
+        discount: Decimal,
+    ) -> Line:
+        """A line that adds ``amount`` to what is on record: hours at their price where that comes
+        out even, else the amount (semantics 8)."""
+        ledger = self._ledger[bound.contract.code]
+        place = (key.term, key.component, key.period)
+        rows = ledger.lines.get((key.term, key.component), ())
+        original = next(
+            (
+                row.key
+                for row in rows
+                if row.key.period == key.period and row.key.group == key.group
+            ),
+            next((row.key for row in rows if row.key.period == key.period), None),
+        )
+        digits = self._book.company.quantity_digits
+        net = line_amount(ONE, charge.unit_price, discount)
+        count = round_half_up(amount / net, digits) if net else ZERO
+        even = count and line_amount(count, charge.unit_price, discount) == amount
+        if even and charge.unit in ("hour", "piece"):
+            charge = charge._replace(quantity=count, taken=())
+        else:
+            charge = charge._replace(
+                quantity=ONE, unit_price=round_half_up(amount, bound.money_digits),
+                undiscounted=True, taken=(), unit="period",
+            )  # fmt: skip
+        groups = ledger.groups.setdefault(place, {})
+        sequence = groups.get(key.group, 0) + 1
+        groups[key.group] = sequence
+        charge = charge._replace(reverses=original)
+        return self._line(bound, term, component, charge, key._replace(sequence=sequence))
+
+    # -- adjustments (semantics 8) ---------------------------------------------------------------
+
+    def _take_again(self, bound: BoundContract, item: Item, shares: Sequence[Share]) -> None:
+        """What an entry on record would be with today's facts."""
+        entry = item.work.entry
+        code = bound.contract.code
+        found = self._again[code].setdefault(entry.id, [])
+        for share in shares:
+            if share.taken is not None:
+                found.append(_ident(code, share.term, share.component, share.taken))
+                self._desired[code].append((share.term, share.component, share.taken))
+                self._show(bound, share.taken, share.term, "")
+        rule = self._rules[code, item.work.rule]
+        for share in shares:
+            if share.held:
+                self._hold(
+                    entry, code, rule, share.seconds, share.rounded, share.amount, share.held
+                )
+
+    def _corrections(self, bound: BoundContract) -> list[Line]:
+        """Rows that bring entries on record to what they would be, and the lines of them."""
+        code = bound.contract.code
+        changed: set[tuple[str, str, date]] = set()
+        entries = {entry.id: entry for entry in self._entries}
+        for entry_id, settled in self._settled.items():
+            mine = [part for part in settled.parts if part.key.contract == code]
+            if mine and entry_id not in self._held_before:
+                wanted = self._again[code].get(entry_id, [])
+                entry = entries.get(entry_id)
+                changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)
+        lines: list[Line] = []
+        terms = {term.term.id: term for term in bound.terms}
+        for place in sorted(changed):
+            term = terms.get(place[0])
+            component = (
+                next((c for c in term.components if c.id == place[1]), None) if term else None
+            )
+            if term is not None and component is not None:
+                lines += self._correct_lines(bound, term, component, place[2])
+        return lines
+
+    def _correct_entry(
+        self,
+        bound: BoundContract,
+        entry_id: str,
+        entry: Entry | None,
+        settled: Settled,
+        parts: Sequence[OnRecord],
+        wanted: Sequence[Ident],
+    ) -> set[tuple[str, str, date]]:
+        """Puts the changes of one entry on record; the places that they are in."""
+        sums: dict[Ident, list[int]] = {}
+        for part in parts:
+            ident = Ident(
+                part.key._replace(sequence=0), part.disposition, part.rate, part.lot, part.counted
+            )
+            held = sums.setdefault(ident, [0, 0, 0])
+            for number, value in enumerate((part.seconds, part.rounded, part.drawn)):
+                held[number] -= value
+        rules: dict[Ident, str] = {}
+        for found in wanted:
+            ident = found.bare
+            rules[ident] = found.rule
+            held = sums.setdefault(ident, [0, 0, 0])
+            for number, value in enumerate((found.seconds, found.rounded, found.drawn)):
+                held[number] += value
+        facts = fingerprint(entry) if entry is not None else ""
+        changes = [(ident, held) for ident, held in sums.items() if any(held)]
+        if not changes and settled.fingerprint == facts:
+            return set()
+        if not changes:
+            changes = [(next(iter(sums)), [0, 0, 0])]
+        for ident, (seconds, rounded, drawn) in changes:
+            self._correction_row(
+                ident, entry_id, facts, bound.policy.stamp, seconds, rounded, drawn,
+                rules.get(ident) or parts[0].rule,
+            )  # fmt: skip
+        return {
+            (ident.key.term, ident.key.component, ident.key.period)
+            for ident, _ in changes
+            if ident.rate is not None
+        }
+
+    def _correction_row(
+        self, ident: Ident, entry: str, facts: str, policy: str, seconds: int, rounded: int,
+        drawn: int, rule: str,
+    ) -> None:  # fmt: skip
+        if not self._on_record:
+            return
+        used = self._entry_sequences
+        place = (ident.key, entry, ident.lot)
+        known = max(
+            (row.key.sequence for row in self._rows_of.get(entry, ())
+             if row.key._replace(sequence=0) == ident.key),
+            default=-1,
+        )  # fmt: skip
+        sequence = used[place] = max(known, used.get(place, -1)) + 1
+        self.settlements.append(
+            LedgerRow(
+                ident.key._replace(sequence=sequence),
+                entry,
+                seconds,
+                rounded,
+                ident.disposition,
+                rule,
+                ident.rate,
+                ident.lot,
+                fingerprint=facts,
+                policy=policy,
+                drawn=drawn,
+                counted=ident.counted,
+            )
+        )
+
+    def _correct_lines(
+        self, bound: BoundContract, term: BoundTerm, component: BoundComponent, first: date
+    ) -> Iterable[Line]:
+        """Lines of one billed period whose time has changed."""
+        code = bound.contract.code
+        ledger = self._ledger[code]
+        place = (term.term.id, component.id, first)
+        period = component.bound.period(first)
+        if period is None or CLOSING not in ledger.groups.get(place, {}):
+            return
+        parts = [
+            part
+            for term_id, id_, part in self._desired[code]
+            if (term_id, id_, part.period.first) == place
+        ]
+        wanted: dict[str, Decimal] = {}
+        charges: dict[str, Charge] = {}
+        for _, batch in _batches(parts):
+            for charge in component.bound.charges(period, period.last + ONE_DAY, batch):
+                amount = line_amount(charge.quantity, charge.unit_price, term.term.discount)
+                wanted[charge.group] = wanted.get(charge.group, ZERO) + amount
+                charges.setdefault(charge.group, charge)
+        billed = {
+            group: amount
+            for group, amount in ledger.amounts.get(place, {}).items()
+            if not component.has_balance or group.startswith(BEYOND)
+        }
+        for group in sorted(billed.keys() | wanted.keys()):
+            amount = wanted.get(group, ZERO) - billed.get(group, ZERO)
+            if not amount:
+                continue
+            charge = charges.get(group) or self._as_it_was(ledger, place, group, period)
+            charge = charge._replace(label=_corrected(charge.label))
+            key = LedgerKey(code, *place, group)
+            yield self._correction(bound, term, component, charge, key, amount, term.term.discount)
+
+    def _as_it_was(
+        self, ledger: _Ledger, place: tuple[str, str, date], group: str, period: Period
+    ) -> Charge:
+        """A charge for a group that has nothing any more, at the price on record."""
+        row = next(
+            row
+            for row in ledger.lines[place[0], place[1]]
+            if row.key.period == place[2] and row.key.group == group
+        )
+        label = Label("time", period.first, period.last)
+        return Charge(period, group, period.last + ONE_DAY, label, ZERO, "hour", row.rate or ZERO)
 
     def _one_off(self, bound: BoundContract) -> Iterable[Line]:
         """Charges on a date of their own (semantics 5, "item")."""
@@ -1144,7 +1447,9 @@ class _CustomerRun:
                 yield self._line(bound, None, None, charge, key)
             else:
                 was = ledger.amounts["", ITEM, item.date][item.id]
-                self._compare_money(bound, key, was, line_amount(item.quantity, item.price, ZERO))
+                now = line_amount(item.quantity, item.price, ZERO)
+                if was != now:
+                    self._differ_in_money(bound, key, was, now)
 
     def _compare_amounts(
         self,
@@ -1153,7 +1458,7 @@ class _CustomerRun:
         component: BoundComponent,
         period: Period,
         due: date,
-    ) -> None:
+    ) -> Iterable[Line]:
         """A settled period of a component without time: does it still come out the same?"""
         if component.takes_time:
             return
@@ -1166,12 +1471,26 @@ class _CustomerRun:
         }
         if place in ledger.last:
             period = component.bound.as_billed(period, ledger.last[place])
+        discount = term.term.discount
+        charges = {charge.group: charge for charge in component.bound.charges(period, due, ())}
         today = {
-            charge.group: line_amount(charge.quantity, charge.unit_price, term.term.discount)
-            for charge in component.bound.charges(period, due, ())
+            group: line_amount(charge.quantity, charge.unit_price, discount)
+            for group, charge in charges.items()
         }
-        was, now = sum(billed.values(), Decimal(0)), sum(today.values(), Decimal(0))
-        self._compare_money(bound, LedgerKey(bound.contract.code, *place, ""), was, now)
+        was, now = sum(billed.values(), ZERO), sum(today.values(), ZERO)
+        if was == now:
+            return
+        if not self._adjust:
+            key = LedgerKey(bound.contract.code, *place, "")
+            self._differ_in_money(bound, key, was, now)
+            return
+        for group in sorted(billed.keys() | today.keys()):
+            amount = today.get(group, ZERO) - billed.get(group, ZERO)
+            if amount:
+                charge = charges.get(group) or self._as_it_was(ledger, place, group, period)
+                charge = charge._replace(unit="period", label=_corrected(charge.label))
+                key = LedgerKey(bound.contract.code, *place, group)
+                yield self._correction(bound, term, component, charge, key, amount, discount)
 
     def _line(
         self,
@@ -1333,12 +1652,14 @@ class _CustomerRun:
         for bound, line in lines:
             single = (self._group_by or bound.policy.group_by) == "contract"
             code = bound.contract.code if single else ""
-            kind = ("credit", self._document(line.reverses)) if line.credit else ("", "")
+            kind = ("", "")
+            if line.reverses is not None or line.credit:
+                kind = ("credit" if line.credit else "correction", self._document(line.reverses))
             groups.setdefault((code, bound.contract.currency, *kind), []).append((bound, line))
         drafts = []
         documents: dict[LedgerKey, str] = {}
         for (_, currency, credit, _), members in groups.items():
-            draft = self._draft(currency, bool(credit), members)
+            draft = self._draft(currency, credit == "credit", members)
             drafts.append(draft)
             documents |= {line.key: draft.key for line in draft.lines}
         self.settlements = [
@@ -1378,6 +1699,38 @@ class _CustomerRun:
             lines=tuple(_turned(line) for line in some) if turned else tuple(some),
             reverses=str(reverses) if reverses is not None else "",
         )
+
+
+class Ident(NamedTuple):
+    """What makes a part of an entry the same part, and how much of it there is."""
+
+    key: LedgerKey
+    disposition: str
+    rate: Decimal | None
+    lot: str
+    counted: date | None
+    seconds: int = 0
+    rounded: int = 0
+    drawn: int = 0
+    rule: str = ""
+
+    @property
+    def bare(self) -> Ident:
+        return self._replace(seconds=0, rounded=0, drawn=0, rule="")
+
+    def holding(self, seconds: int, rounded: int, drawn: int, rule: str) -> Ident:
+        return self._replace(seconds=seconds, rounded=rounded, drawn=drawn, rule=rule)
+
+
+def _ident(code: str, term: str, component: str, part: Taken) -> Ident:
+    key = LedgerKey(code, term, component, part.period.first, part.group or DRAW)
+    disposition = part.disposition or part.work.disposition
+    bare = Ident(key, disposition, part.rate, part.lot, part.counted)
+    return bare.holding(part.seconds, part.rounded, part.drawn, part.work.rule)
+
+
+def _corrected(label: Label) -> Label:
+    return label._replace(details=(*label.details, ("phrase", "correction")))
 
 
 def _batches(parts: Sequence[Taken]) -> list[tuple[date | None, list[Taken]]]:

@@ -36,7 +36,7 @@ Fragment = dict[str, Any]
 
 class RunShape(Shape):
     as_of: Day
-    do: Literal["preview", "bill"] = "preview"
+    do: Literal["preview", "bill", "adjust"] = "preview"
     add: Fragment = ShapeField(default_factory=dict)
     change: Fragment = ShapeField(default_factory=dict)
     remove: dict[str, list[str]] = ShapeField(default_factory=dict)
@@ -147,13 +147,13 @@ def play(
         result: Result | None = None
         try:
             book = fragment_book(fragment, scenario, ledger)
-            result = bill(book, run.as_of, matchers=matchers)
+            result = bill(book, run.as_of, matchers=matchers, adjust=run.do == "adjust")
             data = result_data(result)
         except ProblemError as error:
             data = {"problems": [str(found) for found in error.problems]}
         if result is not None:
             data = readable(data)
-            if run.do == "bill":
+            if run.do != "preview":
                 ledger += result.settlements
                 drafts |= {d.key: [str(line.key) for line in d.lines] for d in result.drafts}
         results.append(RunResult(result, data))
