@@ -1,0 +1,502 @@
+"""Contingents, quotas, pools and blocks (semantics 10.4 to 10.7).
+
+Every ``spend_*`` takes what it can of ``rest`` seconds of a piece of work and returns the parts
+it made, what is left, and whether the rest has to wait here. ``desk`` is the clerk's desk for one
+contract (:mod:`tests.oracle.clerk`), ``place`` says where in the queue the piece stands.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from tests.oracle import lots as stock
+from tests.oracle.days import FOREVER, ONE, add_months, calendar_period
+from tests.oracle.facts import Facts, months, on
+from tests.oracle.lots import Lot
+from tests.oracle.numbers import half_up, number, seconds
+from tests.oracle.rates import card, component_price, entry_rate, factors
+
+Parts = list[dict[str, Any]]
+Spent = tuple[Parts, int, bool]
+
+
+def key_of(term: Facts, component: Facts) -> str:
+    return f"{term['id']}/{component['index']}"
+
+
+def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts) -> Spent:
+    kind = component["kind"]
+    entry = desk.entry(piece)
+    opened = desk.opened_until(term, component)
+    if opened and entry["date"] <= opened:
+        part = {"rounded": rest, "disposition": "billed_elsewhere", "rule": "opening"}
+        return [part], 0, False
+    if kind == "time":
+        return _bill(desk, term, component, piece, rest, place)
+    if kind == "milestone":
+        return [{"rounded": rest, "disposition": "included", "term": term["id"]}], 0, False
+    if kind == "quota":
+        return _spend_quota(desk, term, component, piece, rest, place)
+    if rest < 0:
+        parts, rest = _give_back(desk, term, component, piece, rest)
+    else:
+        parts, rest = _draw(desk, term, component, piece, rest, place)
+    if rest == 0 and parts:
+        return parts, 0, False
+    if rest == 0:
+        return [_part(term, component, 0, _any_lot(desk, term, component, entry))], 0, False
+    if kind == "block" and component.get("empty") == "top_up" and rest > 0:
+        bought, rest = _top_up(desk, term, component, piece, rest, place)
+        parts += bought
+        return parts, rest, rest != 0
+    return _beyond(desk, term, component, piece, parts, rest, place)
+
+
+def _part(term: Facts, component: Facts, rounded: int, lot: str | None) -> dict[str, Any]:
+    return {"rounded": rounded, "term": term["id"], "component": key_of(term, component), "lot": lot}
+
+
+def _any_lot(desk: Any, term: Facts, component: Facts, entry: Facts) -> str | None:
+    for lot in _lots_for(desk, term, component, entry):
+        return str(lot["name"])
+    return None
+
+
+def _bill(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts) -> Spent:
+    entry = desk.entry(piece)
+    if component["kind"] == "time":
+        price = component_price(term, component, entry)
+    else:
+        price = on(term["beyond_price"], entry["date"])
+        if price is None:
+            price, _ = entry_rate(entry, piece["disposition"], desk.contract)
+    assert price is not None, f"no price for {entry['id']}"
+    desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
+    return [_part(term, component, rest, None) | {"billed": True}], 0, False
+
+
+def _beyond(
+    desk: Any, term: Facts, component: Facts, piece: Facts, parts: Parts, rest: int, place: Facts
+) -> Spent:
+    """What happens to time that no lot covers."""
+    word = component.get("empty" if component["kind"] == "block" else "beyond")
+    word = word or ("hold" if component["kind"] == "block" else "bill")
+    if word == "next":
+        return parts, rest, False
+    if word == "bill":
+        billed, rest, _ = _bill(desk, term, component, piece, rest, place)
+        return parts + billed, rest, False
+    return parts, rest, True
+
+
+def _lots_for(desk: Any, term: Facts, component: Facts, entry: Facts) -> list[Lot]:
+    """Lots that an entry may draw, the first to be drawn first."""
+    lots: list[Lot] = desk.balance(term, component)["lots"]
+    if component["kind"] == "pool":
+        return sorted(lots, key=lambda lot: (lot["number"], lot["first"]))
+    found = [lot for lot in lots if stock.good_on(lot, entry["date"])]
+    return sorted(found, key=stock.draw_order)
+
+
+def _draw(
+    desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
+) -> tuple[Parts, int]:
+    entry, parts = desk.entry(piece), []
+    factor = desk.weight_of(piece)
+    lots = _lots_for(desk, term, component, entry)
+    for lot in lots:  # what expired on or after the day of the work covers it first
+        some = stock.payable(rest, factor, stock.expired_since(lot, entry["date"]))
+        if some:
+            desk.draw(term, component, lot, piece, some, place)
+            parts.append(_part(term, component, some, lot["name"]))
+            rest -= some
+    for lot in lots:
+        some = stock.payable(rest, factor, stock.remaining(lot))
+        if some and rest:
+            desk.draw(term, component, lot, piece, some, place)
+            parts.append(_part(term, component, some, lot["name"]))
+            rest -= some
+    if component["kind"] == "pool" and rest:
+        some = _into_deficit(desk, term, component, rest, factor, place)
+        if some:
+            parts.append(_part(term, component, some, "deficit"))
+            rest -= some
+    return parts, rest
+
+
+def _into_deficit(
+    desk: Any, term: Facts, component: Facts, rest: int, factor: Fraction, place: Facts
+) -> int:
+    balance = desk.balance(term, component)
+    limit = component.get("deficit_limit")
+    some = rest
+    if limit not in (None, ""):
+        some = stock.payable(rest, factor, seconds(limit) - balance["deficit"])
+    balance["deficit"] += stock.weight(some, factor)
+    if balance["settled"] and (component.get("settle") or "none") in ("bill_deficit", "both"):
+        settle_deficit(desk, term, component, place["position"], late=True)
+    return some
+
+
+def _give_back(
+    desk: Any, term: Facts, component: Facts, piece: Facts, rest: int
+) -> tuple[Parts, int]:
+    """Negative time returns what was drawn, the last lot first (and a deficit last)."""
+    entry, parts = desk.entry(piece), []
+    factor = desk.weight_of(piece)
+    for lot in reversed(_lots_for(desk, term, component, entry)):
+        some = stock.payable(-rest, factor, lot["drawn"])
+        if some:
+            stock.give_back(lot, stock.weight(some, factor))
+            parts.append(_part(term, component, -some, lot["name"]))
+            rest += some
+    if component["kind"] == "pool" and rest:
+        balance = desk.balance(term, component)
+        some = stock.payable(-rest, factor, balance["deficit"])
+        if some:
+            balance["deficit"] -= stock.weight(some, factor)
+            parts.append(_part(term, component, -some, "deficit"))
+            rest += some
+    return parts, rest
+
+
+# Lots that are bought
+
+
+def buy(desk: Any, purchase: Facts) -> Lot | None:
+    """A purchase becomes a lot, and an invoice line where it is on none."""
+    term = desk.term(str(purchase["term"]))
+    component = next(one for one in term["components"] if one["kind"] == "block")
+    opened = desk.opened_until(term, component)
+    if opened and purchase["date"] <= opened:
+        return None
+    validity = purchase.get("validity") or component.get("validity")
+    price = purchase.get("price")
+    price = number(price) if price not in (None, "") else on(term["price"], purchase["date"])
+    lot = bought_lot(
+        term, purchase["id"], seconds(purchase["hours"]), purchase["date"], validity, price
+    )
+    lot["invoiced"] = bool(purchase.get("invoice"))
+    if not lot["invoiced"]:
+        desk.oneoff(
+            ("lot", purchase["id"]),
+            term,
+            component,
+            (lot["first"], lot["first"]),
+            number(purchase["hours"]),
+            price,
+            lot["first"],
+            group=purchase["id"],
+        )
+    add_lot(desk, term, component, lot)
+    return lot
+
+
+def bought_lot(
+    term: Facts, name: str, secs: int, first: date, validity: Any, price: Fraction | None
+) -> Lot:
+    own_last = add_months(first, months(validity)) - ONE if validity else None
+    lot = stock.new_lot(name, secs, first, None, own_last=own_last, price=price)
+    clip(lot, term)
+    return lot
+
+
+def clip(lot: Lot, term: Facts) -> None:
+    """No lot outlives its term."""
+    last = min(lot["own_last"] or FOREVER, term["last"] or FOREVER)
+    lot["last"] = None if last == FOREVER else last
+
+
+def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
+    """New hours: a deficit first, then the work that waits."""
+    balance = desk.balance(term, component)
+    balance["lots"].append(lot)
+    if component["kind"] == "pool":
+        paid = min(balance["deficit"], stock.remaining(lot))
+        balance["deficit"] -= paid
+        lot["drawn"] += paid
+    offer(desk, term, component, lot)
+
+
+def offer(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
+    """Work that waits is offered a new lot, in the order in which it began to wait."""
+    key = key_of(term, component)
+    place = {"position": desk.today, "late": False, "decided": desk.today}
+    still = []
+    for piece in desk.state["waiting"]:
+        waits = piece["rounded"] > 0 or component["kind"] == "quota"
+        if piece["component"] != key or not waits:
+            still.append(piece)
+            continue
+        if component["kind"] == "quota":
+            if not _request_from(desk, term, component, piece, lot):
+                still.append(piece)
+            continue
+        some = stock.payable(piece["rounded"], desk.weight_of(piece), stock.remaining(lot))
+        if some == 0:
+            still.append(piece)
+            continue
+        desk.draw(term, component, lot, piece, some, place)
+        worked = piece["worked"] if some == piece["rounded"] else min(piece["worked"], some)
+        part = _part(term, component, some, lot["name"]) | {"seconds": worked}
+        desk.settle_part(piece, part)
+        if some < piece["rounded"]:
+            left = piece["rounded"] - some
+            still.append({**piece, "worked": piece["worked"] - worked, "rounded": left})
+    desk.state["waiting"] = still
+
+
+def _top_up(
+    desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
+) -> tuple[Parts, int]:
+    """Buys standard lots until the rest is covered."""
+    entry, parts = desk.entry(piece), []
+    factor, day = desk.weight_of(piece), place["decided"]
+    hours, price = on(term["hours"], day) or Fraction(0), on(term["price"], day)
+    balance = desk.balance(term, component)
+    while rest > 0:
+        count = balance["topped"].get(entry["id"], 0) + 1
+        secs = int(half_up(hours * 3600))
+        some = stock.payable(rest, factor, secs)
+        if some == 0:
+            break
+        balance["topped"][entry["id"]] = count
+        name = f"{entry['id']}+{count}"
+        lot = bought_lot(term, name, secs, day, component.get("validity"), price)
+        balance["lots"].append(lot)
+        desk.oneoff(
+            ("lot", name), term, component, (day, day), hours, price, day, group=name, entry=entry
+        )
+        desk.draw(term, component, lot, piece, some, place)
+        parts.append(_part(term, component, some, name))
+        rest -= some
+        if lot["last"] and lot["last"] < desk.today:
+            end_lot(desk, term, component, lot, desk.today)
+    return parts, rest
+
+
+# Periods' grants
+
+
+def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
+    """What was left at go-live is good from the day after the opening's."""
+    for opening in desk.openings(term):
+        if opening["date"] + ONE != day and not (
+            opening["date"] + ONE < day and day == desk.first_day
+        ):
+            continue
+        secs = seconds(opening.get("hours") or 0)
+        balance = desk.balance(term, component)
+        first = opening["date"] + ONE
+        last = opening.get("valid_until") or None
+        last = date.fromisoformat(str(last)) if last else None
+        number_ = 0
+        if component["kind"] != "block":
+            containing = desk.grid_period(term, component, opening["date"])
+            number_ = containing["number"]
+            if component["kind"] != "pool" and last is None:
+                last = containing["last"]
+        if secs < 0 and component["kind"] == "pool":
+            balance["deficit"] += -secs
+        if secs <= 0 or (last and last < first):
+            continue
+        price = opening.get("price")
+        price = number(price) if price not in (None, "") else on(term["price"], first)
+        name = str(opening.get("lot") or "opening")
+        lot = stock.new_lot(name, secs, first, last, own_last=last, price=price, number=number_)
+        if component["kind"] != "pool":
+            clip(lot, term)
+        lot["opening"] = True
+        add_lot(desk, term, component, lot)
+
+
+def granted(desk: Any, term: Facts, component: Facts, period: Facts) -> Fraction:
+    """Hours (or requests) of a period; once they are invoiced they stay as they are."""
+    on_record = desk.record["granted"].get((key_of(term, component), period["first"]))
+    if on_record is not None:
+        return Fraction(on_record)
+    name = "requests" if component["kind"] == "quota" else "hours"
+    count = on(term[name], period["first"]) or Fraction(0)
+    if component.get("proration") == "daily" and not period["full"]:
+        share = Fraction(period["days"], period["grid_days"])
+        return half_up(count * share, desk.facts["digits"])
+    return count
+
+
+def in_lot(component: Facts, count: Fraction) -> int | Fraction:
+    return count if component["kind"] == "quota" else int(half_up(count * 3600))
+
+
+def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
+    """The hours of a period that begins."""
+    opened = desk.opened_until(term, component)
+    if opened and period["first"] <= opened:
+        return
+    count = granted(desk, term, component, period)
+    last = None if component["kind"] == "pool" else period["last"]
+    lot = stock.new_lot(
+        period["first"].isoformat(),
+        in_lot(component, count),
+        period["first"],
+        last,
+        number=period["number"],
+        period=period["first"],
+    )
+    add_lot(desk, term, component, lot)
+
+
+def end_lot(desk: Any, term: Facts, component: Facts, lot: Lot, day: date) -> None:
+    """At the end of its last day a lot expires, or what is left of it goes back."""
+    left = stock.remaining(lot)
+    lot["over"] = day
+    ends = term["last"] is not None and lot["last"] >= term["last"]
+    if component["kind"] == "block" and ends and component.get("leftover") == "refund" and left:
+        lot["refunded"] += left
+        desk.refund(("leftover", lot["name"]), term, component, left, lot["price"], lot["name"])
+        return
+    stock.expire(lot, left, day)
+
+
+def end_of_day(desk: Any, term: Facts, component: Facts, day: date) -> None:
+    """Step 3 of a day: what ends today."""
+    balance = desk.balance(term, component)
+    for lot in balance["lots"]:
+        if lot["last"] and lot["last"] <= day and not lot.get("over"):
+            end_lot(desk, term, component, lot, day)
+    if component["kind"] == "pool":
+        close_pool(desk, term, component, day, day)
+
+
+def close_pool(desk: Any, term: Facts, component: Facts, ended: date, day: date) -> None:
+    """Closes the pool's period that ended on ``ended``, and settles if it was the last."""
+    for period in desk.periods(term, component):
+        if period["last"] == ended:
+            _carry(desk, term, component, period, day)
+    if term["last"] == ended and not desk.balance(term, component)["settled"]:
+        _settle(desk, term, component, day)
+
+
+def _carry(desk: Any, term: Facts, component: Facts, period: Facts, day: date) -> None:
+    """Ageing, then the cap."""
+    lots = sorted(desk.balance(term, component)["lots"], key=lambda lot: lot["number"])
+    carry = component.get("carry_periods")
+    if carry not in (None, ""):
+        for lot in lots:
+            if not lot.get("over") and lot["number"] + int(carry) <= period["number"]:
+                stock.expire(lot, stock.remaining(lot), day)
+                lot["over"] = day
+    cap = component.get("carry_cap")
+    if cap not in (None, ""):
+        excess = sum(stock.remaining(lot) for lot in lots) - seconds(cap)
+        for lot in lots:
+            some = min(max(excess, 0), stock.remaining(lot))
+            stock.expire(lot, some, day)
+            excess -= some
+
+
+def _settle(desk: Any, term: Facts, component: Facts, day: date) -> None:
+    """The last period of a pool is closed: what nobody can carry any more."""
+    balance = desk.balance(term, component)
+    balance["settled"] = True
+    how = component.get("settle") or "none"
+    if how in ("bill_deficit", "both"):
+        settle_deficit(desk, term, component, day, late=False)
+    left = sum(stock.remaining(lot) for lot in balance["lots"])
+    refund = how in ("refund_credit", "both")
+    for lot in balance["lots"]:
+        some = stock.remaining(lot)
+        if refund:
+            lot["refunded"] += some
+        else:
+            stock.expire(lot, some, day)
+        lot["over"] = day
+    if refund and left:
+        period = desk.periods(term, component)[-1]
+        price = on(term["price"], period["first"])
+        desk.refund(("credit", key_of(term, component)), term, component, left, price, "settle")
+
+
+def settle_deficit(desk: Any, term: Facts, component: Facts, day: date, late: bool) -> None:
+    """Bills what stands in deficit at the price of the last period."""
+    balance = desk.balance(term, component)
+    if not balance["deficit"]:
+        return
+    period = desk.periods(term, component)[-1]
+    price = on(term["price"], period["first"])
+    desk.settle_charge(term, component, period, balance["deficit"], price, day, late)
+    balance["deficit"] = 0
+
+
+# Requests
+
+
+def _spend_quota(
+    desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
+) -> Spent:
+    """A ticket takes one request; its later work belongs to it."""
+    entry = desk.entry(piece)
+    balance = desk.balance(term, component)
+    ticket = entry["ticket"] or f"entry {entry['id']}"
+    word = component.get("beyond") or "bill"
+    if ticket not in balance["tickets"]:
+        for lot in _lots_for(desk, term, component, entry):
+            left = stock.remaining(lot) + stock.expired_since(lot, entry["date"])
+            if left >= 1:
+                stock.draw(lot, 1, entry["date"])
+                balance["tickets"][ticket] = ("lot", lot["name"])
+                break
+        else:
+            piece_price = on(term["beyond_price"], entry["date"])
+            outcome = "piece" if word == "bill" and piece_price is not None else word
+            balance["tickets"][ticket] = (outcome, None)
+            if outcome == "piece":
+                desk.charge(term, component, piece, rest, piece_price, place, pieces=1)
+    outcome, name = balance["tickets"][ticket]
+    if outcome == "lot":
+        return [_part(term, component, rest, name)], 0, False
+    if outcome == "piece":
+        return [_part(term, component, rest, None) | {"billed": True}], 0, False
+    if outcome == "bill":
+        price = card(component, entry, default=True)
+        if price is None:
+            price, _ = entry_rate(entry, piece["disposition"], desk.contract)
+        assert price is not None
+        desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
+        return [_part(term, component, rest, None) | {"billed": True}], 0, False
+    return [], rest, outcome == "hold"
+
+
+def _request_from(desk: Any, term: Facts, component: Facts, piece: Facts, lot: Lot) -> bool:
+    """A request that waits takes one of a new period; all work on its ticket goes with it."""
+    entry = desk.entry(piece)
+    balance = desk.balance(term, component)
+    ticket = entry["ticket"] or f"entry {entry['id']}"
+    if balance["tickets"][ticket][0] == "hold":
+        if stock.remaining(lot) < 1:
+            return False
+        lot["drawn"] += 1
+        balance["tickets"][ticket] = ("lot", lot["name"])
+    name = balance["tickets"][ticket][1]
+    part = _part(term, component, piece["rounded"], name) | {"seconds": piece["worked"]}
+    desk.settle_part(piece, part)
+    return True
+
+
+def month_of(day: date, term: Facts) -> tuple[date, date]:
+    """The calendar month in which a block bills, as far as the term runs."""
+    first = calendar_period(day, 1)
+    last = add_months(first, 1) - ONE
+    return max(first, term["first"]), min(last, term["last"] or FOREVER)
+
+
+def expiry_notice_day(component: Facts, lot: Lot) -> date | None:
+    """The day on which a notice says that a lot will expire."""
+    days = component.get("notify_days")
+    if days in (None, "") or not lot["last"]:
+        return None
+    return max(lot["last"] - timedelta(days=int(str(days))), lot["first"])
+
+
+__all__ = ["factors", "key_of", "spend"]

@@ -1,0 +1,539 @@
+"""Lines, drafts and what a run shows (semantics 1, 9, 14)."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from tests.oracle import balances, fees, gate
+from tests.oracle import lots as stock
+from tests.oracle.clerk import PERIODIC, Clerk, nothing_on_record
+from tests.oracle.days import ONE
+from tests.oracle.facts import Facts, merged, on, read, the_policies
+from tests.oracle.numbers import DIGITS, HOUR, half_up, hours, natural, number, text
+from tests.oracle.scope import Parked, route
+
+Line = dict[str, Any]
+
+
+def play(scenario: Facts) -> list[Facts]:
+    """Every run of a scenario, in order; ``bill`` puts what it decides on record."""
+    policies = the_policies(scenario)
+    book = dict(scenario.get("book") or {})
+    records: dict[str, Facts] = {}
+    results = []
+    for turn, run in enumerate(scenario["runs"]):
+        book = merged(book, run)
+        do = run.get("do") or "preview"
+        if do not in ("preview", "bill") or run.get("release"):
+            from tests.oracle.facts import CannotSay
+
+            raise CannotSay(f"do: {do}, release: {run.get('release')}")
+        as_of = run["as_of"] if isinstance(run["as_of"], date) else date.fromisoformat(run["as_of"])
+        facts = read(book, policies)
+        try:
+            results.append(one_run(facts, as_of, records, do == "bill", turn))
+        except Parked:
+            results.append({"parked": ["c1"], "drafts": [], "totals": []})
+    return results
+
+
+def one_run(
+    facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, turn: int
+) -> Facts:
+    owners = {
+        entry: code for code, one in records.items() if one["state"] for entry in one["state"]["facts"]
+    }
+    routed: dict[str, list[Facts]] = {contract["code"]: [] for contract in facts["contracts"]}
+    result: Facts = {"entries": {}, "held": [], "uncovered": [], "balances": {}, "notices": []}
+    for entry in facts["entries"]:
+        if entry["date"] > as_of:
+            continue
+        if entry["billed_elsewhere"] and entry["id"] not in owners:
+            part = blank_part(entry) | {"disposition": "billed_elsewhere", "rule": ""}
+            result["entries"][entry["id"]] = [part]
+            continue
+        found = route(entry, facts)
+        code = owners.get(entry["id"], found.get("contract"))
+        if code in routed:
+            routed[code].append({"entry": entry, "disposition": "", "rule": "", **found})
+        else:
+            part = blank_part(entry) | {"uncovered": found["uncovered"], "disposition": "uncovered"}
+            result["entries"][entry["id"]] = [part]
+            result["uncovered"].append(
+                {"entry": entry["id"], "seconds": entry["seconds"], "reason": found["uncovered"]}
+            )
+    lines: list[Line] = []
+    for contract in facts["contracts"]:
+        record = records.setdefault(contract["code"], nothing_on_record())
+        clerk = Clerk(contract, routed[contract["code"]], facts, as_of, record)
+        clerk.work()
+        mine, marks = contract_lines(clerk)
+        lines += mine
+        show(clerk, result)
+        if bill:
+            put_on_record(clerk, mine, marks, turn)
+    result["held"].sort(key=lambda one: order_of(facts, one["entry"]))
+    result["drafts"] = drafts(lines, facts)
+    result["lines"] = [line for draft in result["drafts"] for line in draft["lines"]]
+    result["totals"] = totals(result["drafts"])
+    return result
+
+
+def order_of(facts: Facts, entry: str) -> tuple[Any, ...]:
+    return next(
+        ((one["date"], natural(one["id"])) for one in facts["entries"] if one["id"] == entry),
+        (date.min, natural(entry)),
+    )
+
+
+def blank_part(entry: Facts) -> Facts:
+    return {
+        "disposition": "",
+        "rule": None,
+        "seconds": entry["seconds"],
+        "rounded": entry["seconds"],
+        "contract": None,
+        "term": None,
+        "lot": None,
+        "held": None,
+    }
+
+
+# Lines
+
+
+def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
+    """The lines that are due, and the keys of all that is settled by them."""
+    lines: list[Line] = []
+    marks: list[tuple[Any, ...]] = []
+    billed = clerk.record["billed"]
+    lines += time_lines(clerk)
+    for term, component in clerk.components():
+        key = balances.key_of(term, component)
+        if component["kind"] == "fee":
+            found = fees.periods_of(
+                term, component, clerk.contract, clerk.facts, clerk.as_of, "advance"
+            )
+            for period in found:
+                mark = ("fee", key, period["grid_first"])
+                if period["due"] > clerk.as_of or mark in billed:
+                    continue
+                marks.append(mark)
+                for made in fees.fee_lines(term, component, clerk.contract, period):
+                    group = made["first"].isoformat()
+                    extra = {"fee": made, "key_period": period["first"], "mark": mark}
+                    lines.append(line_of(clerk, term, component, made, group) | extra)
+            lines += fee_refunds(clerk, term, component)
+        if component["kind"] in PERIODIC:
+            for period in clerk.periods(term, component):
+                mark = ("flat", key, period["first"])
+                opened = clerk.opened_until(term, component)
+                if period["due"] > clerk.as_of or mark in billed:
+                    continue
+                if opened and period["first"] <= opened:
+                    continue
+                marks.append(mark)
+                lines += flat_line(clerk, term, component, period)
+    for key, made in clerk.state["oneoffs"].items():
+        if key not in billed and made["due"] <= clerk.as_of:
+            marks.append(key)
+            lines.append(made_line(clerk, made))
+    for key, made in clerk.state["refunds"].items():
+        if key not in billed and made["due"] <= clerk.as_of:
+            marks.append(key)
+            quantity = hours(made["seconds"], clerk.facts["digits"])
+            first = made["first"] or made["last"]
+            line = made_line(clerk, made | {"quantity": quantity, "first": first})
+            if quantity:
+                lines.append(line | {"refund": key[:1] + (made["term"], made["place"])})
+    for made, mark in milestones(clerk) + items(clerk):
+        if mark not in billed:
+            marks.append(mark)
+            lines.append(made_line(clerk, made))
+    return lines, marks
+
+
+def line_of(clerk: Clerk, term: Facts, component: Facts, made: Facts, group: str) -> Line:
+    return made_line(
+        clerk,
+        {
+            **made,
+            "term": term["id"],
+            "place": (term["place"], component["index"]),
+            "component": component["kind"],
+            "discount": term["discount"],
+            "group": group,
+        },
+    )
+
+
+def made_line(clerk: Clerk, made: Facts) -> Line:
+    """A line with its amount: quantity x unit price less discount."""
+    digits = DIGITS.get(clerk.contract["currency"], 2)
+    exact = made["quantity"] * made["price"] * (1 - made["discount"] / 100)
+    return {
+        "contract": clerk.contract["code"],
+        "currency": clerk.contract["currency"],
+        "grouped": clerk.contract["grouped"],
+        "term": made["term"],
+        "component": made["component"],
+        "period": [made["first"], made["last"]],
+        "key_period": made["first"],
+        "group": made["group"],
+        "quantity": made["quantity"],
+        "unit": made["unit"],
+        "unit_price": made["price"],
+        "discount": made["discount"],
+        "exact": exact,
+        "amount": half_up(exact, digits),
+        "late": bool(made.get("late")),
+        "position": made.get("late"),
+        "entries": made.get("entries", {}),
+        "place": made["place"],
+        "rank": made.get("rank", 1),
+        "number": made.get("number", 0),
+        "refund": None,
+    }
+
+
+def time_lines(clerk: Clerk) -> list[Line]:
+    """Billed time: one line for each period, price, group and late position."""
+    found: dict[tuple[Any, ...], list[Facts]] = {}
+    for charge in clerk.state["charges"]:
+        if not charge["billed"] and charge["due"] <= clerk.as_of:
+            key = tuple(
+                str(charge[name])
+                for name in ("term", "place", "first", "last", "price", "group", "late", "unit")
+            )
+            found.setdefault(key, []).append(charge)
+    lines = []
+    for number_, charges in enumerate(found.values()):
+        secs = sum(charge["seconds"] for charge in charges)
+        entries: dict[str, int] = {}
+        for charge in charges:
+            if charge["entry"]:
+                entries[charge["entry"]] = entries.get(charge["entry"], 0) + charge["seconds"]
+        pieces = sum(charge["pieces"] for charge in charges)
+        quantity = Fraction(pieces) if pieces else hours(secs, clerk.facts["digits"])
+        if not pieces and secs == 0:
+            continue
+        group = text(charges[0]["price"])
+        if charges[0]["group"]:
+            group = charges[0]["group"] if charges[0]["entry"] is None else (
+                f"{charges[0]['group']}/{group}"
+            )
+        rank = 3 if charges[0]["group"] == "settle" else 2
+        made = charges[0] | {"quantity": quantity, "entries": entries, "rank": rank}
+        lines.append(made_line(clerk, made | {"number": number_, "group": group}))
+    return lines
+
+
+def flat_line(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> list[Line]:
+    """The agreed hours of a period at their price."""
+    quantity = balances.granted(clerk, term, component, period)
+    for lot in clerk.balance(term, component)["lots"]:
+        if lot.get("period") == period["first"] and component["kind"] != "quota":
+            if balances.in_lot(component, quantity) < lot["granted"]:
+                quantity = hours(lot["granted"], clerk.facts["digits"])
+    if quantity == 0:
+        return []
+    key, name = balances.key_of(term, component), period["first"].isoformat()
+    entries: dict[str, int] = {}
+    for entry, parts in clerk.state["parts"].items():
+        for part in parts:
+            if part.get("component") == key and part["lot"] == name:
+                entries[entry] = entries.get(entry, 0) + part["rounded"]
+    made = {
+        "first": period["first"],
+        "last": period["last"],
+        "quantity": quantity,
+        "price": on(term["price"], period["first"]) or Fraction(0),
+        "unit": "piece" if component["kind"] == "quota" else "hour",
+        "entries": entries,
+        "flat": True,
+    }
+    return [line_of(clerk, term, component, made, "hours")]
+
+
+def fee_refunds(clerk: Clerk, term: Facts, component: Facts) -> list[Line]:
+    """Credit for what was invoiced beyond the end, once per term."""
+    key = balances.key_of(term, component)
+    if term["last"] is None or term["last"] + ONE > clerk.as_of:
+        return []
+    if ("refund", key) in clerk.record["billed"]:
+        return []
+    billed = [
+        line for lines in clerk.record["billed"].values() if isinstance(lines, list)
+        for line in lines if line["of"] == key
+    ]  # fmt: skip
+    lines = []
+    for made in fees.refund_lines(term, component, clerk.contract, billed):
+        of = made["of"]
+        line = line_of(clerk, {**term, "discount": Fraction(0)}, component, made, "refund")
+        line |= {"refund": ("fee", *of["invoice"]), "reverses": of["line_key"], "mark": None}
+        lines.append(line)
+    return lines
+
+
+def milestones(clerk: Clerk) -> list[tuple[Facts, tuple[Any, ...]]]:
+    found = []
+    for row in clerk.facts["acceptances"]:
+        if str(row["contract"]) != clerk.contract["code"] or row["date"] > clerk.as_of:
+            continue
+        term = clerk.term(str(row["term"]))
+        for component in term["components"]:
+            if component["kind"] != "milestone":
+                continue
+            part = str(row.get("part") or "")
+            made = {
+                "term": term["id"],
+                "place": (term["place"], component["index"]),
+                "component": "milestone",
+                "discount": term["discount"],
+                "first": row["date"],
+                "last": row["date"],
+                "quantity": Fraction(1),
+                "price": part_price(clerk, term, component, part),
+                "unit": "piece",
+                "group": part,
+            }
+            found.append((made, ("milestone", term["id"], component["index"], part)))
+    return found
+
+
+def part_price(clerk: Clerk, term: Facts, component: Facts, part: str) -> Fraction:
+    """Equal parts or percent; the last part in the list takes the remainder."""
+    digits = DIGITS.get(clerk.contract["currency"], 2)
+    whole = on(term["price"], term["first"]) or Fraction(0)
+    parts = component.get("parts") or [""]
+    if isinstance(parts, dict):
+        shares = {str(name): number(percent) / 100 for name, percent in parts.items()}
+    else:
+        shares = {str(name): Fraction(1, len(parts)) for name in parts}
+    prices = {name: half_up(whole * share, digits) for name, share in shares.items()}
+    last = list(prices)[-1]
+    prices[last] = whole - sum(price for name, price in prices.items() if name != last)
+    return prices[part]
+
+
+def items(clerk: Clerk) -> list[tuple[Facts, tuple[Any, ...]]]:
+    found = []
+    for row in clerk.facts["items"]:
+        if str(row["contract"]) != clerk.contract["code"] or row["date"] > clerk.as_of:
+            continue
+        made = {
+            "term": "",
+            "place": (10**6, 0),
+            "component": "item",
+            "discount": Fraction(0),
+            "first": row["date"],
+            "last": row["date"],
+            "quantity": number(row["quantity"]),
+            "price": number(row["price"]),
+            "unit": "piece",
+            "group": str(row["id"]),
+        }
+        found.append((made, ("item", str(row["id"]))))
+    return found
+
+
+# The record
+
+
+def put_on_record(
+    clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]], turn: int
+) -> None:
+    record = clerk.record
+    if clerk.snapshot is not None:
+        record["state"] = clerk.snapshot
+        for charge in record["state"]["charges"]:
+            charge["billed"] = charge["billed"] or charge["due"] <= clerk.as_of
+    for mark in marks:
+        record["billed"][mark] = True
+    for line in lines:
+        if "fee" in line and not line["refund"]:
+            kept = line["fee"] | {
+                "of": line["mark"][1],
+                "invoice": (turn,),
+                "amount": line["amount"],
+                "factor": 1 - line["discount"] / 100,
+                "line_key": line_key(line),
+            }
+            rows = record["billed"][line["mark"]]
+            record["billed"][line["mark"]] = (rows if isinstance(rows, list) else []) + [kept]
+        if line["refund"] and line["refund"][0] == "fee":
+            place = line["place"]
+            term = clerk.contract["terms"][place[0]]
+            record["billed"][("refund", f"{term['id']}/{place[1]}")] = True
+    for term, component in clerk.components():
+        if component["kind"] in PERIODIC:
+            key = balances.key_of(term, component)
+            for period in clerk.periods(term, component):
+                if ("flat", key, period["first"]) in marks:
+                    count = balances.granted(clerk, term, component, period)
+                    record["granted"][(key, period["first"])] = count
+    record["notices"] |= {one["key"] for one in clerk.state["notices"]}
+
+
+# Drafts
+
+
+def line_key(line: Line) -> str:
+    first = line["key_period"].isoformat()
+    return f"{line['contract']}/{line['term']}/{line['component']}/{first}/{line['group']}"
+
+
+def drafts(lines: list[Line], facts: Facts) -> list[Facts]:
+    """Lines together per contract or customer; what goes back by itself."""
+    groups: dict[tuple[Any, ...], list[Line]] = {}
+    for line in lines:
+        owner = "" if line["grouped"] else line["contract"]
+        key = (owner, line["currency"], line["refund"])
+        if line["refund"]:
+            key = (line["contract"], line["currency"], line["refund"])
+        groups.setdefault(key, []).append(line)
+    found = []
+    for (_, currency, refund), some in groups.items():
+        some.sort(
+            key=lambda line: (
+                line["period"][0],
+                line["place"],
+                line["rank"],
+                line["position"] or date.min,
+                line["number"],
+            )
+        )
+        digits = DIGITS.get(currency, 2)
+        if facts["method"] == "line":
+            total = sum((line["amount"] for line in some), Fraction(0))
+        else:
+            total = half_up(sum((line["exact"] for line in some), Fraction(0)), digits)
+        turned = total < 0
+        codes = sorted({line["contract"] for line in some}, key=natural)
+        found.append(
+            {
+                "contract": codes[0] if len(codes) == 1 else None,
+                "kind": "credit_note" if refund or turned else "invoice",
+                "currency": currency,
+                "total": text(abs(total), digits),
+                "reverses": some[0].get("reverses"),
+                "key": line_key(some[0]),
+                "lines": [shown_line(line, -1 if turned else 1, facts, digits) for line in some],
+                "sort": (natural(codes[0]), bool(refund), refund or ()),
+            }
+        )
+    found.sort(key=lambda draft: (draft["sort"][0], draft["sort"][1], str(draft["sort"][2])))
+    for draft in found:
+        del draft["sort"]
+    return found
+
+
+def shown_line(line: Line, sign: int, facts: Facts, digits: int) -> Facts:
+    timed = line["unit"] == "hour"
+    return {
+        "contract": line["contract"],
+        "term": line["term"],
+        "component": line["component"],
+        "period": [line["period"][0].isoformat(), line["period"][1].isoformat()],
+        "quantity": text(sign * line["quantity"], facts["digits"] if timed else 0),
+        "unit": line["unit"],
+        "unit_price": text(line["unit_price"], digits),
+        "discount": text(line["discount"]),
+        "amount": text(sign * line["amount"], digits),
+        "late": line["late"],
+        "entries": [{"id": entry, "seconds": secs} for entry, secs in line["entries"].items()],
+    }
+
+
+def totals(found: list[Facts]) -> list[str]:
+    by_currency: dict[str, list[str]] = {}
+    for draft in found:
+        sign = "-" if draft["kind"] == "credit_note" else ""
+        by_currency.setdefault(draft["currency"], []).append(sign + draft["total"])
+    return [total for some in by_currency.values() for total in some]
+
+
+# What is shown
+
+
+def show(clerk: Clerk, result: Facts) -> None:
+    contract, state = clerk.contract, clerk.state
+    digits = DIGITS.get(contract["currency"], 2)
+    for entry, parts in state["parts"].items():
+        result["entries"].setdefault(entry, []).extend(dict(part) for part in parts)
+    for kind in ("waiting", "stuck", "held"):
+        for piece in state[kind]:
+            rounded = piece["worked"] if piece["rounded"] is None else piece["rounded"]
+            reason = held_reason(clerk, piece, kind)
+            part = {
+                "disposition": piece["disposition"],
+                "rule": piece["rule"],
+                "seconds": piece["worked"],
+                "rounded": rounded,
+                "contract": contract["code"],
+                "term": piece.get("term"),
+                "lot": None,
+                "held": reason,
+            }
+            result["entries"].setdefault(piece["entry"], []).append(part)
+            amount = half_up(clerk.value(piece) * rounded / HOUR, digits)
+            result["held"].append(
+                {
+                    "entry": piece["entry"],
+                    "contract": contract["code"],
+                    "seconds": rounded,
+                    "amount": text(amount, digits),
+                    "reason": reason,
+                    "rule": piece["rule"],
+                }
+            )
+    for notice in state["notices"]:
+        if notice["key"] not in clerk.record["notices"]:
+            code, rule, period, percent = notice["key"]
+            result["notices"].append(
+                {
+                    "contract": code,
+                    "rule": rule,
+                    "period": period,
+                    "at_percent": percent,
+                    "on": notice["on"].isoformat(),
+                }
+            )
+    for term, component in clerk.components():
+        if component["kind"] in (*PERIODIC, "block"):
+            show_balance(clerk, term, component, result["balances"])
+
+
+def held_reason(clerk: Clerk, piece: Facts, kind: str) -> str:
+    if kind != "held" or piece.get("remainder"):
+        return str(piece["reason"])
+    if not clerk.validated(piece):
+        return "not_validated"
+    rule = clerk.rule(piece)
+    assert rule is not None
+    return gate.reason(clerk.entry(piece), rule, clerk.approvals, clerk.as_of)
+
+
+def show_balance(clerk: Clerk, term: Facts, component: Facts, found: Facts) -> None:
+    balance = clerk.balance(term, component)
+    unit = 1 if component["kind"] == "quota" else HOUR
+    names = ("granted", "drawn", "expired", "refunded", "remaining")
+    whole = dict.fromkeys(names, Fraction(0))
+    for lot in balance["lots"]:
+        values = {
+            "granted": lot["granted"],
+            "drawn": lot["drawn"],
+            "expired": stock.expired(lot),
+            "refunded": lot["refunded"],
+            "remaining": stock.remaining(lot),
+        }
+        for name, value in values.items():
+            whole[name] += value
+        row = {name: text(half_up(Fraction(v) / unit, 4), 4) for name, v in values.items()}
+        row["deficit"] = text(0, 4)
+        found[f"{clerk.contract['code']}/{term['id']}/{lot['name']}"] = row
+    row = {name: text(half_up(Fraction(v) / unit, 4), 4) for name, v in whole.items()}
+    row["deficit"] = text(half_up(Fraction(balance["deficit"]) / unit, 4), 4)
+    found[f"{clerk.contract['code']}/{term['id']}"] = row

@@ -1,0 +1,766 @@
+"""The clerk who works day by day and never looks back (semantics 4).
+
+For one contract the clerk keeps everything in ``state``. What a ``bill`` run puts on record is a
+copy of that state at the end of the last closed window: the next run goes on from there, after
+what has become known late.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from tests.oracle import balances, gate, rounding
+from tests.oracle import lots as stock
+from tests.oracle.days import FOREVER, ONE, add_months, calendar_period, grid, month_first
+from tests.oracle.facts import TAKING, Facts, months
+from tests.oracle.fees import periods_of
+from tests.oracle.numbers import HOUR, natural, number
+from tests.oracle.rates import factors, value_of_hour, with_surcharge
+from tests.oracle.scope import SETTLES, holds, in_force, running, takers
+
+PERIODIC = ("contingent", "pool", "quota")
+
+
+def nothing_on_record() -> Facts:
+    return {"state": None, "granted": {}, "billed": {}, "notices": set()}
+
+
+def empty_state() -> Facts:
+    return {
+        "closed": None,  # the last closed day
+        "windows": [],  # closed windows, (first, last)
+        "parts": {},  # entry -> parts that are decided
+        "facts": {},  # entry -> the entry as it was decided
+        "held": [],  # pieces that may not pass yet
+        "waiting": [],  # pieces that wait for hours
+        "stuck": [],  # pieces that nobody takes, or beyond a budget
+        "used": {},  # what approvals gave
+        "watched": {},  # sums that thresholds watch
+        "groups": {},  # rounded groups: worked and rounded seconds
+        "charges": [],  # time that is billed, piece by piece
+        "oneoffs": {},  # lines that are billed once
+        "refunds": {},  # credit that goes back
+        "balances": {},  # term/component -> lots and deficit
+        "bought": [],  # purchases that are lots
+        "notices": [],
+    }
+
+
+def copied(state: Facts) -> Facts:
+    """A state of its own; entries are facts and may be shared."""
+    rest = {name: value for name, value in state.items() if name != "facts"}
+    return {**deepcopy(rest), "facts": dict(state["facts"])}
+
+
+class Clerk:
+    """One contract, one run."""
+
+    def __init__(self, contract: Facts, routed: list[Facts], facts: Facts, as_of: date,
+                 record: Facts) -> None:  # fmt: skip
+        self.contract, self.facts, self.as_of, self.record = contract, facts, as_of, record
+        self.state = copied(record["state"]) if record["state"] else empty_state()
+        self.approvals = gate.known(contract, facts, as_of)
+        self.entries = {row["entry"]["id"]: row for row in routed}
+        self.rounding = contract["policy"].get("rounding")
+        self.first_day = self.window_first = contract["start"]
+        self.today = contract["start"]
+        self._periods: dict[str, list[Facts]] = {}
+        self.snapshot: Facts | None = None
+
+    # What the clerk can look up
+
+    def entry(self, piece: Facts) -> Facts:
+        return self.state["facts"][piece["entry"]]
+
+    def term(self, name: str) -> Facts:
+        return next(term for term in self.contract["terms"] if term["id"] == name)
+
+    def components(self) -> list[tuple[Facts, Facts]]:
+        return [(term, one) for term in self.contract["terms"] for one in term["components"]]
+
+    def balance(self, term: Facts, component: Facts) -> Facts:
+        key = balances.key_of(term, component)
+        empty = {"lots": [], "deficit": 0, "settled": False, "tickets": {}, "topped": {}}
+        return self.state["balances"].setdefault(key, empty)
+
+    def openings(self, term: Facts) -> list[Facts]:
+        return [
+            one
+            for one in self.facts["openings"]
+            if (str(one["contract"]), str(one["term"])) == (self.contract["code"], term["id"])
+        ]
+
+    def opened_until(self, term: Facts, component: Facts) -> date | None:
+        """The last day that an opening of the term has in it already."""
+        days = []
+        for opening in self.openings(term):
+            if opening.get("billed_until"):
+                days.append(date.fromisoformat(str(opening["billed_until"])))
+            if component["kind"] in ("contingent", "pool", "block", "quota"):
+                days.append(opening["date"])
+        return max(days, default=None)
+
+    def periods(self, term: Facts, component: Facts) -> list[Facts]:
+        key = balances.key_of(term, component)
+        if key not in self._periods:
+            found = periods_of(term, component, self.contract, self.facts, self.as_of, "arrears")
+            self._periods[key] = found
+        return self._periods[key]
+
+    def grid_period(self, term: Facts, component: Facts, day: date) -> Facts:
+        """The period of the grid that a day lies in, whatever was billed before."""
+        every, align = months(component.get("every") or "1 month"), component.get("align")
+        count = 0
+        while True:
+            first, last = grid(term["anchor"], every, align or "calendar", count)
+            if last >= day:
+                return {"number": count, "first": first, "last": min(last, term["last"] or FOREVER)}
+            count += 1
+
+    def weight_of(self, piece: Facts) -> Fraction:
+        found = factors(
+            self.entry(piece), piece["disposition"], self.contract, self.facts, "hours"
+        )
+        return Fraction(1) if found is None else found
+
+    def priced(self, price: Fraction, piece: Facts) -> Fraction:
+        """A price with the entry's surcharges."""
+        entry = self.entry(piece)
+        return with_surcharge(price, entry, piece["disposition"], self.contract, self.facts)
+
+    def value(self, piece: Facts) -> Fraction:
+        return value_of_hour(self.entry(piece), piece["disposition"], self.contract, self.facts)
+
+    # What the clerk writes down
+
+    def settle_part(self, piece: Facts, part: Facts) -> None:
+        row = {
+            "disposition": piece["disposition"],
+            "rule": piece["rule"],
+            "contract": self.contract["code"],
+            "term": None,
+            "lot": None,
+            "held": None,
+            **part,
+        }
+        self.state["parts"].setdefault(piece["entry"], []).append(row)
+
+    def charge(self, term: Facts, component: Facts, piece: Facts, secs: int, price: Fraction,
+               place: Facts, pieces: int = 0) -> None:  # fmt: skip
+        """Time (or a request) that is billed with its period."""
+        entry = self.entry(piece)
+        if component["kind"] == "block":
+            first, last = balances.month_of(entry["date"], term)
+        else:
+            period = next(
+                one for one in self.periods(term, component) if one["last"] >= entry["date"]
+            )
+            first, last = period["first"], period["last"]
+        by = component.get("group_by") if component["kind"] == "time" else None
+        group = entry[by] if by in ("project", "ticket") else ""
+        late = place["late"] and last <= place["position"]
+        self.state["charges"].append(
+            {
+                "term": term["id"],
+                "place": (term["place"], component["index"]),
+                "component": component["kind"],
+                "discount": term["discount"],
+                "first": first,
+                "last": last,
+                "due": last + ONE,
+                "price": price,
+                "group": group,
+                "late": place["position"] if late else None,
+                "entry": entry["id"],
+                "seconds": secs,
+                "pieces": pieces,
+                "unit": "piece" if pieces else "hour",
+                "billed": False,
+            }
+        )
+
+    def settle_charge(self, term: Facts, component: Facts, period: Facts, secs: int,
+                      price: Fraction | None, day: date, late: bool) -> None:  # fmt: skip
+        self.state["charges"].append(
+            {
+                "term": term["id"],
+                "place": (term["place"], component["index"]),
+                "component": component["kind"],
+                "discount": term["discount"],
+                "first": period["first"],
+                "last": period["last"],
+                "due": period["last"] + ONE,
+                "price": price,
+                "group": "settle",
+                "late": day if late else None,
+                "entry": None,
+                "seconds": secs,
+                "pieces": 0,
+                "unit": "hour",
+                "billed": False,
+            }
+        )
+
+    def oneoff(self, key: tuple[Any, ...], term: Facts, component: Facts,
+               span: tuple[date, date], quantity: Fraction, price: Fraction | None, due: date,
+               group: str, entry: Facts | None = None) -> None:  # fmt: skip
+        self.state["oneoffs"][key] = {
+            "term": term["id"],
+            "place": (term["place"], component["index"]),
+            "component": component["kind"],
+            "discount": term["discount"],
+            "first": span[0],
+            "last": span[1],
+            "quantity": quantity,
+            "price": price or Fraction(0),
+            "unit": "hour",
+            "due": due,
+            "group": group,
+        }
+
+    def refund(self, key: tuple[Any, ...], term: Facts, component: Facts, secs: int,
+               price: Fraction | None, group: str) -> None:  # fmt: skip
+        self.state["refunds"][key] = {
+            "term": term["id"],
+            "place": (term["place"], component["index"]),
+            "component": component["kind"],
+            "discount": term["discount"],
+            "seconds": secs,
+            "price": price or Fraction(0),
+            "unit": "hour",
+            "due": term["last"] + ONE,
+            "first": None,
+            "last": term["last"],
+            "group": group,
+        }
+        if component["kind"] == "pool":
+            self.state["refunds"][key]["first"] = self.periods(term, component)[-1]["first"]
+
+    def draw(self, term: Facts, component: Facts, lot: Facts, piece: Facts, secs: int,
+             place: Facts) -> None:  # fmt: skip
+        entry = self.entry(piece)
+        before = stock.remaining(lot)
+        stock.draw(lot, stock.weight(secs, self.weight_of(piece)), entry["date"])
+        after = stock.remaining(lot)
+        if component["kind"] == "block":
+            for percent in listed_numbers(component.get("notify_left")):
+                level = lot["granted"] * percent
+                if after * 100 <= level < before * 100:
+                    rule = f"{term['plan']}.block"
+                    self.notice(rule, lot["name"], percent, place["position"])
+
+    def notice(self, rule: str, period: str, percent: int, day: date) -> None:
+        key = (self.contract["code"], rule, period, percent)
+        if key not in {one["key"] for one in self.state["notices"]}:
+            self.state["notices"].append({"key": key, "on": day})
+
+    # The run
+
+    def work(self) -> None:
+        """Walks from the record (or the contract's first day) to ``as_of``."""
+        self._renew()
+        closed = self.state["closed"]
+        windows = [one for one in self.windows() if not closed or one[1] > closed]
+        if closed:
+            self.today = closed
+            windows = [(max(first, closed + ONE), last) for first, last in windows]
+            self._overdue(closed)
+            self._late(closed, windows)
+        for number_, (first, last) in enumerate(windows):
+            if first > self.as_of:
+                break
+            if not closed or number_ > 0:
+                self.today = max(first - ONE, self.contract["start"])
+                self._freed_between(first, last)
+            if last >= self.as_of and self.snapshot is None:
+                self._close(first - ONE if first > self.contract["start"] else None)
+            if first <= (self.contract["end"] or FOREVER):
+                self._window(first, last)
+            if last < self.as_of:
+                self.state["windows"].append((first, last))
+        if self.snapshot is None:
+            ended = self.contract["end"]
+            self._close(ended if ended and ended < self.as_of else None)
+
+    def _close(self, day: date | None) -> None:
+        """The state that a ``bill`` run puts on record."""
+        self.snapshot = copied(self.state)
+        if day and (self.snapshot["closed"] is None or day > self.snapshot["closed"]):
+            self.snapshot["closed"] = day
+        elif self.snapshot["closed"] is None:
+            self.snapshot = None if day is None else self.snapshot
+
+    def _renew(self) -> None:
+        """Today's ends count for periods and lots that are not over."""
+        for term, component in self.components():
+            for lot in self.balance(term, component)["lots"]:
+                if lot.get("over"):
+                    continue
+                if "own_last" in lot:
+                    balances.clip(lot, term)
+                    continue
+                for period in self.periods(term, component):
+                    if period["first"] == lot["first"]:
+                        if component["kind"] != "pool":
+                            lot["last"] = period["last"]
+                        fresh = balances.granted(self, term, component, period)
+                        fresh = balances.in_lot(component, fresh)
+                        lot["granted"] = max(fresh, lot["granted"] - stock.remaining(lot))
+
+    def windows(self) -> list[tuple[date, date]]:
+        """Closing windows up to the one that ``as_of`` lies in, and the time after the end."""
+        start, end = self.contract["start"], self.contract["end"] or FOREVER
+        cuts = {start, end if end == FOREVER else end + ONE}
+        spans = []
+        for term, component in self.components():
+            if component["kind"] not in TAKING:
+                continue
+            spans.append((term["first"], term["last"] or FOREVER))
+            if component["kind"] == "block":
+                cuts |= set(self._months(term["first"], term["last"] or FOREVER))
+                cuts |= {term["first"], (term["last"] or FOREVER - ONE) + ONE}
+                continue
+            every = months(component.get("every") or "1 month")
+            align = component.get("align") or "calendar"
+            count = 0
+            while True:
+                first, last = grid(term["anchor"], every, align, count)
+                if first > min(self.as_of, term["last"] or FOREVER):
+                    break
+                cuts |= {max(first, term["first"]), min(last, term["last"] or FOREVER) + ONE}
+                count += 1
+        for first in self._months(start, end):
+            if not any(a <= first <= b for a, b in spans) and first > start:
+                cuts.add(first)
+        days = sorted(day for day in cuts if start <= day)
+        found = [(first, after - ONE) for first, after in zip(days, days[1:], strict=False)]
+        if days and days[-1] != FOREVER:
+            found.append((days[-1], FOREVER))
+        return found
+
+    def _months(self, first: date, last: date) -> list[date]:
+        day, found = month_first(first), []
+        while day <= min(last, add_months(self.as_of, 1)):
+            found.append(day)
+            day = add_months(day, 1)
+        return [one for one in found if one >= first]
+
+    def _overdue(self, day: date) -> None:
+        """An end that became known late: what had to happen then happens now."""
+        for term, component in self.components():
+            if component["kind"] in ("contingent", "quota", "block"):
+                balances.end_of_day(self, term, component, day)
+            elif component["kind"] == "pool" and term["last"] and term["last"] <= day:
+                if not self.balance(term, component)["settled"]:
+                    balances.close_pool(self, term, component, term["last"], day)
+
+    # Pieces
+
+    def piece(self, row: Facts) -> Facts:
+        entry = row["entry"]
+        self.state["facts"].setdefault(entry["id"], entry)
+        return {
+            "entry": entry["id"],
+            "worked": entry["seconds"],
+            "rounded": None,
+            "disposition": row["disposition"],
+            "rule": row["rule"],
+        }
+
+    def new_rows(self, first: date, last: date) -> list[Facts]:
+        """Entries of these days that nothing is decided about, in order."""
+        known = set(self.state["facts"])
+        return [
+            row
+            for row in self.entries.values()
+            if first <= row["entry"]["date"] <= min(last, self.as_of)
+            and row["entry"]["id"] not in known
+        ]
+
+    def settles(self, piece: Facts) -> bool:
+        """Whether a piece is decided without any term; writes it down if so."""
+        entry = self.entry(piece)
+        disposition = piece["disposition"]
+        done: Facts | None = None
+        if entry["billed_elsewhere"]:
+            done = {"disposition": "billed_elsewhere", "rule": ""}
+        elif not self.validated(piece):
+            return False
+        elif disposition in SETTLES:
+            done = {}
+        else:
+            taking = takers(self.contract, disposition, entry["date"])
+            kinds = [one["kind"] for term in taking[:1] for one in term["components"]]
+            if "milestone" in kinds and not set(kinds) & set(TAKING):
+                done = {"disposition": "included", "term": taking[0]["id"]}
+        if done is None:
+            return False
+        part = {"seconds": piece["worked"], "rounded": piece["worked"], **done}
+        self.settle_part(piece, part)
+        return True
+
+    def validated(self, piece: Facts) -> bool:
+        """By what is known today."""
+        today = self.entries.get(piece["entry"])
+        return bool((today["entry"] if today else self.entry(piece))["validated"])
+
+    def rule(self, piece: Facts) -> Facts | None:
+        return gate.rule_for(self.entry(piece), piece["disposition"], self.contract, self.facts)
+
+    def tries(self, piece: Facts) -> list[date]:
+        """Days on which a piece may pass: its own, and those of later decisions."""
+        entry, rule = self.entry(piece), self.rule(piece)
+        days = [entry["date"]]
+        if rule and gate.retroactive(rule):
+            days += [
+                one["decided_on"]
+                for one in self.approvals
+                if one["state"] == "approved"
+                and one["decided_on"]
+                and one["decided_on"] > entry["date"]
+                and gate.usable_for(one, entry, rule)
+            ]
+        return sorted(set(days))
+
+    def good(self, piece: Facts, day: date) -> list[Facts] | None:
+        """Approvals that let a piece pass on ``day``; None where it needs none."""
+        rule = self.rule(piece)
+        if rule is None:
+            return None
+        return gate.candidates(self.entry(piece), rule, self.approvals, day)
+
+    def passes(self, piece: Facts, day: date, used: gate.Used) -> bool:
+        if not self.validated(piece):
+            return False
+        found = self.good(piece, day)
+        return found is None or any(gate.has_room(one, used) for one in found)
+
+    # Late facts
+
+    def _late(self, closed: date, windows: list[tuple[date, date]]) -> None:
+        """What counts after everything else of the last closed day."""
+        window = next(iter(windows), None)
+        until = min(window[1], self.as_of) if window else self.as_of
+        events: list[tuple[Any, ...]] = []
+        for purchase in self.purchases():
+            if purchase["date"] <= closed:
+                events.append((purchase["date"], 0, purchase["date"], natural(purchase["id"]),
+                               purchase))  # fmt: skip
+        pieces = list(self.state["held"])
+        for row in self.new_rows(self.contract["start"], closed):
+            piece = self.piece(row) | {"new": True}
+            if not self.settles(piece):
+                self.state["held"].append(piece)
+                pieces.append(piece)
+        for piece in pieces:
+            entry = self.entry(piece)
+            for day in self.tries(piece):
+                if day <= until:
+                    events.append((day, 1, entry["date"], natural(entry["id"]), piece))
+        for event in sorted(events, key=lambda one: one[:4]):
+            day, kind, *_, thing = event
+            if kind == 0:
+                self._buy(thing, late=True)
+            else:
+                self._try_late(thing, day, closed)
+        for piece in self.state["held"]:
+            piece.pop("new", None)
+
+    def _try_late(self, piece: Facts, day: date, position: date) -> None:
+        if not any(piece is one for one in self.state["held"]):
+            return
+        if not self.passes(piece, day, self.state["used"]):
+            return
+        self.state["held"] = [one for one in self.state["held"] if one is not piece]
+        if self.settles(piece):
+            return
+        if piece["rounded"] is None:
+            entry = self.entry(piece)
+            piece["rounded"] = piece["worked"]
+            if piece.get("new"):
+                piece["rounded"] = self._adds(entry, piece["worked"])
+        place = {"position": position, "decided": day, "late": True}
+        self.admit(piece, day, place)
+
+    def _adds(self, entry: Facts, worked: int) -> int:
+        """What a late entry adds to its group's rounded time."""
+        how = self.rounding
+        if not how:
+            return worked
+        if (how.get("per") or "entry") == "entry":
+            return rounding.rounded(worked, how)
+        key = (self.window_of(entry["date"]), *rounding.group_of(entry, how))
+        group = self.state["groups"].setdefault(key, {"worked": 0, "rounded": 0})
+        group["worked"] += worked
+        more = rounding.rounded(group["worked"], how) - group["rounded"]
+        group["rounded"] += more
+        return more
+
+    def window_of(self, day: date) -> date:
+        """First day of the closed window that a day lies in."""
+        return next(
+            (first for first, last in self.state["windows"] if first <= day <= last), day
+        )
+
+    def _freed_between(self, first: date, last: date) -> None:
+        """What decisions of this window free of earlier windows counts before the window."""
+        events = []
+        for piece in list(self.state["held"]):
+            entry = self.entry(piece)
+            for day in self.tries(piece):
+                if first <= day <= min(last, self.as_of):
+                    events.append((day, entry["date"], natural(entry["id"]), piece))
+        for day, _, _, piece in sorted(events, key=lambda one: one[:3]):
+            self._try_late(piece, day, first - ONE)
+
+    # A window
+
+    def _window(self, first: date, last: date) -> None:
+        pieces = [self.piece(row) for row in self.new_rows(first, last)]
+        pieces = [piece for piece in pieces if not self.settles(piece)]
+        self.window_first = first
+        queue, held = self._gate(pieces, first, min(last, self.as_of))
+        self._round([piece for _, piece in queue], first)
+        self.state["held"] += held
+        day = first
+        while day <= min(last, self.as_of):
+            self.today = day
+            self._day(day, [piece for when, piece in queue if when == day])
+            day += ONE
+
+    def _gate(
+        self, pieces: list[Facts], first: date, last: date
+    ) -> tuple[list[tuple[date, Facts]], list[Facts]]:
+        """First walk over a window: who may pass, and when; counted in worked seconds."""
+        used = deepcopy(self.state["used"])
+        queue: list[tuple[date, Facts]] = []
+        left = {piece["entry"]: piece["worked"] for piece in pieces}
+        passed: set[str] = set()
+        events = [
+            (day, self.entry(piece)["date"], natural(piece["entry"]), piece)
+            for piece in pieces
+            for day in self.tries(piece)
+            if first <= day <= last
+        ]
+        for day, _, _, piece in sorted(events, key=lambda one: one[:3]):
+            name = piece["entry"]
+            if name in passed and left[name] <= 0:
+                continue
+            if not self.passes(piece, day, used):
+                continue
+            good = self.good(piece, day)
+            if good is None:
+                left[name] = 0
+            else:
+                digits = self.facts["digits"]
+                left[name] -= gate.cut(left[name], self.value(piece), good, used, digits)
+            if name not in passed:
+                passed.add(name)
+                queue.append((day, piece))
+        return queue, [piece for piece in pieces if piece["entry"] not in passed]
+
+    def _round(self, queue: list[Facts], window: date) -> None:
+        """Sums the groups of a window and rounds each once."""
+        groups: dict[tuple[Any, ...], list[Facts]] = {}
+        for piece in queue:
+            if not self.rounding:
+                piece["rounded"] = piece["worked"]
+                continue
+            key = (window, *rounding.group_of(self.entry(piece), self.rounding))
+            groups.setdefault(key, []).append(piece)
+        for key, pieces in groups.items():
+            worked = [piece["worked"] for piece in pieces]
+            total = rounding.rounded(sum(worked), self.rounding)
+            for piece, secs in zip(pieces, rounding.shared(worked, total), strict=True):
+                piece["rounded"] = secs
+            self.state["groups"][key] = {"worked": sum(worked), "rounded": total}
+
+    def _day(self, day: date, pieces: list[Facts]) -> None:
+        """One day: what begins, the work, what ends."""
+        for term, component in self.components():
+            if component["kind"] in ("contingent", "pool", "quota", "block"):
+                balances.opening_lots(self, term, component, day)
+            if component["kind"] in PERIODIC:
+                for period in self.periods(term, component):
+                    if period["first"] == day:
+                        balances.grant(self, term, component, period)
+        for purchase in self.purchases():
+            if purchase["date"] <= day:
+                self._buy(purchase)
+        work = list(pieces)
+        for piece in self.state["held"]:
+            cut_off = piece.get("remainder") and self.window_first <= piece["since"] < day
+            if cut_off and day in self.tries(piece):
+                own = self.entry(piece)["date"]
+                if self.window_first <= own <= day:
+                    work.append(piece)
+        work.sort(key=lambda one: (self.entry(one)["date"], natural(one["entry"])))
+        for piece in work:
+            if piece.get("remainder"):
+                if not self.passes(piece, day, self.state["used"]):
+                    continue
+                self.state["held"] = [one for one in self.state["held"] if one is not piece]
+            self.admit(piece, day, {"position": day, "decided": day, "late": False})
+        self._expiry_notices(day)
+        if day == self.as_of:
+            return
+        for term, component in self.components():
+            if component["kind"] in ("contingent", "pool", "quota", "block"):
+                balances.end_of_day(self, term, component, day)
+
+    def purchases(self) -> list[Facts]:
+        """Purchases of this contract that are not lots yet, up to ``as_of``."""
+        found = [
+            one
+            for one in self.facts["purchases"]
+            if str(one["contract"]) == self.contract["code"]
+            and one["date"] <= self.as_of
+            and one["id"] not in self.state["bought"]
+        ]
+        return sorted(found, key=lambda one: (one["date"], natural(one["id"])))
+
+    def _buy(self, purchase: Facts, late: bool = False) -> None:
+        self.state["bought"].append(purchase["id"])
+        lot = balances.buy(self, purchase)
+        if lot and lot["last"] and (lot["last"] < self.today or late and lot["last"] == self.today):
+            term = self.term(str(purchase["term"]))
+            for component in term["components"]:
+                if component["kind"] == "block":
+                    balances.end_lot(self, term, component, lot, lot["last"])
+
+    def _expiry_notices(self, day: date) -> None:
+        for term, component in self.components():
+            if component["kind"] != "block":
+                continue
+            for lot in self.balance(term, component)["lots"]:
+                if balances.expiry_notice_day(component, lot) == day and stock.remaining(lot) > 0:
+                    self.notice(f"{term['plan']}.block.expiry", lot["name"], 0, day)
+
+    # One piece of work
+
+    def admit(self, piece: Facts, day: date, place: Facts) -> None:
+        """What may pass is cut at limits and budgets, and given to the terms."""
+        total = piece["rounded"]
+        good = self.good(piece, day)
+        passed = total
+        if good is not None and not (total == 0):
+            passed = gate.cut(total, self.value(piece), good, self.state["used"],
+                              self.facts["digits"])  # fmt: skip
+        allowed = self._watch(piece, passed, place)
+        parts: list[Facts] = []
+        rest = allowed
+        waits: Facts | None = None
+        if allowed or total == 0:
+            rest, waits = self._allocate(piece, allowed, place, parts)
+        if rest or waits or not (parts or passed != total or allowed != passed):
+            row = {"rounded": rest, "to": "waiting" if waits else "stuck"}
+            row |= {"held": "no_hours" if waits else "no_term"}
+            parts.append(row | (waits or {}))
+        if passed != allowed:
+            parts.append({"rounded": passed - allowed, "to": "stuck", "held": "limit"})
+        if total != passed:
+            parts.append({"rounded": total - passed, "to": "held", "held": "limit"})
+        self._share(piece, parts, day)
+
+    def _share(self, piece: Facts, parts: list[Facts], day: date) -> None:
+        """Worked seconds fill the parts in order; the last one has the rest."""
+        left = piece["worked"]
+        for number_, part in enumerate(parts, start=1):
+            if number_ == len(parts):
+                worked = left
+            elif left >= 0:
+                worked = max(0, min(left, part["rounded"]))
+            else:
+                worked = min(0, max(left, part["rounded"]))
+            left -= worked
+            where = part.pop("to", None)
+            if where is None:
+                self.settle_part(piece, {**part, "seconds": worked})
+                continue
+            kept = {
+                "entry": piece["entry"],
+                "disposition": piece["disposition"],
+                "rule": piece["rule"],
+                "worked": worked,
+                "rounded": part["rounded"],
+                "reason": part["held"],
+                "since": day,
+                "remainder": where == "held",
+            }
+            if where == "waiting":
+                kept |= {"component": part["component"], "term": part["term"]}
+            self.state[where].append(kept)
+
+    def _watch(self, piece: Facts, passed: int, place: Facts) -> int:
+        """Counts for every threshold that watches; returns what their budgets allow."""
+        entry, allowed = self.entry(piece), passed
+        if piece["disposition"] not in gate.GATED:
+            return allowed
+        for rule in self.contract["policy"].get("approvals") or []:
+            watch = rule.get("watch")
+            if not watch or not in_force(rule, entry["date"]):
+                continue
+            when = rule.get("when")
+            if not holds(entry, when, piece["disposition"], self.contract, self.facts):
+                continue
+            money = "amount" in watch
+            per = str(watch["amount"] if money else watch["hours"])
+            period = self._watched(per, watch, entry)
+            if period is None:
+                continue
+            value = self.value(piece) if money else Fraction(1)
+            budget = number(watch["budget"]) if money else number(watch["budget"]) * HOUR
+            key = (str(rule["id"]), period)
+            before = self.state["watched"].get(key, Fraction(0))
+            after = before + (passed * value / HOUR if money else passed)
+            self.state["watched"][key] = after
+            for percent in listed_numbers(watch.get("notify_at")):
+                if after * 100 >= budget * percent:
+                    when_ = place["decided"] if place["late"] else place["position"]
+                    self.notice(str(rule["id"]), period, percent, when_)
+            if str(watch.get("hold") or "no") in ("yes", "true", "True") and passed > 0:
+                if money:
+                    fit = gate.fitting(passed, value, budget - before, self.facts["digits"])
+                else:
+                    fit = int(min(passed, max(Fraction(0), budget - before)))
+                allowed = min(allowed, fit)
+        return allowed
+
+    def _watched(self, per: str, watch: Facts, entry: Facts) -> str | None:
+        if per == "contract":
+            return ""
+        if per == "ticket":
+            return entry["ticket"] or None
+        size = {"month": 1, "quarter": 3, "year": 12}[str(watch.get("period") or "month")]
+        return calendar_period(entry["date"], size).isoformat()
+
+    def _allocate(
+        self, piece: Facts, rest: int, place: Facts, parts: list[Facts]
+    ) -> tuple[int, Facts | None]:
+        """Through the terms by priority; what is left, and where it waits."""
+        entry = self.entry(piece)
+        for term in takers(self.contract, piece["disposition"], entry["date"]):
+            for component in term["components"]:
+                milestone = component["kind"] == "milestone" and self.contract["width"] < 2
+                if component["kind"] not in TAKING and not milestone:
+                    continue
+                made, rest, waits = balances.spend(self, term, component, piece, rest, place)
+                parts += made
+                if waits:
+                    key = balances.key_of(term, component)
+                    return rest, {"component": key, "term": term["id"]}
+                if rest == 0 and parts:
+                    return 0, None
+        return rest, None
+
+
+def listed_numbers(value: Any) -> list[int]:
+    if value in (None, ""):
+        return []
+    return [int(str(one)) for one in (value if isinstance(value, list) else [value])]
+
+
+__all__ = ["Clerk", "nothing_on_record", "running"]

@@ -1,0 +1,245 @@
+"""The oracle against the worked examples, and against the product over generated lives."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from klausel.engine import Matchers
+from klausel.matching import reference
+from klausel.policy import policy_at
+from klausel.scenario import Scenario, ScenarioShape
+from klausel.scenario import play as play_product
+from klausel.tree import Tree, parse
+from tests.counts import count
+from tests.oracle.bill import play
+from tests.oracle.lives import lives
+from tests.test_cases import SCENARIOS, name
+
+ORACLE = Path(__file__).parent / "oracle"
+
+#: What lives may have today. Everything in tests.oracle.lives.FEATURES is to stand here.
+FEATURES = frozenset({"fee", "time", "late", "contracts"})
+
+#: Cases that the oracle does not express, and why.
+NOT_SAID = {
+    "adjust/deleted-draft-opens-its-period": "the oracle releases nothing",
+    "adjust/first-entry-corrected": "the oracle corrects nothing, it only bills",
+    "contracts/equally-narrow": "the oracle knows one customer",
+}
+
+#: What only the product says: its own words for people, and what it compares with its record.
+WORDS_OF_THE_PRODUCT = {
+    "description", "due", "line", "settled", "differences", "problems", "customer",
+}  # fmt: skip
+
+SAID = [path for path in SCENARIOS if name(path) not in NOT_SAID]
+
+
+def test_cases_not_said_exist() -> None:
+    assert set(NOT_SAID) <= {name(path) for path in SCENARIOS}
+
+
+@pytest.mark.parametrize("path", SAID, ids=name)
+def test_oracle_gives_the_figures(path: Path) -> None:
+    """The oracle itself is tested by the cases that an accountant can work out."""
+    scenario = parse(path.read_text(encoding="utf-8"), path.name).data
+    found: list[str] = []
+    for number, (run, result) in enumerate(zip(scenario["runs"], play(scenario), strict=True), 1):
+        for word, wanted in (run.get("expect") or {}).items():
+            if word not in WORDS_OF_THE_PRODUCT:
+                seen = case_view(result).get(word)
+                found += differences(wanted, seen, f"run {number}: {word}")
+    assert not found, "\n".join(found)
+    count("scenario files that the oracle gives as well")
+
+
+def case_view(result: dict[str, Any]) -> dict[str, Any]:
+    """Balances as cases name them, without the contract."""
+    balances = {key.split("/", 1)[1]: row for key, row in result.get("balances", {}).items()}
+    return {"parked": [], **result, "balances": balances}
+
+
+def differences(wanted: Any, found: Any, path: str) -> list[str]:
+    """Partial comparison as scenarios have it: mappings by the words given, lists in full."""
+    if isinstance(wanted, dict):
+        if not isinstance(found, dict):
+            return [f"{path}: expected a mapping, found {found}"]
+        return [
+            difference
+            for word, one in wanted.items()
+            if word not in WORDS_OF_THE_PRODUCT
+            for difference in differences(one, found.get(str(word)), f"{path}.{word}")
+        ]
+    if isinstance(wanted, list):
+        if not isinstance(found, list) or len(found) != len(wanted):
+            return [f"{path}: expected {len(wanted)} of them, found {found}"]
+        return [
+            difference
+            for number, (one, other) in enumerate(zip(wanted, found, strict=True), start=1)
+            for difference in differences(one, other, f"{path}[{number}]")
+        ]
+    if said(wanted) != said(found):
+        return [f"{path}: expected {said(wanted)}, found {said(found)}"]
+    return []
+
+
+def said(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+# The product beside the oracle
+
+NOWHERE = Tree(None, {}, ())
+QUICK = Matchers(main=reference.ReferenceMatcher, check=reference.ReferenceMatcher)
+
+
+@given(lives(FEATURES))
+def test_the_product_agrees(life: dict[str, Any]) -> None:
+    """Exact to the cent and to the second, run by run."""
+    count("generated lives: the product agrees with the oracle")
+    found = disagreements(life)
+    assert not found, "\n".join(found) + "\n" + json.dumps(life)
+
+
+def disagreements(life: dict[str, Any]) -> list[str]:
+    """What the product says otherwise than the oracle, up to the first run that differs."""
+    policy = policy_at(NOWHERE, {"policy": "p", "version": "1", **life["policy"]}, (), "hash")
+    assert not isinstance(policy, list), [str(problem) for problem in policy]
+    shape = ScenarioShape.model_validate({**life, "policy": None})
+    theirs, _ = play_product(Scenario(shape, NOWHERE, (policy,)), QUICK)
+    for number, (run, ours) in enumerate(zip(theirs, play(life), strict=True), start=1):
+        assert run.result is not None, run.data["problems"]
+        assert not run.data["parked"], run.data["problems"]
+        one, other = view(run.data), view(ours)
+        found = [
+            f"run {number}: {word}\n  product: {only(one[word], other[word])}"
+            f"\n  oracle:  {only(other[word], one[word])}"
+            for word in one
+            if one[word] != other[word]
+        ]
+        if found:
+            return found
+    return []
+
+
+def only(one: Any, other: Any) -> Any:
+    """What of ``one`` is not in ``other``."""
+    if isinstance(one, Counter):
+        return sorted((one - other).elements(), key=str)
+    return {key: value for key, value in one.items() if other.get(key) != value}
+
+
+def view(data: dict[str, Any]) -> dict[str, Any]:
+    """A result in the terms in which both must be equal, without order."""
+    lines = [line for draft in data["drafts"] for line in draft["lines"]]
+    return {
+        "drafts": Counter(
+            (
+                draft["kind"],
+                draft["currency"],
+                Fraction(draft["total"]),
+                tuple(sorted(line_view(line) for line in draft["lines"])),
+            )
+            for draft in data["drafts"]
+        ),
+        "lines": Counter(line_view(line) for line in lines),
+        "times": Counter(
+            (line["term"], line["component"], str(line["period"][0]), time["id"], time["seconds"])
+            for line in lines
+            if line["component"] == "time"
+            for time in line["entries"]
+            if time["seconds"]
+        ),
+        "entries": {entry: parts_view(parts) for entry, parts in data["entries"].items()},
+        "held": sums((row["entry"], row["reason"], row["seconds"]) for row in data["held"]),
+        "uncovered": sums(
+            (row["entry"], row["reason"], row["seconds"]) for row in data["uncovered"]
+        ),
+        "balances": balances_view(data["balances"]),
+        "notices": Counter(
+            (one["contract"], one["rule"], one["period"], int(one["at_percent"]), str(one["on"]))
+            for one in data["notices"]
+        ),
+    }
+
+
+def line_view(line: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        line["contract"],
+        line["term"],
+        line["component"],
+        tuple(map(str, line["period"])),
+        Fraction(line["quantity"]),
+        Fraction(line["unit_price"]),
+        Fraction(line["discount"]),
+        Fraction(line["amount"]),
+        line["late"],
+    )
+
+
+def parts_view(parts: list[dict[str, Any]]) -> dict[tuple[Any, ...], tuple[int, int]]:
+    """Seconds worked and rounded, by what became of them."""
+    found: dict[tuple[Any, ...], tuple[int, int]] = {}
+    for part in parts:
+        key: tuple[Any, ...]
+        if part.get("uncovered"):
+            key = ("uncovered", part["uncovered"])
+        else:
+            key = (
+                part["disposition"],
+                part["contract"] if part["disposition"] != "billed_elsewhere" else None,
+                part["term"] if part["rounded"] and not part["held"] else None,
+                part["lot"] if part["rounded"] else None,
+                part["held"],
+            )
+        worked, rounded = found.get(key, (0, 0))
+        found[key] = (worked + part["seconds"], rounded + part["rounded"])
+    return found
+
+
+def sums(rows: Any) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for entry, reason, seconds in rows:
+        found[entry, reason] = found.get((entry, reason), 0) + seconds
+    return found
+
+
+def balances_view(rows: Any) -> dict[str, dict[str, Fraction]]:
+    """Lots and terms by contract/term/lot; nothing where there is nothing."""
+    if isinstance(rows, list):
+        rows = {
+            "/".join(filter(None, (row["contract"], row["term"], row["lot"]))): row for row in rows
+        }
+    words = ("granted", "drawn", "expired", "refunded", "remaining", "deficit")
+    found = {key: {word: Fraction(row[word]) for word in words} for key, row in rows.items()}
+    return {key: row for key, row in found.items() if any(row.values())}
+
+
+def test_oracle_imports_nothing_of_the_product() -> None:
+    seen = set()
+    for path in sorted(ORACLE.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                seen |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0 and node.module, path
+                seen.add(node.module)
+    assert "tests.oracle.days" in seen
+    ours = {module for module in seen if module.startswith("tests.oracle")}
+    allowed = {
+        "__future__", "calendar", "copy", "datetime", "fractions", "functools", "math", "re",
+        "typing", "collections", "itertools", "holidays", "dateutil", "hypothesis",
+    }  # fmt: skip
+    assert {module.partition(".")[0] for module in seen - ours} <= allowed
