@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 
 from klausel.engine import Matchers
+from klausel.formats.json import result_data
 from klausel.matching import reference
 from klausel.policy import policy_at
 from klausel.scenario import Scenario, ScenarioShape
@@ -122,7 +123,8 @@ def disagreements(life: dict[str, Any]) -> list[str]:
     for number, (run, ours) in enumerate(zip(theirs, play(life), strict=True), start=1):
         assert run.result is not None, run.data["problems"]
         assert not run.data["parked"], run.data["problems"]
-        one, other = view(run.data), view(ours)
+        rows = result_data(run.result)["balances"]
+        one, other = view({**run.data, "balances": rows}), view(ours)
         found = [
             f"run {number}: {word}\n  product: {only(one[word], other[word])}"
             f"\n  oracle:  {only(other[word], one[word])}"
@@ -217,13 +219,19 @@ def sums(rows: Any) -> dict[tuple[str, str], int]:
 
 
 def balances_view(rows: Any) -> dict[str, dict[str, Fraction]]:
-    """Lots and terms by contract/term/lot; nothing where there is nothing."""
-    if isinstance(rows, list):
-        rows = {
-            "/".join(filter(None, (row["contract"], row["term"], row["lot"]))): row for row in rows
-        }
+    """Lots by contract/term/lot, terms by contract/term; nothing where there is nothing."""
     words = ("granted", "drawn", "expired", "refunded", "remaining", "deficit")
-    found = {key: {word: Fraction(row[word]) for word in words} for key, row in rows.items()}
+    found: dict[str, dict[str, Fraction]] = {}
+    if isinstance(rows, list):
+        for row in rows:
+            term = f"{row['contract']}/{row['term']}"
+            lot = [] if row["lot"] == "deficit" else [f"{term}/{row['lot']}"]
+            for key in (term, *lot):
+                sums = found.setdefault(key, dict.fromkeys(words, Fraction(0)))
+                for word in words:
+                    sums[word] += Fraction(row[word])
+    else:
+        found = {key: {word: Fraction(row[word]) for word in words} for key, row in rows.items()}
     return {key: row for key, row in found.items() if any(row.values())}
 
 

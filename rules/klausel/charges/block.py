@@ -127,7 +127,7 @@ class BlockAccount(Stock):
 
     def __init__(self, bound: BoundBlock, recorded: Recorded) -> None:
         self._noticed: dict[tuple[str, int], date] = {}
-        self._standard = bound.binding.parameters.get("hours")
+        self._history: dict[str, list[tuple[date, int]]] = {}
         self.topped: dict[str, Lot] = {}
         super().__init__(bound, recorded)
         for opening in bound.binding.facts.openings:
@@ -181,10 +181,12 @@ class BlockAccount(Stock):
     def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
         found = super().draw(lot, work, wanted, day, home)
         if found is not None:
-            self._notice(lot, day)
+            self._note(lot, found.drawn, day)
         return found
 
-    def _notice(self, lot: Lot, day: date) -> None:
+    def _note(self, lot: Lot, cost: int, day: date) -> None:
+        """What was drawn until when, and the percentages that are reached by it."""
+        self._history.setdefault(lot.id, []).append((max(day, self.reached), cost))
         for percent in self.bound.shape.notify_left:
             if lot.left * 100 <= lot.granted * percent:
                 self._noticed.setdefault((lot.id, percent), day)
@@ -193,7 +195,7 @@ class BlockAccount(Stock):
         super().force(part)
         for lot in self.lots:
             if lot.id == part.lot:
-                self._notice(lot, part.work.entry.date)
+                self._note(lot, part.drawn, part.work.entry.date)
 
     def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
         empty = self.bound.shape.empty
@@ -259,7 +261,7 @@ class BlockAccount(Stock):
             Period(lot.first, end, lot.first, end),
             LEFTOVER + lot.id,
             end + ONE_DAY,
-            Label("block", lot.first, end, (("phrase", "leftover"),)),
+            Label("block", end, end, (("phrase", "leftover"),)),
             quantity(lot.refunded, self.bound.binding.quantity_digits),
             "hour",
             lot.price,
@@ -275,10 +277,11 @@ class BlockAccount(Stock):
         if days is None:
             return
         for lot in self.lots:
-            if lot.last is None or lot.left <= 0:
+            if lot.last is None:
                 continue
             day = max(lot.last - timedelta(days=days), lot.first)
-            if day <= as_of:
+            before = sum(cost for on, cost in self._history.get(lot.id, ()) if on <= day)
+            if day <= as_of and lot.granted > before:
                 yield Warned(f"{rule}.expiry", lot.id, 0, day)
 
 

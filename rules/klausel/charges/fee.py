@@ -102,6 +102,14 @@ class Paid(NamedTuple):
     """Unrounded."""
 
 
+def _from(month: Paid, start: date) -> Paid:
+    """``month`` from the day ``start`` on, with its share of what was paid."""
+    if month.first >= start:
+        return month
+    part, whole = (month.last - start).days + 1, (month.last - month.first).days + 1
+    return month._replace(first=start, whole=False, amount=share(month.amount, part, whole))
+
+
 class BoundFee(Plain):
     def __init__(self, shape: FeeShape, binding: Binding) -> None:
         self._shape = shape
@@ -141,10 +149,7 @@ class BoundFee(Plain):
             unused = unused[self._shape.keep_months :]
         else:
             start = add_months(due, self._shape.keep_months)
-            unused = [month for month in months if month.first >= start]
-            for month in months:
-                if month.first < start <= month.last and month.amount:
-                    yield self._refund_days(month, start, due)
+            unused = [_from(month, start) for month in months if month.last >= start]
         for line in dict.fromkeys(month.line for month in unused if month.amount):
             yield self._refund(line, [month for month in unused if month.line == line], due)
 
@@ -182,14 +187,6 @@ class BoundFee(Plain):
             price = round_half_up(sum((month.amount for month in months), ZERO), digits)
             quantity = ONE
         return self._given_back(line, REFUND + line.key.group, due, label, quantity, price)
-
-    def _refund_days(self, month: Paid, start: date, due: date) -> Charge:
-        part, whole = (month.last - start).days + 1, (month.last - month.first).days + 1
-        amount = round_half_up(share(month.amount, part, whole), self._binding.money_digits)
-        details = (("phrase", "refund"), ("days", f"{part}/{whole}"))
-        label = Label("refund", start, month.last, details)
-        group = f"{REFUND}{month.line.key.group} days"
-        return self._given_back(month.line, group, due, label, ONE, amount)
 
     def _given_back(
         self,

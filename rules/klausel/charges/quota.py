@@ -103,9 +103,6 @@ class QuotaAccount(ContingentAccount):
         home = work.entry.date
         if key not in self._known:
             lots = self.drawable(work, day, late)
-            if not work.rounded:
-                lot = lots[0].id if lots else ""
-                return Offer((self.part(work, 0, lot, 0, home),), 0)
             if lots and lots[0].left >= REQUEST:
                 lots[0].drawn += REQUEST
                 self._known[key] = lots[0].id
