@@ -121,9 +121,7 @@ class Clerk:
             count += 1
 
     def weight_of(self, piece: Facts) -> Fraction:
-        found = factors(
-            self.entry(piece), piece["disposition"], self.contract, self.facts, "hours"
-        )
+        found = factors(self.entry(piece), piece["disposition"], self.contract, self.facts, "hours")
         return Fraction(1) if found is None else found
 
     def priced(self, price: Fraction, piece: Facts) -> Fraction:
@@ -501,9 +499,7 @@ class Clerk:
 
     def window_of(self, day: date) -> date:
         """First day of the closed window that a day lies in."""
-        return next(
-            (first for first, last in self.state["windows"] if first <= day <= last), day
-        )
+        return next((first for first, last in self.state["windows"] if first <= day <= last), day)
 
     def _freed_between(self, first: date, last: date) -> None:
         """What decisions of this window free of earlier windows counts before the window."""
