@@ -158,7 +158,7 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
             first = made["first"] or made["last"]
             line = made_line(clerk, made | {"quantity": quantity, "first": first})
             if quantity:
-                lines.append(line | {"refund": key[:1] + (made["term"], made["place"])})
+                lines.append(line | {"refund": (*key[:1], made["term"], made["place"])})
     for made, mark in milestones(clerk) + items(clerk):
         if mark not in billed:
             marks.append(mark)
@@ -247,9 +247,9 @@ def flat_line(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> lis
     """The agreed hours of a period at their price."""
     quantity = balances.granted(clerk, term, component, period)
     for lot in clerk.balance(term, component)["lots"]:
-        if lot.get("period") == period["first"] and component["kind"] != "quota":
-            if balances.in_lot(component, quantity) < lot["granted"]:
-                quantity = hours(lot["granted"], clerk.facts["digits"])
+        mine = lot.get("period") == period["first"] and component["kind"] != "quota"
+        if mine and balances.in_lot(component, quantity) < lot["granted"]:
+            quantity = hours(lot["granted"], clerk.facts["digits"])
     if quantity == 0:
         return []
     key, name = balances.key_of(term, component), period["first"].isoformat()

@@ -65,7 +65,7 @@ def fee_lines(
         covered = covered_first <= covered_last
         if not covered and proration != "none":
             continue
-        day = covered_first if covered else first
+        day = max(first, period["first"])  # also for a month that nothing of is covered
         price, count = on(term["price"], day), _count(term, day)
         if price is None or count == 0:
             continue
