@@ -55,7 +55,12 @@ def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
 
 
 def _part(term: Facts, component: Facts, rounded: int, lot: str | None) -> dict[str, Any]:
-    return {"rounded": rounded, "term": term["id"], "component": key_of(term, component), "lot": lot}
+    return {
+        "rounded": rounded,
+        "term": term["id"],
+        "component": key_of(term, component),
+        "lot": lot,
+    }
 
 
 def _any_lot(desk: Any, term: Facts, component: Facts, entry: Facts) -> str | None:

@@ -39,27 +39,28 @@ def play(scenario: Facts) -> list[Facts]:
     return results
 
 
-def one_run(
-    facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, turn: int
-) -> Facts:
+def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, turn: int) -> Facts:
     owners = {
-        entry: code for code, one in records.items() if one["state"] for entry in one["state"]["facts"]
+        entry: code
+        for code, one in records.items()
+        if one["state"]
+        for entry in one["state"]["facts"]
     }
     routed: dict[str, list[Facts]] = {contract["code"]: [] for contract in facts["contracts"]}
     result: Facts = {"entries": {}, "held": [], "uncovered": [], "balances": {}, "notices": []}
     for entry in facts["entries"]:
         if entry["date"] > as_of:
             continue
-        if entry["billed_elsewhere"] and entry["id"] not in owners:
-            part = blank_part(entry) | {"disposition": "billed_elsewhere", "rule": ""}
-            result["entries"][entry["id"]] = [part]
+        nobody = settled_without_contract(entry, facts)
+        if nobody and entry["id"] not in owners:
+            result["entries"][entry["id"]] = [blank_part(entry) | nobody]
             continue
         found = route(entry, facts)
         code = owners.get(entry["id"], found.get("contract"))
         if code in routed:
             routed[code].append({"entry": entry, "disposition": "", "rule": "", **found})
         else:
-            part = blank_part(entry) | {"uncovered": found["uncovered"], "disposition": "uncovered"}
+            part = blank_part(entry) | found
             result["entries"][entry["id"]] = [part]
             result["uncovered"].append(
                 {"entry": entry["id"], "seconds": entry["seconds"], "reason": found["uncovered"]}
@@ -79,6 +80,16 @@ def one_run(
     result["lines"] = [line for draft in result["drafts"] for line in draft["lines"]]
     result["totals"] = totals(result["drafts"])
     return result
+
+
+def settled_without_contract(entry: Facts, facts: Facts) -> Facts | None:
+    """What no contract has to be asked about."""
+    if entry["billed_elsewhere"]:
+        return {"disposition": "billed_elsewhere", "rule": ""}
+    override = facts["overrides"].get(entry["id"])
+    if override and str(override["disposition"]) == "written_off":
+        return {"disposition": "written_off", "rule": "override"}
+    return None
 
 
 def order_of(facts: Facts, entry: str) -> tuple[Any, ...]:
@@ -147,7 +158,7 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
             first = made["first"] or made["last"]
             line = made_line(clerk, made | {"quantity": quantity, "first": first})
             if quantity:
-                lines.append(line | {"refund": key[:1] + (made["term"], made["place"])})
+                lines.append(line | {"refund": (*key[:1], made["term"], made["place"])})
     for made, mark in milestones(clerk) + items(clerk):
         if mark not in billed:
             marks.append(mark)
@@ -221,8 +232,10 @@ def time_lines(clerk: Clerk) -> list[Line]:
             continue
         group = text(charges[0]["price"])
         if charges[0]["group"]:
-            group = charges[0]["group"] if charges[0]["entry"] is None else (
-                f"{charges[0]['group']}/{group}"
+            group = (
+                charges[0]["group"]
+                if charges[0]["entry"] is None
+                else (f"{charges[0]['group']}/{group}")
             )
         rank = 3 if charges[0]["group"] == "settle" else 2
         made = charges[0] | {"quantity": quantity, "entries": entries, "rank": rank}
@@ -234,9 +247,9 @@ def flat_line(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> lis
     """The agreed hours of a period at their price."""
     quantity = balances.granted(clerk, term, component, period)
     for lot in clerk.balance(term, component)["lots"]:
-        if lot.get("period") == period["first"] and component["kind"] != "quota":
-            if balances.in_lot(component, quantity) < lot["granted"]:
-                quantity = hours(lot["granted"], clerk.facts["digits"])
+        mine = lot.get("period") == period["first"] and component["kind"] != "quota"
+        if mine and balances.in_lot(component, quantity) < lot["granted"]:
+            quantity = hours(lot["granted"], clerk.facts["digits"])
     if quantity == 0:
         return []
     key, name = balances.key_of(term, component), period["first"].isoformat()
@@ -342,9 +355,7 @@ def items(clerk: Clerk) -> list[tuple[Facts, tuple[Any, ...]]]:
 # The record
 
 
-def put_on_record(
-    clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]], turn: int
-) -> None:
+def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]], turn: int) -> None:
     record = clerk.record
     if clerk.snapshot is not None:
         record["state"] = clerk.snapshot

@@ -10,6 +10,7 @@ from __future__ import annotations
 from copy import deepcopy
 from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from tests.oracle import balances, gate, rounding
@@ -121,9 +122,7 @@ class Clerk:
             count += 1
 
     def weight_of(self, piece: Facts) -> Fraction:
-        found = factors(
-            self.entry(piece), piece["disposition"], self.contract, self.facts, "hours"
-        )
+        found = factors(self.entry(piece), piece["disposition"], self.contract, self.facts, "hours")
         return Fraction(1) if found is None else found
 
     def priced(self, price: Fraction, piece: Facts) -> Fraction:
@@ -336,7 +335,7 @@ class Clerk:
             if not any(a <= first <= b for a, b in spans) and first > start:
                 cuts.add(first)
         days = sorted(day for day in cuts if start <= day)
-        found = [(first, after - ONE) for first, after in zip(days, days[1:], strict=False)]
+        found = [(first, after - ONE) for first, after in pairwise(days)]
         if days and days[-1] != FOREVER:
             found.append((days[-1], FOREVER))
         return found
@@ -353,9 +352,10 @@ class Clerk:
         for term, component in self.components():
             if component["kind"] in ("contingent", "quota", "block"):
                 balances.end_of_day(self, term, component, day)
-            elif component["kind"] == "pool" and term["last"] and term["last"] <= day:
-                if not self.balance(term, component)["settled"]:
-                    balances.close_pool(self, term, component, term["last"], day)
+                continue
+            ended = component["kind"] == "pool" and term["last"] and term["last"] <= day
+            if ended and not self.balance(term, component)["settled"]:
+                balances.close_pool(self, term, component, term["last"], day)
 
     # Pieces
 
@@ -501,9 +501,7 @@ class Clerk:
 
     def window_of(self, day: date) -> date:
         """First day of the closed window that a day lies in."""
-        return next(
-            (first for first, last in self.state["windows"] if first <= day <= last), day
-        )
+        return next((first for first, last in self.state["windows"] if first <= day <= last), day)
 
     def _freed_between(self, first: date, last: date) -> None:
         """What decisions of this window free of earlier windows counts before the window."""
@@ -625,7 +623,8 @@ class Clerk:
     def _buy(self, purchase: Facts, late: bool = False) -> None:
         self.state["bought"].append(purchase["id"])
         lot = balances.buy(self, purchase)
-        if lot and lot["last"] and (lot["last"] < self.today or late and lot["last"] == self.today):
+        over = lot and lot["last"] and lot["last"] <= (self.today if late else self.today - ONE)
+        if lot and over:
             term = self.term(str(purchase["term"]))
             for component in term["components"]:
                 if component["kind"] == "block":
@@ -646,7 +645,7 @@ class Clerk:
         total = piece["rounded"]
         good = self.good(piece, day)
         passed = total
-        if good is not None and not (total == 0):
+        if good is not None and total != 0:
             passed = gate.cut(total, self.value(piece), good, self.state["used"],
                               self.facts["digits"])  # fmt: skip
         allowed = self._watch(piece, passed, place)

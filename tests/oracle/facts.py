@@ -153,17 +153,13 @@ def read(book: Facts, policies: dict[str, Facts]) -> Facts:
             tickets.setdefault(str(entry["ticket"]), ticket)
     for ticket in tickets.values():
         if ticket.get("project"):
-            projects.setdefault(
-                str(ticket["project"]), {"id": ticket["project"], "customer": "c1"}
-            )
+            projects.setdefault(str(ticket["project"]), {"id": ticket["project"], "customer": "c1"})
         elif not ticket.get("customer"):
             ticket = tickets[str(ticket["id"])] = {**ticket, "customer": "c1"}
     facts["contracts"] = [read_contract(row, policies, facts) for row in contracts]
     facts["contracts"].sort(key=lambda contract: natural(contract["code"]))
     codes = [str(row["code"]) for row in contracts]
-    facts["entries"] = [
-        read_entry(row, people, customers, projects, tickets) for row in entries
-    ]
+    facts["entries"] = [read_entry(row, people, customers, projects, tickets) for row in entries]
     facts["entries"].sort(key=lambda entry: (entry["date"], natural(entry["id"])))
     for name in ("purchases", "items", "acceptances", "approvals"):
         rows = identified(name, book.get(name))

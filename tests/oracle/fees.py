@@ -26,9 +26,9 @@ def covered_from(term: Facts, contract: Facts, facts: Facts) -> date:
     """The first day that is not billed already at go-live."""
     first = term["first"]
     for opening in facts["openings"]:
-        if (str(opening["contract"]), str(opening["term"])) == (contract["code"], term["id"]):
-            if opening.get("billed_until"):
-                first = max(first, date.fromisoformat(str(opening["billed_until"])) + ONE)
+        mine = (str(opening["contract"]), str(opening["term"])) == (contract["code"], term["id"])
+        if mine and opening.get("billed_until"):
+            first = max(first, date.fromisoformat(str(opening["billed_until"])) + ONE)
     return first
 
 
@@ -65,7 +65,7 @@ def fee_lines(
         covered = covered_first <= covered_last
         if not covered and proration != "none":
             continue
-        day = covered_first if covered else min(max(first, period["first"]), period["last"])
+        day = max(first, period["first"])  # also for a month that nothing of is covered
         price, count = on(term["price"], day), _count(term, day)
         if price is None or count == 0:
             continue

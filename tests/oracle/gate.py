@@ -21,9 +21,9 @@ def rule_for(entry: Facts, disposition: str, contract: Facts, facts: Facts) -> F
     if disposition not in GATED:
         return None
     for rule in contract["policy"].get("approvals") or []:
-        if "require" in rule and in_force(rule, entry["date"]):
-            if holds(entry, rule.get("when"), disposition, contract, facts):
-                return rule
+        asked = "require" in rule and in_force(rule, entry["date"])
+        if asked and holds(entry, rule.get("when"), disposition, contract, facts):
+            return rule
     return None
 
 
@@ -76,9 +76,7 @@ def void(approval: Facts, entry: Facts, approvals: list[Facts], day: date) -> bo
     )
 
 
-def valid(
-    approval: Facts, entry: Facts, rule: Facts, approvals: list[Facts], day: date
-) -> bool:
+def valid(approval: Facts, entry: Facts, rule: Facts, approvals: list[Facts], day: date) -> bool:
     """Whether an approval lets an entry pass that is looked at on ``day``."""
     decided = approval["decided_on"]
     if approval["state"] != "approved" or not decided or not usable_for(approval, entry, rule):
@@ -134,9 +132,7 @@ def take(approval: Facts, secs: int, value: Fraction, used: Used, digits: int) -
     return given
 
 
-def cut(
-    secs: int, value: Fraction, approvals: list[Facts], used: Used, digits: int
-) -> int:
+def cut(secs: int, value: Fraction, approvals: list[Facts], used: Used, digits: int) -> int:
     """Seconds of ``secs`` that several approvals give in turn."""
     rest = secs
     for approval in approvals:
@@ -149,11 +145,7 @@ def cut(
 
 def reason(entry: Facts, rule: Facts, approvals: list[Facts], as_of: date) -> str:
     """What held time waits for."""
-    mine = [
-        one
-        for one in approvals
-        if one["state"] != "not_requested" and (concerns(one, entry))
-    ]
+    mine = [one for one in approvals if one["state"] != "not_requested" and (concerns(one, entry))]
     rejected = [one for one in mine if one["state"] == "rejected"]
     fitting_kind = [one for one in mine if usable_for(one, entry, rule)]
     approved = [one for one in fitting_kind if one["state"] == "approved"]

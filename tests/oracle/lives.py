@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -39,6 +40,8 @@ FIELDS = {
             {"otherwise": "other"},
         ],
     },
+}
+URGENCY = {
     "urgency": {
         "one_of": ["urgent", "weekend", "normal"],
         "from": [
@@ -60,6 +63,7 @@ SCOPE = {
 }
 
 
+@cache
 def boundaries(first: date, last: date) -> list[date]:
     """Month ends and starts, the 15th, the days around the leap day."""
     found = set()
@@ -68,26 +72,47 @@ def boundaries(first: date, last: date) -> list[date]:
             end = monthrange(year, month)[1]
             found |= {date(year, month, day) for day in (1, 2, 15, 29 if end > 28 else 28, end)}
     found |= {date(2028, 2, 28), date(2028, 2, 29)}
-    return sorted(day for day in found if first <= day <= last)
+    return sorted(day for day in found if first <= day <= last) or [first]
 
 
-def days(first: date = FIRST, last: date = LAST) -> st.SearchStrategy[date]:
+@cache
+def up_to(number: int) -> st.SearchStrategy[int]:
+    """Made once: to make strategies takes longer than to draw from them."""
+    return st.integers(0, number)
+
+
+def days(draw: st.DrawFn, first: date = FIRST, last: date = LAST) -> date:
     """Any day, but boundaries far more often."""
-    some = boundaries(first, last) or [first]
-    anything = st.integers(0, (last - first).days).map(lambda n: first + timedelta(days=n))
-    return st.one_of(st.sampled_from(some), st.sampled_from(some), anything)
+    if draw(up_to(3)) < 3:
+        some = boundaries(first, last)
+        return some[draw(up_to(len(some) - 1))]
+    return first + timedelta(days=draw(up_to((last - first).days)))
 
 
 def pick(draw: st.DrawFn, *values: Any) -> Any:
-    return draw(st.sampled_from(values))
+    return values[draw(up_to(len(values) - 1))]
 
 
 def chance(draw: st.DrawFn, one_in: int) -> bool:
     """True once in so many; shrinks to False."""
-    return bool(draw(st.integers(0, one_in - 1)) == one_in - 1)
+    return draw(up_to(one_in - 1)) == one_in - 1
 
 
-HOURS = ("0", "0.25", "0.33", "0.0833", "1", "1.5", "2", "2.01", "4", "5", "7.75", "10", "0.3333333")
+HOURS = (
+    "0",
+    "0.25",
+    "0.33",
+    "0.0833",
+    "1",
+    "1.5",
+    "2",
+    "2.01",
+    "4",
+    "5",
+    "7.75",
+    "10",
+    "0.3333333",
+)
 PRICES = ("95.50", "100", "0", "10", "49.00", "99.995", "33.33")
 
 
@@ -96,7 +121,7 @@ def price(draw: st.DrawFn, with_dates: bool = True) -> Any:
     if not with_dates or not chance(draw, 3):
         return pick(draw, *PRICES)
     steps = {"always": pick(draw, *PRICES)}
-    steps[draw(days()).isoformat()] = pick(draw, *PRICES)
+    steps[days(draw).isoformat()] = pick(draw, *PRICES)
     return steps
 
 
@@ -104,7 +129,7 @@ def amount(draw: st.DrawFn, *values: str) -> Any:
     """Hours (or a count), sometimes resized."""
     if not chance(draw, 4):
         return pick(draw, *values)
-    return {"always": pick(draw, *values), draw(days()).isoformat(): pick(draw, *values)}
+    return {"always": pick(draw, *values), days(draw).isoformat(): pick(draw, *values)}
 
 
 def period_words(draw: st.DrawFn, arrears: bool = True) -> dict[str, str]:
@@ -223,7 +248,7 @@ def rounding(draw: st.DrawFn) -> dict[str, str]:
 def surcharges(draw: st.DrawFn, features: frozenset[str]) -> list[dict[str, Any]]:
     found = []
     kinds = [kind for kind in ("price", "hours") if f"surcharge_{kind}" in features]
-    for number in range(draw(st.integers(0, 2)) if kinds else 0):
+    for number in range(draw(up_to(2)) if kinds else 0):
         found.append(
             {
                 "id": f"U{number}",
@@ -271,6 +296,7 @@ def lives(draw: st.DrawFn, features: frozenset[str] = FEATURES) -> dict[str, Any
     extra = surcharges(draw, features)
     if extra:
         policy["surcharges"] = extra
+        policy["fields"] = {**FIELDS, **URGENCY}
     rules = approval_rules(draw, features)
     if rules:
         policy["approvals"] = rules
@@ -309,8 +335,8 @@ def _contracts(
 ) -> list[dict[str, Any]]:
     found = []
     models = [model for model in MODELS if model in features]
-    for number in range(draw(st.integers(1, 3)) if "contracts" in features else 1):
-        start = draw(days(FIRST, date(2028, 4, 30)))
+    for number in range(1 + draw(up_to(2)) if "contracts" in features else 1):
+        start = days(draw, FIRST, date(2028, 4, 30))
         covers: Any = ("customer", {"projects": ["P"]}, {"tickets": ["t3"]})[number]
         contract: dict[str, Any] = {
             "code": f"C{number + 1}",
@@ -318,9 +344,9 @@ def _contracts(
             "covers": covers,
         }
         if chance(draw, 3):
-            contract["end"] = draw(days(start, LAST)).isoformat()
+            contract["end"] = days(draw, start, LAST).isoformat()
         terms = []
-        for place in range(draw(st.integers(1, 3))):
+        for place in range(1 + draw(up_to(2))):
             model = pick(draw, *models)
             words, parameters = MAKERS[model](draw, features)
             plan = f"{model}{number + 1}{place + 1}"
@@ -335,7 +361,7 @@ def _contracts(
             if chance(draw, 4):
                 term["discount"] = pick(draw, "10", "33.3")
             if chance(draw, 8):
-                term["from"] = draw(days(start, LAST)).isoformat()
+                term["from"] = days(draw, start, LAST).isoformat()
             terms.append(term)
         if "milestone" in features and number == 1 and chance(draw, 2):
             parts = pick(draw, ["a", "b", "c"], {"a": "30", "b": "70"})
@@ -355,8 +381,8 @@ def _contracts(
 
 def _entries(draw: st.DrawFn) -> list[dict[str, Any]]:
     found = []
-    for number in range(draw(st.integers(0, 12))):
-        row = {"id": f"e{number + 1}", "date": draw(days()).isoformat(), "hours": pick(draw, *HOURS)}
+    for number in range(draw(up_to(12))):
+        row = {"id": f"e{number + 1}", "date": days(draw).isoformat(), "hours": pick(draw, *HOURS)}
         if chance(draw, 15):
             row["hours"] = pick(draw, "-1", "-0.25")
         ticket = pick(draw, "", "t1", "t2", "t3")
@@ -399,12 +425,12 @@ def _purchases(
     for contract, term in _terms(book, policy, "block"):
         first = date.fromisoformat(max(contract["start"], term.get("from", "")))
         last = date.fromisoformat(contract.get("end", LAST.isoformat()))
-        for _ in range(draw(st.integers(0, 3))):
+        for _ in range(draw(up_to(3))):
             row = {
                 "id": f"L{len(found) + 1}",
                 "contract": contract["code"],
                 "term": term["id"],
-                "date": draw(days(first, max(first, min(last, add_months(first, 8))))).isoformat(),
+                "date": days(draw, first, max(first, min(last, add_months(first, 8)))).isoformat(),
                 "hours": pick(draw, "5", "1", "2", "4"),
             }
             if chance(draw, 2):
@@ -423,7 +449,7 @@ def _approvals(
     if not any("require" in rule for rule in policy.get("approvals", [])):
         return []
     found = []
-    for number in range(draw(st.integers(0, 4))):
+    for number in range(draw(up_to(4))):
         state = pick(draw, "approved", "approved", "approved", "rejected", "pending")
         row = {
             "id": f"a{number + 1}",
@@ -432,14 +458,14 @@ def _approvals(
             "state": state,
         }
         if state != "pending":
-            row["decided_on"] = draw(days()).isoformat()
+            row["decided_on"] = days(draw).isoformat()
         if state == "approved":
             if chance(draw, 2):
                 row["limit_hours"] = pick(draw, "1", "2", "0.5", "4")
             if chance(draw, 3):
                 row["limit_amount"] = pick(draw, "95.50", "100.00", "200", "1000.00")
             if chance(draw, 4):
-                row["expires_on"] = draw(days()).isoformat()
+                row["expires_on"] = days(draw).isoformat()
         found.append(row)
     return found
 
@@ -452,7 +478,7 @@ def _acceptances(
         parts = policy["plans"][term["plan"]]["components"][0]["milestone"]["parts"]
         for part in parts:
             if chance(draw, 2):
-                day = draw(days(date.fromisoformat(contract["start"]), LAST)).isoformat()
+                day = days(draw, date.fromisoformat(contract["start"]), LAST).isoformat()
                 found.append(
                     {"id": f"x{len(found) + 1}", "contract": contract["code"], "term": term["id"],
                      "part": part, "date": day}
@@ -470,7 +496,7 @@ def _items(
         {
             "id": "i1",
             "contract": contract["code"],
-            "date": draw(days(date.fromisoformat(contract["start"]), LAST)).isoformat(),
+            "date": days(draw, date.fromisoformat(contract["start"]), LAST).isoformat(),
             "text": "travel",
             "quantity": pick(draw, "1", "2.5", "-1"),
             "price": pick(draw, "40", "0.33", "0"),
@@ -486,7 +512,9 @@ def _openings(
         return []
     found = []
     for contract in book["contracts"]:
-        day = add_months(date.fromisoformat(contract["start"]).replace(day=1), 2) - timedelta(days=1)
+        day = add_months(date.fromisoformat(contract["start"]).replace(day=1), 2) - timedelta(
+            days=1
+        )
         if contract.get("end", "9999") <= day.isoformat():
             continue
         for term in contract["terms"]:
@@ -509,11 +537,9 @@ def _openings(
     return found
 
 
-def _runs(
-    draw: st.DrawFn, features: frozenset[str], book: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _runs(draw: st.DrawFn, features: frozenset[str], book: dict[str, Any]) -> list[dict[str, Any]]:
     start = min(date.fromisoformat(contract["start"]) for contract in book["contracts"])
-    moments = sorted(draw(st.lists(days(start, LAST), min_size=1, max_size=4)))
+    moments = sorted(days(draw, start, LAST) for _ in range(1 + draw(up_to(3))))
     runs: list[dict[str, Any]] = [
         {"as_of": day.isoformat(), "do": pick(draw, "bill", "bill", "bill", "preview")}
         for day in moments
@@ -525,12 +551,12 @@ def _runs(
             for row in list(book.get(name, [])):
                 if chance(draw, 5):
                     book[name].remove(row)
-                    run = runs[draw(st.integers(1, len(runs) - 1))]
+                    run = runs[1 + draw(up_to(len(runs) - 2))]
                     run.setdefault("add", {}).setdefault(name, []).append(row)
         for row in book.get("entries", []):
             if chance(draw, 15):
                 row["validated"] = "no"
-                run = runs[draw(st.integers(1, len(runs) - 1))]
+                run = runs[1 + draw(up_to(len(runs) - 2))]
                 changed = {"id": row["id"], "validated": "yes"}
                 run.setdefault("change", {}).setdefault("entries", []).append(changed)
         known = {row["id"] for row in book["entries"]}
@@ -540,7 +566,7 @@ def _runs(
     if "ends" in features:
         for contract in book["contracts"]:
             if "end" not in contract and chance(draw, 2):
-                number = draw(st.integers(1, len(runs) - 1))
+                number = 1 + draw(up_to(len(runs) - 2))
                 first = max(
                     date.fromisoformat(runs[number - 1]["as_of"]),
                     *[date.fromisoformat(term.get("from", "2000-01-01"))
@@ -550,7 +576,7 @@ def _runs(
                 for rows in (book.get("purchases", []),):
                     days_of = [row["date"] for row in rows if row["contract"] == contract["code"]]
                     first = max([first, *map(date.fromisoformat, days_of)])
-                end = draw(days(first, max(first, LAST)))
+                end = days(draw, first, max(first, LAST))
                 changed = {"code": contract["code"], "end": end.isoformat()}
                 runs[number].setdefault("change", {}).setdefault("contracts", []).append(changed)
     return runs

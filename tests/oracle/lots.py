@@ -77,7 +77,6 @@ def draw(lot: Lot, amount: int, day: date) -> None:
             amount -= some
 
 
-
 def give_back(lot: Lot, amount: int) -> None:
     """Returns drawn hours; a lot that has expired has them expire at once."""
     lot["drawn"] -= amount

@@ -106,7 +106,9 @@ def holds(entry: Facts, when: Any, disposition: str, contract: Facts, facts: Fac
                 }[word]
                 if not met:
                     return False
-        elif str(value) not in [str(one) for one in (wanted if isinstance(wanted, list) else [wanted])]:
+        elif str(value) not in [
+            str(one) for one in (wanted if isinstance(wanted, list) else [wanted])
+        ]:
             return False
     return True
 
@@ -162,17 +164,17 @@ def offered(entry: Facts, facts: Facts) -> list[list[Facts]]:
 def route(entry: Facts, facts: Facts) -> Facts:
     """Which contract keeps an entry, as what: or why nobody does."""
     if not entry["customer"]:
-        return {"uncovered": "no_customer"}
+        return {"uncovered": "no_customer", "disposition": "uncovered", "rule": None}
     override = facts["overrides"].get(entry["id"])
-    asked = False
+    asked: tuple[str, str | None] = ("", None)
     for contracts in offered(entry, facts):
         keepers = []
         for contract in contracts:
-            asked = True
             if override:
                 disposition, rule = str(override["disposition"]), "override"
             else:
                 disposition, rule = decided(entry, contract, facts)
+            asked = (disposition, rule)
             terms = takers(contract, disposition, entry["date"])
             if disposition in SETTLES or terms:
                 keepers.append((contract, disposition, rule))
@@ -181,9 +183,10 @@ def route(entry: Facts, facts: Facts) -> Facts:
         if keepers:
             contract, disposition, rule = keepers[0]
             return {"contract": contract["code"], "disposition": disposition, "rule": rule}
+    reason = "not_taken" if asked[0] else "no_contract"
     if entry["order"]:
-        return {"uncovered": "erp_order"}
-    return {"uncovered": "not_taken" if asked else "no_contract"}
+        reason = "erp_order"
+    return {"uncovered": reason, "disposition": asked[0] or "uncovered", "rule": asked[1]}
 
 
 __all__ = ["Parked", "decided", "holds", "in_force", "route", "running", "takers", "yes"]
