@@ -83,7 +83,10 @@ def _line(line: Line) -> dict[str, Any]:
         "discount": plain(line.discount),
         "amount": plain(line.amount),
         "late": line.late,
-        "entries": [{"id": share.entry, "seconds": share.seconds} for share in line.entries],
+        "entries": [
+            {"id": share.entry, "seconds": share.seconds, "rounded": share.rounded}
+            for share in line.entries
+        ],
         "because": [
             {
                 "rule": reason.rule,
