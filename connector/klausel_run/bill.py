@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from klausel.formats import render
 from klausel.model import LedgerRow
 from klausel.policy.ir import GroupBy
 from klausel.port import Application, Applied, Erp, Refused
 from klausel.result import Result
 from klausel_run.preview import Options, preview
-from klausel_run.terminal import progress, view
+from klausel_run.screen import Screen
 
 
 class Refusal(NamedTuple):
@@ -73,18 +72,17 @@ def bill(
     customers: Sequence[str],
     group_by: GroupBy | None,
     refresh: bool,
-    ask: Callable[[str], None],
-    say: Callable[[str], None],
+    screen: Screen,
 ) -> tuple[Result, Report]:
-    """Shows the preview, asks (``ask`` raises where the answer is no), writes, says what it did."""
-    with progress("billing") as tick:
+    """Shows the preview, asks, writes, says what it did. A no leaves as ``screen.ask`` raises."""
+    with screen.progress("billing") as tick:
         result = preview(erp, Options(as_of, customers, (), group_by, True), tick)
-    say(render(result, "text", view(False, True)))
+    screen.show(result)
     if any(applications(result)):
-        ask(f"Write {len(result.drafts)} drafts to {erp.name}?")
-    with progress("writing") as tick:
+        screen.ask(f"Write {len(result.drafts)} drafts to {erp.name}?")
+    with screen.progress("writing") as tick:
         report = write(erp, result, refresh, tick)
-    say(summary(report))
+    screen.say(summary(report))
     return result, report
 
 
