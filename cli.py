@@ -18,6 +18,7 @@ import click
 from klausel_shell import exits
 from klausel_shell.exits import EXIT_ERP, EXIT_FINDINGS, EXIT_INPUT
 from klausel_shell.options import (
+    FILE,
     FOLDER,
     Output,
     Words,
@@ -112,6 +113,28 @@ def bill(
     if any(found.severity == "error" for found in result.problems):
         return EXIT_INPUT
     return EXIT_FINDINGS if report.refused else 0
+
+
+@cli.command()
+@source_options
+@click.option("--from", "file", type=FILE, required=True, help="CSV file with the openings.")
+@as_of_option("The day of go-live (default: today).")
+@click.option("--replace", is_flag=True, help="Put rows in the place of others of the same lot.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@yes_option
+def openings(
+    source: Source, file: Path, as_of: date, replace: bool, dry_run: bool, yes: bool
+) -> int:
+    """Load balances at go-live: what was billed by hand before is never billed again.
+
+    Shows first what the openings mean for billing, and asks. Rows that are there already are
+    skipped: the same file can be loaded again.
+    """
+    from klausel_run.openings import openings as job
+    from klausel_shell.terminal import Terminal
+
+    job(source.open(), file, as_of, replace, dry_run, Terminal(yes))
+    return 0
 
 
 @cli.command()

@@ -30,7 +30,7 @@ LAYERS: list[list[str]] = [
     ["klausel.adjustments", "klausel.approvals", "klausel.terms", "klausel.texts"],
     ["klausel.assemble", "klausel.port", "klausel.result"],
     ["klausel.engine", "klausel.formats"],
-    ["klausel.scenario"],
+    ["klausel.scenario", "klausel.openings"],
     ["klausel_book", "klausel_odoo"],
     ["klausel_run"],
     ["klausel_shell"],

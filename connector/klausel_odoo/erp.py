@@ -14,7 +14,7 @@ from klausel import PROTOCOL
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book, Entry
-from klausel.port import Application, Applied, Capabilities
+from klausel.port import Application, Applied, Capabilities, OpeningChange
 from klausel.problems import ErpError, Where, problem
 from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
@@ -209,15 +209,19 @@ class OdooSource:
 
     def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
         """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
+        company, url = self.session().company, self.settings.url
+        return writing.apply(self._write, application, book, company, PROTOCOL, url, refresh)
+
+    def load_openings(self, change: OpeningChange, book: Book) -> None:
+        """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
+        company, login = self.session().company, self.settings.login
+        writing.load_openings(self._write, change, book, company, login)
+
+    def _write(self, model: str, method: str, arguments: Mapping[str, Any]) -> Any:
+        """A call that writes: archived records are left alone."""
         session = self.session()
-
-        def call(model: str, method: str, arguments: Mapping[str, Any]) -> Any:
-            context = {**session.context, "active_test": True}
-            return session.transport.call(model, method, {**arguments, "context": context})
-
-        return writing.apply(
-            call, application, book, session.company, PROTOCOL, self.settings.url, refresh
-        )
+        context = {**session.context, "active_test": True}
+        return session.transport.call(model, method, {**arguments, "context": context})
 
     def checks(self) -> Iterator[Check]:
         """What doctor shows, one line a check."""

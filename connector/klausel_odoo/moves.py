@@ -7,8 +7,8 @@ from typing import Any
 
 from klausel.assemble import ledger_data
 from klausel.engine import fingerprint
-from klausel.model import Book, Contract, Term
-from klausel.money import plain
+from klausel.model import Book, Contract, Opening, Term
+from klausel.money import hours_exact, plain
 from klausel.port import Application
 from klausel.result import Draft, Line
 from klausel.texts import days_text, language_of, phrase
@@ -118,4 +118,19 @@ def _line(line: Line, contract: Contract) -> dict[str, Any]:
         "to": line.last.isoformat(),
         "contract": line.key.contract,
         "entries": [int(share.entry) for share in line.entries],
+    }
+
+
+def opening_values(opening: Opening) -> dict[str, Any]:
+    """An opening as ``klausel_load`` takes it. Odoo keeps these numbers as floats."""
+    return {
+        "contract": opening.contract,
+        "term": opening.term,
+        "lot": opening.lot,
+        "date": opening.date.isoformat(),
+        "hours": float(hours_exact(opening.seconds)),
+        "own_price": opening.price is not None,
+        "price": float(opening.price or 0),
+        "valid_until": opening.valid_until.isoformat() if opening.valid_until else False,
+        "billed_until": opening.billed_until.isoformat() if opening.billed_until else False,
     }

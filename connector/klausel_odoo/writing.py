@@ -7,12 +7,17 @@ from typing import Any
 
 from klausel.assemble import ledger_row
 from klausel.model import Book, LedgerRow
-from klausel.port import Application, Applied, Refused, Written
+from klausel.port import Application, Applied, OpeningChange, Refused, Written
+from klausel.problems import ErpError
 from klausel_odoo import failures
-from klausel_odoo.moves import payload
+from klausel_odoo.moves import opening_values, payload
 
 LEDGER = "klausel.ledger"
 CONTRACT = "klausel.contract"
+OPENING = "klausel.opening"
+
+#: The group of the addon that keeps contracts and their openings.
+MANAGERS = "Klausel / Manager"
 
 #: Ledger rows a call.
 PAGE = 10_000
@@ -128,3 +133,24 @@ def apply(
         int(answer["rows"]),
         bool(answer["replayed"]),
     )
+
+
+def load_openings(call: Call, change: OpeningChange, book: Book, company: int, login: str) -> None:
+    """Writes opening balances in one transaction of the server; raises as :func:`apply`."""
+    owners = {contract.code: book.root(contract.customer) for contract in book.contracts}
+    touched = {owners[opening.contract] for opening in (*change.added, *change.removed)}
+    arguments = {
+        "company_id": company,
+        "sequences": {customer: book.sequences.get(customer, 0) for customer in touched},
+        "added": [opening_values(opening) for opening in change.added],
+        "removed": [opening_values(opening) for opening in change.removed],
+    }
+    try:
+        call(OPENING, "klausel_load", arguments)
+    except failures.RefusedApplicationError as error:
+        if error.code == "access":
+            raise ErpError(
+                f"user {login} may not load opening balances",
+                f'in Odoo, add the user to the group "{MANAGERS}", or give another --login',
+            ) from None
+        raise Refused(error.code, error.message, error.hint) from None

@@ -244,6 +244,15 @@ class Opening:
     valid_until: Day | None = None
     billed_until: Day | None = None
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Contract, term and lot: of each there is one opening."""
+        return self.contract, self.term, self.lot
+
+    @property
+    def name(self) -> str:
+        return "/".join(filter(None, self.key))
+
 
 class LedgerKey(NamedTuple):
     """What a settled thing is of (design 4). ``period`` is the covered period's first day."""

@@ -127,16 +127,7 @@ class Application:
 
     def _take_turn(self):
         """First of all the customer's number: it makes everybody else wait, and then fail."""
-        self.env.flush_all()
-        self.env.cr.execute(
-            SQL(
-                "UPDATE res_partner SET klausel_seq = COALESCE(klausel_seq, 0) + 1"
-                " WHERE id = %s AND COALESCE(klausel_seq, 0) = %s",
-                self.customer.id,
-                self.asked.sequence,
-            )
-        )
-        if not self.env.cr.rowcount:
+        if not self.customer._klausel_take_turn(self.asked.sequence):
             self._refuse(
                 "seq-moved",
                 self.env._(
@@ -144,7 +135,6 @@ class Application:
                     self.customer.display_name,
                 ),
             )
-        self.customer.invalidate_recordset(["klausel_seq"], flush=False)
 
     def _contracts(self):
         codes = {line.contract for move in self.asked.moves for line in move.products}
