@@ -141,7 +141,7 @@ replaces the one of 2026-03-31, billed until 2026-03-31
 
 What a preview as of 2026-07-01 bills of these terms:
 
-  contract  term     billed until      now                with these
+  contract  term     billed until      now              with these
   BAKE-1    service  2026-05-31     1 line  135.00 EUR     0 lines    0.00 EUR
   BIKE-1    service  2026-05-04     1 line  170.00 EUR      1 line  170.00 EUR
   in all                           2 lines  305.00 EUR      1 line  170.00 EUR
@@ -158,7 +158,7 @@ service,BIKE-1,2026-03-31,2026-03-31\r
 """
 NEW = """\
 \ufeffterm,contract,billed_until,date,hours,price,valid_until\r
-service,BIKE-1,2026-05-04,2026-05-04,2.00,85.5,2026-12-31\r
+service,BIKE-1,2026-05-04,2026-05-04,2.00,85.50,2026-12-31\r
 \r
 "fee","BAKE-1",2026-12-31, 2026-06-30,,,\r
 service,BAKE-1,2026-05-31,2026-05-31,-1.50,,\r
