@@ -75,12 +75,14 @@ class BookSource:
         with ledger_file.locked(path) as stream:
             stored = ledger_file.read(stream)
             drafts = tuple(Written(d.key, d.key, str(path)) for d in application.drafts)
-            if application.key in stored.transactions:
+            live = {(row.key, row.entry, row.lot) for row in stored.rows if row.state == "live"}
+            asked = {(row.key, row.entry, row.lot) for row in application.rows}
+            # What was released since is not there any more: the same is billed once again.
+            if application.key in stored.transactions and asked <= live:
                 return Applied(application.customer, drafts, len(application.rows), True)
             if self._signature() != self._read_signature:
                 raise Refused("changed", "the book was changed since it was read", "run it again")
-            live = {(row.key, row.entry, row.lot) for row in stored.rows if row.state == "live"}
-            if any((row.key, row.entry, row.lot) in live for row in application.rows):
+            if not asked.isdisjoint(live):
                 raise Refused("duplicate", "somebody else has billed this by now", "run it again")
             ledger_file.append(stream, stored.end, application.rows, application.key)
         return Applied(application.customer, drafts, len(application.rows))

@@ -616,7 +616,7 @@ class BookBuilder:
             entries=tuple(self._tables["entries"].records),
             contracts=tuple(self._contracts),
             policies=self._policies,
-            ledger=_last_of_each(self._ledger),
+            ledger=last_of_each(self._ledger),
             sequences=self._sequences,
             **{
                 name: tuple(self._tables[name].records)
@@ -902,7 +902,7 @@ def _csv_broken(where: Where, error: csv.Error) -> Problem:
     return problem("csv-broken", where, reason=said, hint=hint)
 
 
-def _last_of_each(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
+def last_of_each(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
     """Later rows take the place of earlier ones: released, and billed again."""
     return tuple({(row.key, row.entry, row.lot): row for row in rows}.values())
 
@@ -1106,4 +1106,11 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     }
 
 
-__all__ = ["TERM_WORDS", "BookBuilder", "ledger_data", "ledger_row", "ledger_rows"]
+__all__ = [
+    "TERM_WORDS",
+    "BookBuilder",
+    "last_of_each",
+    "ledger_data",
+    "ledger_row",
+    "ledger_rows",
+]
