@@ -153,4 +153,5 @@ def load_openings(call: Call, change: OpeningChange, book: Book, company: int, l
                 f"user {login} may not load opening balances",
                 f'in Odoo, add the user to the group "{MANAGERS}", or give another --login',
             ) from None
-        raise Refused(error.code, error.message, error.hint) from None
+        hint = "correct the row; nothing was written" if error.code == "invalid" else error.hint
+        raise Refused(error.code, error.message, hint) from None

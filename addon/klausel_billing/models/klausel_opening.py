@@ -99,16 +99,18 @@ class KlauselOpening(models.Model):
             openings.search(
                 [("term_id", "=", term.id), ("lot", "in", [one["lot"] or False])]
             ).unlink()
-        return openings.create(
-            [
-                {
-                    "contract_id": terms[one["contract"], one["term"]].contract_id.id,
-                    "term_id": terms[one["contract"], one["term"]].id,
-                    **{name: one[name] for name in VALUES},
-                }
-                for one in added
-            ]
-        ).ids
+        values = [
+            {
+                "contract_id": terms[one["contract"], one["term"]].contract_id.id,
+                "term_id": terms[one["contract"], one["term"]].id,
+                **{name: one[name] for name in VALUES},
+            }
+            for one in added
+        ]
+        try:
+            return openings.create(values).ids
+        except ValidationError as error:
+            self._klausel_refuse("invalid", error.args[0])
 
     @api.model
     def _klausel_term(self, company, contract, code):

@@ -6,6 +6,7 @@ from . import (
     test_demo,
     test_guard,
     test_info,
+    test_load,
     test_notes,
     test_parts,
     test_reversal,
