@@ -79,6 +79,21 @@ def test_readme_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
+def test_go_live_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of the page on go-live, in order, with the file that it shows."""
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "go-live.md"
+    said("klausel demo --copy mybook")
+    (rows,) = blocks(page, "csv")
+    (tmp_path / "openings.csv").write_text(rows, encoding="utf-8")
+    commands = blocks(page, "console")
+    assert len(commands) == 3
+    for block in commands:
+        command, _, expected = block.partition("\n")
+        output = said(command.removeprefix("$ "))
+        assert re.fullmatch(pattern(expected), output), f"{command}\n{output}"
+
+
 def test_policies_in_the_documents_are_read() -> None:
     found = [text for page in PAGES for text in blocks(page, "yaml policy")]
     assert found

@@ -148,6 +148,7 @@ What a preview as of 2026-07-01 bills of these terms:
 
 Note: BAKE-1/service keeps no balance of hours: the hours are loaded and change nothing.
 Note: BIKE-1/service keeps no balance of hours: the hours are loaded and change nothing.
+
 """
 
 OLD = """\

@@ -235,7 +235,7 @@ def loading_text(found: Loading, file: str, erp: str) -> str:
     there, new, replaced = len(found.there), len(found.added), len(found.replaced)
     said.append(f"{there} there already, {new} new, {replaced} replaced.")
     if found.effects:
-        said += ["", *_effects_text(found)]
+        said += ["", *_effects_text(found), ""]
     return "\n".join([*said, *map(str, found.problems)])
 
 
