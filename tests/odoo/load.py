@@ -17,6 +17,9 @@ from klausel_odoo.moves import opening_values
 
 from .server import Odoo
 
+#: Odoo's priorities of tickets, and what books call them. It reads them back as its own.
+PRIORITIES = {"low": "0", "normal": "1", "high": "2", "urgent": "3"}
+
 Values = dict[str, Any]
 Ids = dict[str, int]
 
@@ -250,7 +253,7 @@ class _Load:
         if one.customer:
             values["partner_id"] = self._id("customers", one.customer)
         if one.priority:
-            values["priority"] = one.priority
+            values["priority"] = PRIORITIES.get(one.priority, one.priority)
         return values
 
     def _employees(self) -> None:
