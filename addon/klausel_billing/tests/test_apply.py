@@ -815,7 +815,7 @@ class TestApply(BillingCase):
         Form(move.with_user(plain))
         with self.assertRaises(AccessError):
             move.with_user(plain).action_view_klausel_ledger()
-        for user in (plain, self.connector, self._user("visitor", "base.group_portal")):
+        for user in (plain, self._user("visitor", "base.group_portal")):
             with self.assertRaises(AccessError):
                 self.contract.with_user(user).action_view_invoices()
 

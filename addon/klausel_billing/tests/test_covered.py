@@ -177,6 +177,11 @@ class TestCovered(TimesheetCase):
         term = self.env["klausel.term"].create(
             {"contract_id": contract.id, "code": "S", "plan": "p"}
         )
+        entry = self._entry("2026-02-01", project=self._project("Own", lone))
+        decision = self.env["klausel.override"].create(
+            {"entry_id": entry.id, "disposition": "internal", "reason": "Ours"}
+        )
+        self.assertEqual(decision.partner_id, lone)
         self.env.flush_all()
         before = self.stranger.klausel_seq
         wizard = self.env["base.partner.merge.automatic.wizard"].create({})
@@ -184,6 +189,7 @@ class TestCovered(TimesheetCase):
         self.assertEqual(contract.partner_id, branch)
         self.assertEqual(contract.commercial_partner_id, self.stranger)
         self.assertEqual(term.commercial_partner_id, self.stranger)
+        self.assertEqual(decision.partner_id, self.stranger)
         self.assertGreater(self.stranger.klausel_seq, before)
         self.assert_covered(theirs)
 

@@ -12,6 +12,8 @@ class MergePartnerAutomatic(models.TransientModel):
         # The company of a contract, and with it that of its parts and of its ledger.
         moved.modified(["partner_id"])
         customer = dst_partner.commercial_partner_id
+        decisions = self.env["klausel.override"].sudo()
+        decisions.search([("partner_id", "=", dst_partner.id)]).modified(["entry_id"])
         # Whatever was previewed for one of them was somebody else's.
         customer._klausel_bump()
         if contracts.search_count([("commercial_partner_id", "=", customer.id)], limit=1):
