@@ -92,8 +92,8 @@ class KlauselOverride(models.Model):
     def _compute_display_name(self):
         names = dict(self._fields["disposition"]._description_selection(self.env))
         for decision in self:
-            name = names.get(decision.disposition, "")
-            decision.display_name = f"{name}: {decision.entry_text or ''}"
+            parts = (names.get(decision.disposition), decision.entry_text)
+            decision.display_name = ": ".join(filter(None, parts))
 
     # A timesheet that is deleted leaves behind whose it was.
     @api.depends(

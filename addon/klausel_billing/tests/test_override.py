@@ -227,6 +227,13 @@ class TestOverride(BillingCase):
         action = decision.action_decide()
         self.assertEqual(action["res_model"], "klausel.decide")
         self.assertEqual(action["context"]["active_ids"], self.first.ids)
+        # What the web client asks for when it opens the window.
+        wizard = self.env["klausel.decide"].with_user(self.manager)
+        opened = wizard.with_context(**action["context"]).onchange(
+            {}, [], {"entry_ids": {"fields": {"name": {}}}, "decided_count": {}}
+        )["value"]
+        self.assertEqual([command[1] for command in opened["entry_ids"]], self.first.ids)
+        self.assertEqual(opened["decided_count"], 1)
         bindings = self.env["ir.actions.actions"]
         for user, offered in ((self.manager, True), (self.reader, False)):
             found = bindings.with_user(user).get_bindings("account.analytic.line")

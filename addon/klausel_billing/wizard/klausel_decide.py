@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Command
 
 from ..models.klausel_override import DECISIONS
 
@@ -42,7 +43,7 @@ class KlauselDecide(models.TransientModel):
             timesheets = lines.filtered("project_id")
             if not timesheets:
                 raise UserError(self.env._("Select the timesheets that you decide about."))
-            values["entry_ids"] = timesheets.ids
+            values["entry_ids"] = [Command.set(timesheets.ids)]
         return values
 
     @api.depends("entry_ids")
