@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import cli
 from klausel.engine import bill
 from klausel.formats import FORMATS
 from klausel.formats.json import result_data
+from klausel.model import Override
 from klausel.policy import Policy, load_policy
 from klausel.policy.facts import FACTS
 from klausel_book import read_folder
@@ -140,6 +142,10 @@ def test_result_fits_its_schema() -> None:
     for as_of in (date(2026, 1, 1), date(2026, 4, 15), date(2026, 7, 1)):
         result = bill(book, as_of)
         assert not list(validator.iter_errors(result_data(result)))
+    decided = Override(book.entries[0].id, "written_off", "goodwill", "Ann")
+    data = result_data(bill(replace(book, overrides=(decided,)), as_of))
+    assert any("override" in part for entry in data["entries"] for part in entry["parts"])
+    assert not list(validator.iter_errors(data))
 
 
 def test_newcomers_need_nothing_but_the_two_commands() -> None:

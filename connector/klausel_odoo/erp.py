@@ -438,11 +438,13 @@ class _Reading:
         }
 
     def _overrides(self) -> list[Row]:
-        """Overrides of any entry; none where the addon does not know them yet."""
+        """Overrides in force; none where the addon does not know them yet. Odoo keeps those that
+        were taken back, and those of entries that are gone."""
         table = TABLES["overrides"]
         if not self._session.overrides:
             return []
-        return self._search(table.odoo, [], records.specification(table))
+        domain = [("state", "=", "live"), ("entry_id", "!=", False)]
+        return self._search(table.odoo, domain, records.specification(table))
 
     # -- what they refer to ------------------------------------------------------------------
 

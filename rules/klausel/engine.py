@@ -21,6 +21,7 @@ from klausel.ledger import CLOSING, SCOPE
 from klausel.matching import MatcherFactory
 from klausel.model import (
     NARROWNESS,
+    OVERRIDE,
     Book,
     Customer,
     Employee,
@@ -56,7 +57,6 @@ from klausel.texts import language_of, line_text
 #: Dispositions that settle an entry with the contract that decided so, at no charge (semantics 3).
 SETTLING = frozenset(("included", "warranty", "internal"))
 
-OVERRIDE = "override"
 OPENING = "opening"
 
 _NO_TICKET = Ticket("")

@@ -224,6 +224,10 @@ class Approval:
     expires_on: date | None = None
 
 
+#: Stands for the rule's id where a person decided (semantics 3).
+OVERRIDE = "override"
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     entry: str

@@ -29,6 +29,32 @@ class AccountMove(models.Model):
         groups="base.group_user",
     )
 
+    klausel_ledger_count = fields.Integer(
+        compute="_compute_klausel_ledger_count",
+        string="Settled Parts",
+        groups="klausel_billing.group_user",
+    )
+
+    def _compute_klausel_ledger_count(self):
+        counts = dict(
+            self.env["klausel.ledger"]._read_group(
+                [("move_id", "in", self.ids)], ["move_id"], ["__count"]
+            )
+        )
+        for move in self:
+            move.klausel_ledger_count = counts.get(move._origin, 0)
+
+    def action_view_klausel_ledger(self):
+        """What this invoice settles, and what it had settled that is open again."""
+        self.ensure_one()
+        self.env["klausel.ledger"].check_access("read")
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "klausel_billing.klausel_ledger_action"
+        )
+        action["domain"] = [("move_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
     def write(self, vals):
         state = vals.get("state")
         if state not in ("draft", "cancel"):

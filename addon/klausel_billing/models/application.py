@@ -131,7 +131,8 @@ class Application:
             self._refuse(
                 "seq-moved",
                 self.env._(
-                    "Contracts, approvals or invoices of %s have changed since they were read.",
+                    "Contracts, approvals, decisions or invoices of %s have changed since they"
+                    " were read.",
                     self.customer.display_name,
                 ),
             )
@@ -187,9 +188,8 @@ class Application:
 
     def _check_entries(self):
         for entry in self.entries.values():
-            partner = entry.partner_id or entry.task_id.partner_id or entry.project_id.partner_id
             same = fingerprint(entry) == self.asked.fingerprints[entry.id]
-            if not same or partner.commercial_partner_id != self.customer:
+            if not same or entry._klausel_customer() != self.customer:
                 self._refuse(
                     "entry-changed",
                     self.env._(
@@ -233,8 +233,10 @@ class Application:
             self._line_values(line, number) for number, line in enumerate(asked.lines, start=1)
         ]
         move = self._draft_to_refresh(asked, currency, address) if asked.refresh else None
+        before = Decimal(0)
         if move:
             known = move.line_ids
+            before = self._exact(self._products(move))
             last = max(known.mapped("sequence"))
             for value in values:
                 value["sequence"] += last
@@ -269,7 +271,7 @@ class Application:
         self.lines.update({line.key: record for line, record in pairs if not line.display_type})
         self._check_lines(pairs)
         self._check_lock(move)
-        self._check_total(asked, move)
+        self._check_total(asked, move, before)
         move.write({"klausel_run_id": self.run.id})
         move.klausel_stamp = stamp(move)
         return move
@@ -512,14 +514,24 @@ class Application:
                 ),
             )
 
-    def _check_total(self, asked, move):
-        """Odoo's untaxed totals must be the ones that were shown, to the last digit."""
+    def _check_total(self, asked, move, before):
+        """Odoo's untaxed totals must be the ones that were shown, to the last digit.
+
+        A draft that was there already had the exact amount ``before``. Only exact amounts can be
+        compared with what was added: of two halves of a cent that were rounded up one by one,
+        Odoo's total of both has none.
+        """
         currency = move.currency_id
-        products = move.invoice_line_ids.filtered(lambda line: line.display_type == "product")
-        ours = self._total([self.lines[line.key] for line in asked.products], currency)
+        products = self._products(move)
+        added = [self.lines[line.key] for line in asked.products]
+        ours = self._total(added, currency)
         whole = self._total(products, currency)
         found = Decimal(repr(move.amount_untaxed))
-        if ours != asked.total or currency.compare_amounts(float(found), float(whole)):
+        if (
+            ours != asked.total
+            or self._exact(products) - before != self._exact(added)
+            or currency.compare_amounts(float(found), float(whole))
+        ):
             self._refuse(
                 "total-differs",
                 self.env._(
@@ -532,9 +544,12 @@ class Application:
                 ),
             )
 
-    def _total(self, lines, currency):
-        unit = Decimal(repr(currency.rounding))
-        exact = [
+    def _products(self, move):
+        return move.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+
+    def _amounts(self, lines):
+        """Before rounding."""
+        return [
             Decimal(repr(line.quantity))
             * Decimal(repr(line.price_unit))
             * (100 - Decimal(repr(line.discount)))
@@ -542,12 +557,18 @@ class Application:
             for line in lines
         ]
 
+    def _exact(self, lines):
+        return sum(self._amounts(lines), Decimal(0))
+
+    def _total(self, lines, currency):
+        unit = Decimal(repr(currency.rounding))
+
         def rounded(amount):
             return (amount / unit).quantize(Decimal(1), ROUND_HALF_UP) * unit
 
         if self.company.tax_calculation_rounding_method == "round_per_line":
-            return sum(map(rounded, exact), Decimal(0))
-        return rounded(sum(exact, Decimal(0)))
+            return sum(map(rounded, self._amounts(lines)), Decimal(0))
+        return rounded(self._exact(lines))
 
     # --- ledger -----------------------------------------------------------------------------------
 
@@ -620,6 +641,11 @@ class Application:
         """For display only: the ledger says what is settled."""
         billed = rows.filtered(lambda row: row.entry_id and row.move_id)
         rows._klausel_link_entries({row.entry_id.id: row.move_id.id for row in billed})
+        # A contract and a timesheet that were entered at the same moment knew nothing of each
+        # other. Here both are known; what is settled is computed anew by its ledger rows.
+        settled = {row.entry for row in self.asked.rows if not row.held}
+        open_ids = [id_ for id_ in self.entries if id_ not in settled]
+        self.env["account.analytic.line"]._klausel_mend_covered([("id", "in", open_ids)])
 
 
 def stamp(move):

@@ -17,7 +17,7 @@ class ResPartner(models.Model):
         readonly=True,
         aggregator=None,
         groups="klausel_billing.group_user,klausel_billing.group_connector",
-        help="Raised by every change to the customer's contracts, approvals and ledger.",
+        help="Raised by every change to the customer's contracts, approvals, decisions and ledger.",
     )
 
     def _compute_klausel_contract_count(self):

@@ -8,6 +8,7 @@ from . import (
     test_info,
     test_load,
     test_notes,
+    test_override,
     test_parts,
     test_reversal,
 )
