@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from klausel.port import Erp
     from klausel_run.sources import Source
 
-EXIT_FINDINGS, EXIT_INPUT, EXIT_ERP, EXIT_BUG = 1, 2, 3, 70
+EXIT_FINDINGS, EXIT_INPUT, EXIT_ERP, EXIT_BUG, EXIT_CTRL_C = 1, 2, 3, 70, 130
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -262,7 +262,7 @@ def run(arguments: list[str]) -> int:
         return int(code or 0)
     except click.exceptions.Abort:
         click.echo("interrupted; nothing was changed", err=True)
-        return 130
+        return EXIT_CTRL_C
     except click.ClickException as error:
         error.show()
         return EXIT_INPUT
@@ -271,7 +271,7 @@ def run(arguments: list[str]) -> int:
         return EXIT_INPUT
     except ErpError as error:
         click.echo(f"error: {error}", err=True)
-        return EXIT_ERP
+        return EXIT_CTRL_C if isinstance(error.__cause__, KeyboardInterrupt) else EXIT_ERP
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -286,10 +286,8 @@ def run(arguments: list[str]) -> int:
 
 def _bug(error: Exception) -> int:
     click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-    click.echo(
-        "    This is a mistake in Klausel, nothing was written. Please report it with", err=True
-    )
-    click.echo("    the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
+    click.echo("    This is a mistake in Klausel; no customer is half written. Report it", err=True)
+    click.echo("    with the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
     if os.environ.get("KLAUSEL_DEBUG"):
         traceback.print_exception(error)
     return EXIT_BUG

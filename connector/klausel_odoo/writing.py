@@ -8,6 +8,7 @@ from typing import Any
 from klausel.assemble import ledger_row
 from klausel.model import Book, LedgerRow
 from klausel.port import Application, Applied, Refused, Written
+from klausel.problems import ErpError
 from klausel_odoo import failures
 from klausel_odoo.moves import payload
 
@@ -115,6 +116,12 @@ def apply(
         answer = call(CONTRACT, "klausel_apply", {"payload": values})
     except failures.RefusedApplicationError as error:
         raise Refused(error.code, error.message, error.hint) from None
+    except failures.FailedCallError as error:
+        raise _refused_by_odoo(error) from None
+    except failures.AccessRefusedError as error:
+        raise ErpError(
+            f"user {error.login} may not write drafts", failures.join_group(failures.GROUP)
+        ) from None
     return Applied(
         application.customer,
         tuple(
@@ -128,3 +135,12 @@ def apply(
         int(answer["rows"]),
         bool(answer["replayed"]),
     )
+
+
+def _refused_by_odoo(error: failures.FailedCallError) -> Refused:
+    """Odoo, or another addon in it, would not make this customer's drafts."""
+    if error.deliberate:
+        hint = f"put that right in Odoo, then {failures.AGAIN}"
+        return Refused("odoo", f"Odoo says: {error.said}", hint)
+    hint = f"look at the log of the Odoo server, then {failures.AGAIN}"
+    return Refused("odoo", f"Odoo failed: {error.said}", hint)
