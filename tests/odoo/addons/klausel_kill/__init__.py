@@ -56,5 +56,7 @@ def finishing(plain):
 
 
 stepping("_take_turn", after="turn")
+stepping("_entries", after="entries")
 stepping("_rows", before="moves", after="rows")
+stepping("_link", after="linked")
 Application._finish = finishing(Application._finish)
