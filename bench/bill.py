@@ -2,7 +2,7 @@
 
     python -m bench.bill [--customers 50] [--entries 5000] [--months 10] [--rounds 5]
 
-A: Odoo's own wizard, one call for all orders: each with a line a month that invoices delivered time.
+A: Odoo's own wizard, one call for all orders; an order has a line a month for delivered time.
 B: ``klausel bill``: reading, the preview, and a draft for each customer with a line a month.
 
 Both make the same number of invoices and lines of the same number of timesheets. Each round has a
@@ -67,10 +67,11 @@ def entries(project, lines=None):
             timesheet_invoice_type, klausel_covered,
             create_uid, write_uid, create_date, write_date)
         SELECT 'Help ' || n, date '{year}-01-02' + month * interval '1 month'
-            + n %% 25 * interval '1 day', %(employee)s, %(project)s, %(partner)s, %(account)s, 0.25, 0,
+            + n %% 25 * interval '1 day', %(employee)s, %(project)s, %(partner)s, %(account)s,
+            0.25, 0,
             %(company)s, 2, %(hour)s, 1, (%(lines)s::int[])[month + 1], false,
-            CASE WHEN %(lines)s IS NULL THEN 'non_billable' ELSE 'billable_time' END, %(lines)s IS NULL,
-            2, 2, now(), now()
+            CASE WHEN %(lines)s IS NULL THEN 'non_billable' ELSE 'billable_time' END,
+            %(lines)s IS NULL, 2, 2, now(), now()
         FROM generate_series(0, %(months)s - 1) AS month, generate_series(1, %(each)s) AS n
         ''', {{
             "employee": employee.id, "project": project.id, "partner": project.partner_id.id,
@@ -142,7 +143,10 @@ def measure(server: Server, odoo: Odoo, orders: list[int], rounds: int) -> int:
             times[name].append(time.perf_counter() - start)
         made = {
             name: server.psql(copy.database, MADE.format(which=f"m.klausel_run_id {which}"))[0]
-            for name, which in (("A", "IS NULL AND m.invoice_origin LIKE 'S%'"), ("B", "IS NOT NULL"))
+            for name, which in (
+                ("A", "IS NULL AND m.invoice_origin LIKE 'S%'"),
+                ("B", "IS NOT NULL"),
+            )
         }
         old = "m.create_date < (SELECT min(create_date) FROM klausel_contract)"
         ((before, lines, _),) = server.psql(copy.database, MADE.format(which=old))

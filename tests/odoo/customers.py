@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -191,17 +191,16 @@ class Asked:
 # --- what is on record ----------------------------------------------------------------------------
 
 
+#: Untaxed totals of all invoices of Klausel, with the customer's name.
+DRAFTS = (
+    "SELECT 'draft', p.name, m.amount_untaxed, m.id FROM account_move m JOIN res_partner p"
+    " ON p.id = m.commercial_partner_id WHERE m.klausel_run_id IS NOT NULL"
+)
+
+
 def drafts(server: Server, odoo: Odoo) -> dict[str, list[Decimal]]:
-    """Untaxed totals of all invoices of Klausel, by customer's name."""
-    rows = server.psql(
-        odoo.database,
-        "SELECT p.name, m.amount_untaxed FROM account_move m JOIN res_partner p"
-        " ON p.id = m.commercial_partner_id WHERE m.klausel_run_id IS NOT NULL ORDER BY m.id",
-    )
-    found: dict[str, list[Decimal]] = {}
-    for name, amount in rows:
-        found.setdefault(str(name), []).append(Decimal(str(amount)))
-    return found
+    """Untaxed totals of all invoices of Klausel, by customer's name, oldest first."""
+    return on_record(server, odoo)[0]
 
 
 def settled(server: Server, odoo: Odoo) -> dict[str, int]:
@@ -237,7 +236,7 @@ WRONG = {
         " ON a.id = l.move_line_id WHERE l.state = 'live' AND l.line_group <> ''"
         " AND (a.id IS NULL OR a.move_id <> l.move_id)"
     ),
-    "invoices of nobody's run": (
+    "invoices of a contract without a run": (
         "SELECT count(*) FROM account_move WHERE invoice_origin IN"
         " (SELECT code FROM klausel_contract) AND klausel_run_id IS NULL"
     ),
@@ -255,9 +254,18 @@ WRONG = {
 
 def wrong(server: Server, odoo: Odoo) -> dict[str, int]:
     """What of ``WRONG`` is there; nothing, if all is well."""
-    query = " UNION ALL ".join(f"SELECT '{name}', ({sql})" for name, sql in _quoted())
-    return {str(name): int(n or 0) for name, n in server.psql(odoo.database, query) if n != "0"}
+    return on_record(server, odoo)[1]
 
 
-def _quoted() -> Iterable[tuple[str, str]]:
-    return ((name.replace("'", "''"), sql) for name, sql in WRONG.items())
+def on_record(server: Server, odoo: Odoo) -> tuple[dict[str, list[Decimal]], dict[str, int]]:
+    """``drafts`` and ``wrong``, in one query."""
+    checks = [f"SELECT 'wrong', '{name}', ({sql}), 0" for name, sql in WRONG.items()]
+    found: dict[str, list[Decimal]] = {}
+    bad: dict[str, int] = {}
+    query = " UNION ALL ".join([DRAFTS, *checks])
+    for kind, name, number, _ in server.psql(odoo.database, f"{query} ORDER BY 1, 4"):
+        if kind == "draft":
+            found.setdefault(str(name), []).append(Decimal(str(number)))
+        elif Decimal(str(number)):
+            bad[str(name)] = int(Decimal(str(number)))
+    return found, bad

@@ -139,13 +139,14 @@ def people(odoo: Odoo, rpc: Rpc) -> dict[str, Rpc]:
     for login, names in groups.items():
         company = other if login == "stranger" else 1
         values = {
-            "name": login, "login": login, "password": PASSWORD, "company_id": company,
-            "company_ids": [(6, 0, [company])],
+            "name": f"some {login}", "login": f"some-{login}", "password": PASSWORD,
+            "company_id": company, "company_ids": [(6, 0, [company])],
             "group_ids": [(6, 0, [rpc.ref(name) for name in names])],
         }  # fmt: skip
         rpc.call("res.users", "create", [values])
     return {
-        login: Rpc(dataclasses.replace(odoo, login=login, password=PASSWORD)) for login in groups
+        login: Rpc(dataclasses.replace(odoo, login=f"some-{login}", password=PASSWORD))
+        for login in groups
     }
 
 
@@ -227,6 +228,13 @@ def generic(secret: Secret, model: str) -> list[Call]:
     ]
 
 
+#: Odoo lets everybody who writes invoices reverse the ones that they see: here none.
+HARMLESS = {
+    ("account.move.reversal", "reverse_moves"): (
+        "an answer: {'name': 'Reverse Moves', 'type': 'ir.actions.act_window', 'res_model':"
+        " 'account.move', 'view_mode': 'list,form', 'domain': [['id', 'in', []]]}"
+    ),
+}
 #: What a refusal may be; anything else has gone further than it should.
 REFUSED = ("AccessError", "UserError", "MissingError", "ValidationError")
 NOTHING: tuple[Any, ...] = ([], 0, False, None, {"length": 0, "records": []})
@@ -282,16 +290,11 @@ def test_nobody_else_learns_or_changes_anything(login: str, secret: Secret) -> N
     leaks = {
         f"{model}.{call.method}{call.arguments}": said
         for model, call in asked
-        if (said := learned(who, model, call)) and not is_own(login, model, call)
+        if (said := learned(who, model, call)) and said != HARMLESS.get((model, call.method))
     }
     assert leaks == {}
     assert facts(secret) == before
     count(f"calls over RPC by those whom it does not concern: {login}", len(asked))
-
-
-def is_own(login: str, model: str, call: Call) -> bool:
-    """Whether that is for everybody, or for the stranger's own company."""
-    return False
 
 
 def oracles(secret: Secret) -> list[tuple[str, Call]]:

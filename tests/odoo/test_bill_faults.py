@@ -26,9 +26,9 @@ from .customers import (
     arguments,
     drafts,
     empty,
+    on_record,
     populate,
     settled,
-    wrong,
 )  # fmt: skip
 from .proxy import cutting
 from .rpc import Refusal, Rpc
@@ -252,7 +252,8 @@ class Run(NamedTuple):
 
 def run_of(setting: Setting, code: int, said: str, errors: str) -> Run:
     found = setting.server, setting.odoo
-    return Run(code, said, errors, drafts(*found), settled(*found), wrong(*found))
+    made, bad = on_record(*found)
+    return Run(code, said, errors, made, settled(*found), bad)
 
 
 def bill(setting: Setting, day: str, capsys: pytest.CaptureFixture[str], **more: Any) -> Run:
@@ -365,7 +366,7 @@ class Calm(NamedTuple):
         return bill(self.setting, day, capsys, **more)
 
     def found(self) -> tuple[dict[str, list[Decimal]], dict[str, int]]:
-        return drafts(self.setting.server, self.odoo), wrong(self.setting.server, self.odoo)
+        return on_record(self.setting.server, self.odoo)
 
 
 THREE = ("ONE", "TWO", "THREE")

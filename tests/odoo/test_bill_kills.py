@@ -18,7 +18,7 @@ import pytest
 from tests.counts import count
 from tests.killing import ODOO, Ended, Klausel, klausel
 
-from .customers import FEE, MONTH, arguments, drafts, empty, populate, wrong
+from .customers import FEE, MONTH, arguments, empty, on_record, populate
 from .server import Odoo, Server
 
 pytestmark = pytest.mark.odoo
@@ -105,18 +105,17 @@ def finish(place: Place, day: str) -> int:
 def check(place: Place, month: int, step: str, at: int) -> None:
     """Right after a kill, and once more when the rest has been billed."""
     sure = WRITTEN.get(step, False)
-    found = drafts(place.server, place.odoo)
+    found, bad = on_record(place.server, place.odoo)
     assert found in [
         expected(month, done) for done in (at - 1, at) if sure is None or done == at - 1 + sure
     ], step
-    assert not wrong(place.server, place.odoo), step
+    assert not bad, step
 
 
 def settle(place: Place, month: int, day: str, step: str) -> None:
     times = finish(place, day)
     count("bill runs needed after a kill", times)
-    assert drafts(place.server, place.odoo) == expected(month), step
-    assert not wrong(place.server, place.odoo), step
+    assert on_record(place.server, place.odoo) == (expected(month), {}), step
 
 
 def kill_everywhere(place: Place, rounds: dict[str, int]) -> None:
@@ -170,8 +169,7 @@ def kill_everywhere(place: Place, rounds: dict[str, int]) -> None:
             # The other customers are billed.
             one = list(expected(0))[at - 1]
             others = {**expected(month), one: expected(month - 1)[one]}
-            assert drafts(place.server, place.odoo) == others, step
-            assert not wrong(place.server, place.odoo), step
+            assert on_record(place.server, place.odoo) == (others, {}), step
             settle(place, month, day, step)
     count("seconds of kills of the database's process", round(time.monotonic() - start))
     _, day = next(calendar)
