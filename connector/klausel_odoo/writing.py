@@ -120,6 +120,12 @@ def apply(
         answer = call(CONTRACT, "klausel_apply", {"payload": values})
     except failures.RefusedApplicationError as error:
         raise Refused(error.code, error.message, error.hint) from None
+    except failures.FailedCallError as error:
+        raise _refused_by_odoo(error) from None
+    except failures.AccessRefusedError as error:
+        raise ErpError(
+            f"user {error.login} may not write drafts", failures.join_group(failures.GROUP)
+        ) from None
     return Applied(
         application.customer,
         tuple(
@@ -155,3 +161,12 @@ def load_openings(call: Call, change: OpeningChange, book: Book, company: int, l
             ) from None
         hint = "correct the row; nothing was written" if error.code == "invalid" else error.hint
         raise Refused(error.code, error.message, hint) from None
+
+
+def _refused_by_odoo(error: failures.FailedCallError) -> Refused:
+    """Odoo, or another addon in it, would not make this customer's drafts."""
+    if error.deliberate:
+        hint = f"put that right in Odoo, then {failures.AGAIN}"
+        return Refused("odoo", f"Odoo says: {error.said}", hint)
+    hint = f"look at the log of the Odoo server, then {failures.AGAIN}"
+    return Refused("odoo", f"Odoo failed: {error.said}", hint)

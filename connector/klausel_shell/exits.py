@@ -36,7 +36,7 @@ def run(command: click.Command, arguments: list[str]) -> int:
         return EXIT_INPUT
     except ErpError as error:
         click.echo(f"error: {error}", err=True)
-        return EXIT_ERP
+        return EXIT_INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else EXIT_ERP
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -51,10 +51,8 @@ def run(command: click.Command, arguments: list[str]) -> int:
 
 def _bug(error: Exception) -> int:
     click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-    click.echo(
-        "    This is a mistake in Klausel, nothing was written. Please report it with", err=True
-    )
-    click.echo("    the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
+    click.echo("    This is a mistake in Klausel; no customer is half written. Report it", err=True)
+    click.echo("    with the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
     if os.environ.get("KLAUSEL_DEBUG"):
         traceback.print_exception(error)
     return EXIT_BUG
