@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -9,6 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
+import cli
+from klausel.model import LedgerKey
 from klausel_book.source import demo_folder
 from klausel_odoo import OdooSettings, OdooSource
 
@@ -47,6 +53,26 @@ def environment(odoo: Odoo, company: str = "", policies: Path = POLICIES) -> dic
         "KLAUSEL_ODOO_COMPANY": company,
         "KLAUSEL_POLICIES": str(policies),
     }
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def klausel(odoo: Odoo, *arguments: str, company: str = "", policies: Path = POLICIES) -> Said:
+    """What the command says and its exit code, with its settings in the environment."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        for name, value in environment(odoo, company, policies).items():
+            patch.setenv(name, value)
+        code = cli.run([*arguments, "--odoo"])
+    return Said(code, out.getvalue(), err.getvalue())
 
 
 def with_sections(folder: Path) -> Path:
@@ -171,3 +197,44 @@ def currency(client: WebClient, name: str) -> int:
 def number(value: float) -> Decimal:
     """A number of Odoo's as it prints it."""
     return Decimal(repr(value)).normalize()
+
+
+class OnRecord(NamedTuple):
+    """A live ledger row that stands for a line or an entry, or closes a period."""
+
+    key: str
+    entry: str
+    move: int
+    line: int
+
+
+LEDGER = (
+    "contract_id", "term", "component", "period", "line_group", "sequence", "entry_ref",
+    "move_id", "move_line_id",
+)  # fmt: skip
+
+
+def ledger(client: WebClient, contracts: Iterable[int], *domain: Any) -> list[OnRecord]:
+    """Rows of these contracts; live ones, unless ``domain`` says more about the state."""
+    wanted = list(contracts)
+    codes = {
+        row["id"]: row["code"]
+        for row in client.find("klausel.contract", [("id", "in", wanted)], ["code"])
+    }
+    if not any(condition[0] == "state" for condition in domain):
+        domain = (*domain, ("state", "=", "live"))
+    rows = client.find("klausel.ledger", [("contract_id", "in", wanted), *domain], LEDGER)
+    return [
+        OnRecord(
+            str(
+                LedgerKey(
+                    codes[row["contract_id"]], row["term"], row["component"],
+                    date.fromisoformat(row["period"]), row["line_group"] or "", row["sequence"],
+                )
+            ),
+            str(row["entry_ref"] or ""),
+            row["move_id"] or 0,
+            row["move_line_id"] or 0,
+        )
+        for row in rows
+    ]  # fmt: skip
