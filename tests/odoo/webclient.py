@@ -72,24 +72,25 @@ class WebClient:
         )  # fmt: skip
 
     def dialog(
-        self, action: str, button: str, model: str, ids: Sequence[int], **values: Any
+        self, action: Values, button: str, model: str, ids: Sequence[int], **values: Any
     ) -> Any:
-        """Opens the dialog of ``action`` from records, fills it in and clicks its button."""
-        found = self._post(
-            "/web/action/load",
-            {"action_id": action, "context": self.context(active_model=model, active_ids=ids)},
-        )
+        """Fills in the dialog that ``action`` opens from records, and clicks its button.
+
+        As the web client does: the form's own fields, their first values by onchange, all of them
+        saved with what is entered, then the button.
+        """
+        wizard = action["res_model"]
         context = {"active_model": model, "active_id": ids[0], "active_ids": list(ids)}
-        wizard = found["res_model"]
-        fields = self.call(wizard, "fields_get", [], ["type", "readonly"], context=context)
-        specification: dict[str, Any] = {name: {} for name in fields}
+        (view,) = [[id_, kind] for id_, kind in action["views"] if kind == "form"]
+        views = self.call(wizard, "get_views", [view], context=context)
+        fields = views["models"][wizard]["fields"]
+        specification = {name: _shown(field) for name, field in fields.items()}
         shown = self.call(wizard, "onchange", [], {}, [], specification, context=context)
         entered = {
-            name: value
+            name: _entered(fields[name]["type"], value)
             for name, value in shown["value"].items()
-            if not fields[name]["readonly"] and name != "id"
+            if name in fields and not fields[name].get("readonly")
         }
-        entered = {name: _entered(fields[name]["type"], value) for name, value in entered.items()}
         (saved,) = self.call(
             wizard, "web_save", [], {**entered, **values}, specification={}, context=context
         )
@@ -135,8 +136,16 @@ class WebClient:
         return int(row["res_id"])
 
 
+def _shown(field: Values) -> dict[str, Any]:
+    """How much of a field the form asks for."""
+    named = {"fields": {"display_name": {}}}
+    return named if field["type"] in ("many2one", "many2many") else {}
+
+
 def _entered(kind: str, value: Any) -> Any:
     """A value that a form shows, as the form sends it back."""
-    if kind in ("many2one", "reference") and isinstance(value, Mapping):
+    if kind == "many2one" and isinstance(value, Mapping):
         return value["id"]
+    if kind == "many2many":
+        return [command[:2] for command in value]
     return value
