@@ -146,7 +146,9 @@ class KlauselLedger(models.Model):
     def _compute_invoiced(self):
         for row in self:
             line = row.move_line_id
-            row.invoiced = format(line._klausel_net(), "f") if row.amount and line else False
+            row.invoiced = (
+                format(line._klausel_net().normalize(), "f") if row.amount and line else False
+            )
 
     @api.depends("seconds")
     def _compute_hours(self):
