@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from klausel.assemble import ledger_row
@@ -40,6 +41,7 @@ FIELDS = [
     "rate",
     "lot",
     "amount",
+    "invoiced",
     "held",
     "move_line_id",
     "fingerprint",
@@ -76,6 +78,12 @@ def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow
         last = rows[-1]["id"]
 
 
+def _by_hand(row: Mapping[str, Any]) -> str | None:
+    """What the invoice line comes to, where that is no longer what is on record."""
+    same = not row["invoiced"] or Decimal(row["invoiced"]) == Decimal(row["amount"])
+    return None if same else row["invoiced"]
+
+
 def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
     return ledger_row(
         {
@@ -93,6 +101,7 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "rate": row["rate"] or None,
             "lot": row["lot"] or "",
             "amount": row["amount"] or None,
+            "invoiced": _by_hand(row),
             "held": row["held"] or "",
             "line": str(row["move_line_id"]) if row["move_line_id"] else "",
             "fingerprint": row["fingerprint"] or "",

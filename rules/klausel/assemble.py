@@ -1088,6 +1088,7 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         fingerprint=data.get("fingerprint", ""),
         state=state,
         policy=data.get("policy", ""),
+        invoiced=number("invoiced"),
     )
 
 
@@ -1096,7 +1097,7 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     data: dict[str, Any] = {**row.key._asdict(), **row._asdict()}
     del data["key"]
     data["period"] = row.key.period.isoformat()
-    for name in ("rate", "amount"):
+    for name in ("rate", "amount", "invoiced"):
         if data[name] is not None:
             data[name] = format(data[name], "f")
     return {

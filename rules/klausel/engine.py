@@ -279,6 +279,12 @@ class _CustomerRun:
             for row in ledger.get(bound.contract.code, ())
             if row.amount is not None
         }
+        self._by_hand = [
+            (row, bound.money_digits)
+            for bound in self._contracts
+            for row in ledger.get(bound.contract.code, ())
+            if row.invoiced is not None
+        ]
         self._settled: dict[str, list[LedgerRow]] = defaultdict(list)
         for bound in self._contracts:
             for row in ledger.get(bound.contract.code, ()):
@@ -306,6 +312,7 @@ class _CustomerRun:
         for bound in self._contracts:
             lines += [(bound, line) for line in self._bill_contract(bound)]
         self._vanished()
+        self._edited()
         self.drafts = self._group(lines)
 
     def entry_parts(self) -> Iterable[EntryParts]:
@@ -562,6 +569,14 @@ class _CustomerRun:
         for entry_id in sorted(self._settled.keys() - self._parts.keys(), key=natural):
             rows = self._settled[entry_id]
             self._differ(rows[0], "vanished", _hours(sum(row.seconds for row in rows)), "")
+
+    def _edited(self) -> None:
+        """Invoice lines that somebody changed by hand: they stay, and are shown."""
+        for row, digits in self._by_hand:
+            if row.amount is not None and row.invoiced is not None:
+                was, now = (round_half_up(found, digits) for found in (row.amount, row.invoiced))
+                if was != now:
+                    self._differ(row, "edited", format(was, "f"), format(now, "f"))
 
     # -- allocation and charges (semantics 4, 5) -------------------------------------------------
 

@@ -295,6 +295,8 @@ class LedgerRow(NamedTuple):
     state: Literal["live", "released"] = "live"
     policy: str = ""
     """Version and content hash of the policy that decided."""
+    invoiced: Decimal | None = None
+    """What the ERP's invoice line comes to now, exact, where somebody changed it by hand."""
 
 
 @dataclass(frozen=True, slots=True)

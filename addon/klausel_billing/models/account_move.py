@@ -132,6 +132,12 @@ class AccountMove(models.Model):
         partials = lines.matched_debit_ids | lines.matched_credit_ids
         return (partials.debit_move_id | partials.credit_move_id).move_id - self
 
+    def _klausel_name(self):
+        """As people find it: a draft has no number yet, but its address ends with its ID."""
+        if not self or self.name:
+            return self.display_name or ""
+        return f"{self.display_name} (ID {self.id})"
+
     def _klausel_take_over(self):
         """The ledger of the invoice that was reversed now stands on this draft's lines."""
         self.ensure_one()

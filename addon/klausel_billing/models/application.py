@@ -229,8 +229,10 @@ class Application:
         for line in asked.products:
             self._check_product(line, journal)
         reverses = self._reversed(asked)
+        language = self._language(asked, address)
         values = [
-            self._line_values(line, number) for number, line in enumerate(asked.lines, start=1)
+            self._line_values(line, number, language)
+            for number, line in enumerate(asked.lines, start=1)
         ]
         move = self._draft_to_refresh(asked, currency, address) if asked.refresh else None
         before = Decimal(0)
@@ -245,9 +247,7 @@ class Application:
         else:
             moves = self.env["account.move"]
             known = moves.line_ids
-            language = asked.language or address.lang or None
-            codes = {code for code, _name in self.env["res.lang"].get_installed()}
-            if language in codes:
+            if language:
                 moves = moves.with_context(lang=language)
             move = moves.create(
                 {
@@ -276,16 +276,22 @@ class Application:
         move.klausel_stamp = stamp(move)
         return move
 
+    def _language(self, asked, address):
+        """The customer's, where Odoo speaks it."""
+        language = asked.language or address.lang
+        codes = {code for code, _name in self.env["res.lang"].get_installed()}
+        return language if language in codes else None
+
     def _origin(self, asked, before=""):
         codes = [code for code in (before or "").split(", ") if code]
         codes += [line.contract for line in asked.products]
         return ", ".join(dict.fromkeys(codes))
 
-    def _line_values(self, line, number):
+    def _line_values(self, line, number, language):
         if line.display_type:
             return {"display_type": line.display_type, "name": line.name, "sequence": number}
         values = {
-            "name": line.name,
+            "name": self._line_name(line, language),
             "sequence": number,
             "product_id": line.product,
             "quantity": float(line.quantity),
@@ -303,6 +309,17 @@ class Application:
             values["deferred_start_date"] = line.first
             values["deferred_end_date"] = line.last
         return values
+
+    def _line_name(self, line, language):
+        """Odoo's form shows the product's name and, below it, the text without that name.
+
+        So where the text contains the name, it is given a row of its own, as on Odoo's invoices.
+        """
+        product = self.env["product.product"].browse(line.product)
+        name = product.with_context(lang=language).display_name
+        if name not in line.name:
+            return line.name
+        return f"{name}\n{line.name.removeprefix(f'{name}, ')}"
 
     def _unit(self, line):
         """Hours are billed in hours, whatever unit of time the product is kept in."""

@@ -119,6 +119,28 @@ class TestApply(BillingCase):
         self.assertEqual(lines[2].name, "Clause 2.1: <b>patches</b>")
         self.assertIn("Hours left: 3 &lt; 4", move.narration)
 
+    def test_a_text_that_names_its_product(self):
+        """Odoo's form takes the product's name out of the text: it has a row of its own."""
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.product.with_context(lang="de_DE").name = "Betreuung"
+        texts = {
+            "Betreuung, Februar 2026": "Betreuung\nFebruar 2026",
+            "Betreuung je Monat, Februar 2026": "Betreuung\nBetreuung je Monat, Februar 2026",
+            "Service zur Betreuung": "Betreuung\nService zur Betreuung",
+            "Service, Februar 2026": "Service, Februar 2026",
+            "Web care, February 2026": "Web care, February 2026",
+        }
+        pairs = [
+            self._line(name=text, quantity="0.5", entries=self.third, group=str(number))
+            for number, text in enumerate(texts)
+        ]
+        asked = self._move(*[line for line, _rows in pairs], total="237.50", language="de_DE")
+        rows = [row for _line, some in pairs for row in some]
+        result = self._apply(self._payload([asked], rows))
+        move = self.env["account.move"].browse(result["moves"][0]["id"])
+        lines = move.invoice_line_ids.sorted("sequence")
+        self.assertEqual(lines.mapped("name"), list(texts.values()))
+
     def test_language_of_the_customer(self):
         self.env["res.lang"]._activate_lang("de_DE")
         self.customer.lang = "de_DE"

@@ -33,6 +33,7 @@ DIFFERENCE = {
     "vanished": "the entry is gone",
     "terms": "rule, term or price changed",
     "amount": "the amount changed",
+    "edited": "the invoice line was changed by hand",
 }
 _NARROWEST = 40
 _NARROW = 64
