@@ -4,10 +4,12 @@
 
 A: Odoo's own wizard, one call for all orders; an order has a line a month for delivered time.
 B: ``klausel bill``: reading, the preview, and a draft for each customer with a line a month.
+C: Odoo's own wizard, one call an order: each its own transaction, as B keeps customers apart.
 
-Both make the same number of invoices and lines of the same number of timesheets. Each round has a
-fresh copy of the same database, in which A and B alternate; what is measured first alternates, too.
-Prints the median of each and of the ratios B/A of the rounds; 1.0 or less is what we want.
+All make the same number of invoices and lines of the same number of timesheets. Each round has a
+fresh copy of the same database for each; which of them comes first alternates.
+Prints the median of each and of the ratios of the rounds; B/C of 1.0 or less is what we want. B/A
+shows what it costs that every customer is a transaction of its own.
 """
 
 from __future__ import annotations
@@ -101,7 +103,7 @@ env.cr.commit()
 print("ORDERS", orders.ids)
 """
 MADE = """
-SELECT count(DISTINCT m.id), count(*), sum(l.price_subtotal)
+SELECT max(m.id), count(DISTINCT m.id), count(*), sum(l.price_subtotal)
 FROM account_move m JOIN account_move_line l ON l.move_id = m.id AND l.display_type = 'product'
 WHERE {which}
 """
@@ -127,48 +129,62 @@ def main(arguments: list[str]) -> int:
 
 
 def measure(server: Server, odoo: Odoo, orders: list[int], rounds: int) -> int:
-    times: dict[str, list[float]] = {"A": [], "B": []}
+    ways: dict[str, Callable[[Odoo], Callable[[], None]]] = {
+        "A": lambda copy: invoicing(copy, [orders]),
+        "B": billing,
+        "C": lambda copy: invoicing(copy, [[order] for order in orders]),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    before = made(server, odoo, "true")
     for number in range(rounds):
-        # Nobody may be connected to a database that is copied.
-        server.psql(
-            "postgres",
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            f" WHERE datname = '{odoo.database}'",
-        )
-        copy = server.clone(odoo.database, f"round_{number}")
-        runs = {"A": invoicing(copy, orders), "B": billing(copy)}
-        for name in "AB" if number % 2 else "BA":
+        results = set()
+        for name in ("ABC", "CBA")[number % 2]:
+            copy = copied(server, odoo, f"round_{number}_{name.lower()}")
+            run = ways[name](copy)
             start = time.perf_counter()
-            runs[name]()
+            run()
             times[name].append(time.perf_counter() - start)
-        made = {
-            name: server.psql(copy.database, MADE.format(which=f"m.klausel_run_id {which}"))[0]
-            for name, which in (
-                ("A", "IS NULL AND m.invoice_origin LIKE 'S%'"),
-                ("B", "IS NOT NULL"),
-            )
-        }
-        old = "m.create_date < (SELECT min(create_date) FROM klausel_contract)"
-        ((before, lines, _),) = server.psql(copy.database, MADE.format(which=old))
-        print(number, made, before, lines, {name: round(t[-1], 2) for name, t in times.items()})
-        server.drop(copy.database)
-    pairs = [ours / theirs for ours, theirs in zip(times["B"], times["A"], strict=True)]
-    for name, what in (("A", "Odoo's invoicing"), ("B", "klausel bill")):
+            results.add(made(server, copy, f"m.id > {before[0]}")[1:])
+            server.drop(copy.database)
+        assert len(results) == 1, results
+    ((invoices, lines, total),) = results
+    print(
+        f"{invoices} invoices with {lines} lines, {total} in all, {rounds} rounds, median seconds"
+    )
+    for name, what in (("A", "Odoo, all at once"), ("B", "klausel bill"), ("C", "Odoo, each")):
         spread = f"({min(times[name]):.2f}, {max(times[name]):.2f})"
-        print(f"{name}  {what:<16} {statistics.median(times[name]):.2f} s {spread}")
-    ratio = statistics.median(pairs)
-    print(f"B/A {ratio:.2f} (median of the pairs)")
-    return int(ratio > 1.0)
+        print(f"{name}  {what:<18} {statistics.median(times[name]):.2f} {spread}")
+    ratios = {}
+    for other in "AC":
+        pairs = [ours / theirs for ours, theirs in zip(times["B"], times[other], strict=True)]
+        ratios[other] = statistics.median(pairs)
+        print(f"B/{other} {ratios[other]:.2f} (median of the pairs)")
+    return int(ratios["C"] > 1.0)
 
 
-def invoicing(odoo: Odoo, orders: list[int]) -> Callable[[], None]:
+def copied(server: Server, odoo: Odoo, name: str) -> Odoo:
+    """A copy; nobody may be connected to a database that is copied."""
+    server.psql(
+        "postgres",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{odoo.database}'",
+    )
+    return server.clone(odoo.database, name)
+
+
+def made(server: Server, odoo: Odoo, which: str) -> tuple[str | None, ...]:
+    """The newest move; the number of invoices, of their lines, and their total."""
+    return server.psql(odoo.database, MADE.format(which=which))[0]
+
+
+def invoicing(odoo: Odoo, calls: list[list[int]]) -> Callable[[], None]:
     rpc = Rpc(odoo)
-    context = {"active_model": "sale.order", "active_ids": orders}
 
     def run() -> None:
-        values = [{"advance_payment_method": "delivered"}]
-        wizard = rpc.call("sale.advance.payment.inv", "create", values, context=context)
-        rpc.call("sale.advance.payment.inv", "create_invoices", wizard, context=context)
+        for orders in calls:
+            context = {"active_model": "sale.order", "active_ids": orders}
+            values = [{"advance_payment_method": "delivered"}]
+            wizard = rpc.call("sale.advance.payment.inv", "create", values, context=context)
+            rpc.call("sale.advance.payment.inv", "create_invoices", wizard, context=context)
 
     return run
 

@@ -259,22 +259,35 @@ class Application:
                     "invoice_origin": self._origin(asked),
                     "invoice_user_id": (address.user_id or self.customer.user_id).id,
                     "reversed_entry_id": reverses.id,
+                    "klausel_run_id": self.run.id,
                     "invoice_line_ids": [Command.create(value) for value in values],
                 }
             )
             move = move.with_env(self.env)
+        notes = {"klausel_run_id": self.run.id} if move.klausel_run_id != self.run else {}
         if asked.narration:
             ours = plaintext2html(asked.narration)
-            move.narration = Markup("%s%s") % (move.narration or "", ours)
+            notes["narration"] = Markup("%s%s") % (move.narration or "", ours)
+        if notes:
+            # No line depends on these: Odoo need not look at all of them again.
+            quiet = move.with_context(skip_invoice_sync=True, check_move_validity=False)
+            quiet.write(notes)
         made = (move.line_ids - known).filtered(lambda line: line.display_type in VISIBLE)
         pairs = list(zip(asked.lines, made.sorted("id"), strict=True))
         self.lines.update({line.key: record for line, record in pairs if not line.display_type})
         self._check_lines(pairs)
         self._check_lock(move)
         self._check_total(asked, move, before)
-        move.write({"klausel_run_id": self.run.id})
-        move.klausel_stamp = stamp(move)
+        self._put_stamp(move)
         return move
+
+    def _put_stamp(self, move):
+        """In SQL: it changes nothing that anything depends on."""
+        move.flush_recordset()
+        self.env.cr.execute(
+            SQL("UPDATE account_move SET klausel_stamp = %s WHERE id = %s", stamp(move), move.id)
+        )
+        move.invalidate_recordset(["klausel_stamp"], flush=False)
 
     def _language(self, asked, address):
         """The customer's, where Odoo speaks it."""
