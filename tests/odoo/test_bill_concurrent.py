@@ -124,7 +124,7 @@ def test_each_customer_is_settled_once(odoo_server: Server, crowd: Odoo) -> None
     for reason, times in reasons.items():
         count(f"customers billed by four processes: refused, {reason}", times)
     assert set(reasons) <= {
-        "Contracts, approvals or invoices of NAME have changed since they were read.",
+        "Contracts, approvals, decisions or invoices of NAME have changed since they were read.",
         "Somebody has billed some of this work of NAME already.",
         "Odoo failed: could not serialize access due to concurrent update",
     }

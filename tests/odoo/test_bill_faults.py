@@ -232,7 +232,8 @@ BETWEEN = {
     ),
     "CONTRACT": Fault(
         dearer, nothing,
-        "Contracts, approvals or invoices of Shop CONTRACT have changed since they were read.",
+        "Contracts, approvals, decisions or invoices of Shop CONTRACT have changed since they"
+        " were read.",
         "run it again",
         DUE + 4,
     ),

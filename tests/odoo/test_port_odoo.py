@@ -20,7 +20,10 @@ from .server import Odoo
 
 pytestmark = pytest.mark.odoo
 
-MOVED = "Contracts, approvals or invoices of Bicycles Meyer have changed since they were read."
+MOVED = (
+    "Contracts, approvals, decisions or invoices of Bicycles Meyer have changed since they were"
+    " read."
+)
 NUMBERS = count(1)
 
 

@@ -90,7 +90,8 @@ class KlauselOpening(models.Model):
                 self._klausel_refuse(
                     "seq-moved",
                     self.env._(
-                        "Contracts, approvals or invoices of %s have changed since they were read.",
+                        "Contracts, approvals, decisions or invoices of %s have changed since they"
+                        " were read.",
                         customer.display_name,
                     ),
                 )
