@@ -35,6 +35,13 @@ AS_OF = date(2026, 7, 1)
 
 #: Codes that no book can show, and where they are tested instead.
 ELSEWHERE = {
+    # What loading a file of openings finds: tests/cases/openings-errors
+    "opening-empty": "tests/test_openings.py",
+    "opening-later": "tests/test_openings.py",
+    "opening-not-yet-billed": "tests/test_openings.py",
+    "opening-before-start": "tests/test_openings.py",
+    "opening-differs": "tests/test_openings.py",
+    "opening-billed": "tests/test_openings.py",
     "option": "the command line: tests/test_cli_errors.py",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.

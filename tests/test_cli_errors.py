@@ -94,8 +94,8 @@ def test_our_own_bug_is_one_sentence(place: Path, monkeypatch: Patch, capsys: Ca
     monkeypatch.setattr("klausel_run.preview.bill", broken)
     run = ["preview", "--book", "book", "--as-of", "2026-07-01"]
     said = """internal error: ZeroDivisionError: a bug for this test
-    This is a mistake in Klausel, nothing was written. Please report it with
-    the output of the same command after: export KLAUSEL_DEBUG=1
+    This is a mistake in Klausel; no customer is half written. Report it
+    with the output of the same command after: export KLAUSEL_DEBUG=1
 """
     assert cli.run(run) == 70
     assert capsys.readouterr() == ("", said)

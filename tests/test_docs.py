@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import cli
 from klausel.engine import bill
 from klausel.formats import FORMATS
 from klausel.formats.json import result_data
+from klausel.model import Override
 from klausel.policy import Policy, load_policy
 from klausel.policy.facts import FACTS
 from klausel_book import read_folder
@@ -79,6 +81,21 @@ def test_readme_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
+def test_go_live_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of the page on go-live, in order, with the file that it shows."""
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "go-live.md"
+    said("klausel demo --copy mybook")
+    (rows,) = blocks(page, "csv")
+    (tmp_path / "openings.csv").write_text(rows, encoding="utf-8")
+    commands = blocks(page, "console")
+    assert len(commands) == 3
+    for block in commands:
+        command, _, expected = block.partition("\n")
+        output = said(command.removeprefix("$ "))
+        assert re.fullmatch(pattern(expected), output), f"{command}\n{output}"
+
+
 def test_policies_in_the_documents_are_read() -> None:
     found = [text for page in PAGES for text in blocks(page, "yaml policy")]
     assert found
@@ -125,6 +142,10 @@ def test_result_fits_its_schema() -> None:
     for as_of in (date(2026, 1, 1), date(2026, 4, 15), date(2026, 7, 1)):
         result = bill(book, as_of)
         assert not list(validator.iter_errors(result_data(result)))
+    decided = Override(book.entries[0].id, "written_off", "goodwill", "Ann")
+    data = result_data(bill(replace(book, overrides=(decided,)), as_of))
+    assert any("override" in part for entry in data["entries"] for part in entry["parts"])
+    assert not list(validator.iter_errors(data))
 
 
 def test_newcomers_need_nothing_but_the_two_commands() -> None:

@@ -7,6 +7,7 @@ import io
 import json
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -20,6 +21,7 @@ from klausel_book import read_folder
 from klausel_book.source import demo_folder
 
 AS_OF = date(2026, 7, 1)
+CASES = Path(__file__).parent / "cases"
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,25 @@ runs: [{as_of: 2026-02-01}]
     assert [u.reason for u in found.uncovered] == ["no_customer"]
     assert found.customers == ("c1",)
     assert render(found, "text", View()).count("Without a customer") == 1
+
+
+def test_decisions_by_hand_show_who_when_and_why() -> None:
+    scenario = read_scenario(
+        (CASES / "scope" / "override.yaml").read_text(encoding="utf-8"), "override"
+    )
+    found = play(scenario)[0][0].result
+    assert found is not None
+    text = render(found, "text", View(100))
+    assert "Written off  1 entry, 1.00 h\n" in text
+    assert (
+        "  By hand 1 entry, 1.00 h: written off by Ann on 2026-01-31: goodwill (e1)\n"
+        "  By hand 1 entry, 1.00 h: warranty by Ann on 2026-01-31: our mistake (e2)\n"
+    ) in text
+    entries = json.loads(render(found, "json", View()))["entries"]
+    parts = {entry["id"]: entry["parts"][0] for entry in entries}
+    assert parts["e1"]["override"] == {"reason": "goodwill", "by": "Ann", "on": "2026-01-31"}
+    assert parts["e2"]["override"] == {"reason": "our mistake", "by": "Ann", "on": "2026-01-31"}
+    assert "override" not in parts["e3"]
 
 
 def test_a_parked_customer_says_so(book: Book) -> None:

@@ -17,10 +17,11 @@ import pytest
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Entry
+from klausel.port import Application, Refused
 from klausel.problems import ErpError, ProblemError, Where
 from klausel.tree import Tree
 from klausel_book import read_folder, write_folder
-from klausel_odoo import OdooSettings, erp, failures, records, versions
+from klausel_odoo import OdooSettings, erp, failures, records, versions, writing
 from klausel_run import fields_doc
 
 ROOT = Path(__file__).parent.parent
@@ -632,6 +633,49 @@ def test_what_odoo_says() -> None:
     assert refusal("", 'FATAL:  database "prod" does not exist').message == (
         'https://o has no database "prod"'
     )
+
+
+def test_what_the_addon_refuses() -> None:
+    """Its sentence, and what to do: by the code that stands before it."""
+    refused = refusal("UserError", "[klausel:seq-moved] Contracts have changed.")
+    assert isinstance(refused, failures.RefusedApplicationError)
+    assert (refused.code, str(refused)) == (
+        "seq-moved",
+        "Contracts have changed.\n    run it again",
+    )
+    assert refusal("UserError", "[klausel:locked] The books are locked.").hint == (
+        "have the lock date changed, or run it again after it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "message", "hint"),
+    [
+        (
+            "odoo.exceptions.ValidationError",
+            "Every invoice needs a cost center.",
+            "Odoo says: Every invoice needs a cost center.",
+            "put that right in Odoo, then run it again",
+        ),
+        (
+            "psycopg2.OperationalError",
+            "server closed the connection unexpectedly",
+            "Odoo failed: server closed the connection unexpectedly",
+            "look at the log of the Odoo server, then run it again",
+        ),
+    ],
+)
+def test_what_odoo_refuses_for_one_customer(name: str, said: str, message: str, hint: str) -> None:
+    """It is that customer's matter: the others are written."""
+
+    def call(*_: object) -> None:
+        raise refusal(name, said, "klausel.contract")
+
+    book = BookBuilder().build()
+    application = Application("7", date(2026, 3, 1), 4, (), ())
+    with pytest.raises(Refused) as caught:
+        writing.apply(call, application, book, 1, 1, "https://o")
+    assert str(caught.value) == f"{message}\n    {hint}"
 
 
 def test_what_stands_before_odoo_says() -> None:

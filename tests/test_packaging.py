@@ -18,6 +18,7 @@ FOLDERS = {
     "klausel_book": "connector/klausel_book",
     "klausel_odoo": "connector/klausel_odoo",
     "klausel_run": "connector/klausel_run",
+    "klausel_shell": "connector/klausel_shell",
 }
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from klausel.assemble import ledger_data, ledger_rows
+from klausel.assemble import last_of_each, ledger_data, ledger_rows
 from klausel.model import LedgerRow
 
 
@@ -23,6 +23,7 @@ class Stored(NamedTuple):
     """What the file holds: its rows, keys of its transactions, and where its last line ends."""
 
     rows: tuple[LedgerRow, ...]
+    """As they stand now: a row that was released later counts as released."""
     transactions: frozenset[str]
     end: int
     """Bytes."""
@@ -43,7 +44,7 @@ def read(stream: IO[bytes]) -> Stored:
             rows += ledger_rows(data)
             if "transaction" in data:
                 keys.add(data["transaction"])
-    return Stored(tuple(rows), frozenset(keys), end)
+    return Stored(last_of_each(rows), frozenset(keys), end)
 
 
 @contextmanager

@@ -41,14 +41,14 @@ def read_folder(folder: Path) -> Book:
         path = folder / table.file
         if path.exists():
             with (
-                _guarded(builder, path, table.file),
+                guarded(builder, path, table.file),
                 path.open(encoding="utf-8-sig", newline="") as lines,
             ):
                 builder.add_csv(record, lines, table.file)
     _each(builder, folder, CONTRACTS_FILE, builder.add_contracts_file)
     path = folder / LEDGER_FILE
     if path.exists():
-        with _guarded(builder, path, LEDGER_FILE), path.open(encoding="utf-8") as lines:
+        with guarded(builder, path, LEDGER_FILE), path.open(encoding="utf-8") as lines:
             builder.add_ledger(lines, LEDGER_FILE)
     return builder.build()
 
@@ -65,7 +65,7 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
             if path.suffix not in (".yaml", ".csv") or not path.is_file():
                 continue
             shown = f"{name}/{child.name}/{path.name}" if name else f"{child.name}/{path.name}"
-            with _guarded(builder, path, shown):
+            with guarded(builder, path, shown):
                 if path.stat().st_size > MOST_POLICY_BYTES:
                     builder.say(
                         problem(
@@ -85,12 +85,12 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
 def _each(builder: BookBuilder, folder: Path, name: str, add: Callable[[str, str], None]) -> None:
     path = folder / name
     if path.exists():
-        with _guarded(builder, path, name):
+        with guarded(builder, path, name):
             add(path.read_text(encoding="utf-8-sig"), name)
 
 
 @contextmanager
-def _guarded(builder: BookBuilder, path: Path, shown: str) -> Iterator[None]:
+def guarded(builder: BookBuilder, path: Path, shown: str) -> Iterator[None]:
     """Turns what goes wrong with a file into a problem of the book."""
     try:
         yield

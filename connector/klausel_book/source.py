@@ -9,8 +9,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from klausel.model import Book
-from klausel.port import Application, Applied, Capabilities, Refused, Written
-from klausel_book import ledger_file
+from klausel.port import (
+    Application,
+    Applied,
+    Capabilities,
+    OpeningChange,
+    Refused,
+    Written,
+)
+from klausel_book import ledger_file, openings_file
 from klausel_book.reader import LEDGER_FILE, POLICIES, read_folder
 from klausel_book.writer import whole_folder
 
@@ -68,15 +75,27 @@ class BookSource:
         with ledger_file.locked(path) as stream:
             stored = ledger_file.read(stream)
             drafts = tuple(Written(d.key, d.key, str(path)) for d in application.drafts)
-            if application.key in stored.transactions:
+            live = {(row.key, row.entry, row.lot) for row in stored.rows if row.state == "live"}
+            asked = {(row.key, row.entry, row.lot) for row in application.rows}
+            # What was released since is not there any more: the same is billed once again.
+            if application.key in stored.transactions and asked <= live:
                 return Applied(application.customer, drafts, len(application.rows), True)
             if self._signature() != self._read_signature:
                 raise Refused("changed", "the book was changed since it was read", "run it again")
-            live = {(row.key, row.entry, row.lot) for row in stored.rows if row.state == "live"}
-            if any((row.key, row.entry, row.lot) in live for row in application.rows):
+            if not asked.isdisjoint(live):
                 raise Refused("duplicate", "somebody else has billed this by now", "run it again")
             ledger_file.append(stream, stored.end, application.rows, application.key)
         return Applied(application.customer, drafts, len(application.rows))
+
+    def load_openings(self, change: OpeningChange, book: Book) -> None:
+        """See :class:`klausel.port.Erp`: one file takes the place of another."""
+        with ledger_file.locked(self.folder / LEDGER_FILE) as stream:
+            if self._signature() != self._read_signature:
+                raise Refused("changed", "the book was changed since it was read", "run it again")
+            on_record = {row for row in ledger_file.read(stream).rows if row.state == "live"}
+            if on_record != {row for row in book.ledger if row.state == "live"}:
+                raise Refused("billed", "somebody else has billed this by now", "run it again")
+            openings_file.change(self.folder, change)
 
     def _signature(self) -> tuple[tuple[str, int, int], ...]:
         """Changes with every file of the book but the ledger."""

@@ -34,7 +34,8 @@ def hours_text(seconds: int) -> str:
     raise AssertionError(seconds)
 
 
-def _text(field: Field, value: Any) -> str:
+def cell_text(field: Field, value: Any) -> str:
+    """The text of a value in a CSV file."""
     if value is None or value == () or value == "":
         return ""
     kinds: dict[str, Callable[[Any], str]] = {
@@ -122,7 +123,7 @@ def _write(
             writer.writerow([field.column for field in table.fields])
             for record in rows:
                 writer.writerow(
-                    [_text(field, getattr(record, field.name)) for field in table.fields]
+                    [cell_text(field, getattr(record, field.name)) for field in table.fields]
                 )
     _write_yaml(folder / CONTRACTS_FILE, [_contract(contract) for contract in book.contracts])
     if book.ledger:

@@ -14,7 +14,7 @@ from klausel import PROTOCOL
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book, Entry
-from klausel.port import Application, Applied, Capabilities
+from klausel.port import Application, Applied, Capabilities, OpeningChange, Refused
 from klausel.problems import ErpError, Where, problem
 from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
@@ -100,7 +100,7 @@ class Session(NamedTuple):
 
 
 class OdooSource:
-    """Reads contracts, timesheets and what they refer to; writes nothing.
+    """Reads contracts, timesheets and what they refer to; writes drafts with :meth:`apply`.
 
     Connects with the first question. Every method raises
     :class:`~klausel.problems.ErpError` where Odoo refuses or cannot be reached.
@@ -109,6 +109,8 @@ class OdooSource:
     def __init__(self, settings: OdooSettings) -> None:
         self.settings = settings
         self._session: Session | None = None
+        self._policies: Mapping[str, Mapping[str, str]] | None = None
+        """Texts of the policies when they were read last."""
 
     @property
     def name(self) -> str:
@@ -204,20 +206,36 @@ class OdooSource:
         self, session: Session, until: date, customers: Collection[str] | None = None
     ) -> Book:
         """:meth:`read` through a connection that is open already."""
+        self._policies = self.policy_files()
         with _uncollected():
             return _Reading(session, self.settings, until, customers).book()
 
     def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
         """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
+        self._refuse_other_policies()
+        company, url = self.session().company, self.settings.url
+        return writing.apply(self._write, application, book, company, PROTOCOL, url, refresh)
+
+    def load_openings(self, change: OpeningChange, book: Book) -> None:
+        """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
+        company, login = self.session().company, self.settings.login
+        writing.load_openings(self._write, change, book, company, login)
+
+    def _write(self, model: str, method: str, arguments: Mapping[str, Any]) -> Any:
+        """A call that writes: archived records are left alone."""
         session = self.session()
+        context = {**session.context, "active_test": True}
+        return session.transport.call(model, method, {**arguments, "context": context})
 
-        def call(model: str, method: str, arguments: Mapping[str, Any]) -> Any:
-            context = {**session.context, "active_test": True}
-            return session.transport.call(model, method, {**arguments, "context": context})
-
-        return writing.apply(
-            call, application, book, session.company, PROTOCOL, self.settings.url, refresh
-        )
+    def _refuse_other_policies(self) -> None:
+        """What was shown was decided by the policies as they were then."""
+        before, now = self._policies, self.policy_files()
+        if before is None or before == now:
+            return
+        names = {*before, *now}
+        changed = ", ".join(name for name in sorted(names) if before.get(name) != now.get(name))
+        message = f"the policy was changed since it was read: {changed}"
+        raise Refused("policy-changed", message, failures.AGAIN)
 
     def checks(self) -> Iterator[Check]:
         """What doctor shows, one line a check."""
@@ -434,11 +452,13 @@ class _Reading:
         }
 
     def _overrides(self) -> list[Row]:
-        """Overrides of any entry; none where the addon does not know them yet."""
+        """Overrides in force; none where the addon does not know them yet. Odoo keeps those that
+        were taken back, and those of entries that are gone."""
         table = TABLES["overrides"]
         if not self._session.overrides:
             return []
-        return self._search(table.odoo, [], records.specification(table))
+        domain = [("state", "=", "live"), ("entry_id", "!=", False)]
+        return self._search(table.odoo, domain, records.specification(table))
 
     # -- what they refer to ------------------------------------------------------------------
 

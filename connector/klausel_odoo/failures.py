@@ -27,15 +27,31 @@ class AccessRefusedError(ErpError):
     """The user may not read ``model``."""
 
     def __init__(self, login: str, model: str) -> None:
+        self.login = login
         self.model = model
-        super().__init__(
-            f"user {login} may not read {model}",
-            f'in Odoo, add the user to the group "{GROUP}"',
-        )
+        super().__init__(f"user {login} may not read {model}", join_group(GROUP))
+
+
+def join_group(group: str) -> str:
+    return f'in Odoo, add the user to the group "{group}"'
 
 
 #: How the addon begins the sentence with which it refuses an application.
 _REFUSAL = re.compile(r"\[klausel:([a-z-]+)\] (.*)", re.DOTALL)
+
+AGAIN = "run it again"
+#: What to do about a refusal, by its code; where none stands here, to run it again.
+HINTS = {
+    "product": f"give the term of the contract an active product, then {AGAIN}",
+    "income-account": f"set the income account of the product or its category, then {AGAIN}",
+    "tax-included": f"give the product a tax that is not included in the price, then {AGAIN}",
+    "currency": f"put that right in Odoo, then {AGAIN}",
+    "no-chart": f"put that right in Odoo, then {AGAIN}",
+    "customer-archived": f"unarchive the customer, or end its contracts, then {AGAIN}",
+    "locked": f"have the lock date changed, or {AGAIN} after it",
+    "total-differs": "compare the number of decimals of quantities and prices in Odoo's settings",
+    "protocol": "bring the addon and klausel to the same version",
+}
 
 
 class RefusedApplicationError(ErpError):
@@ -43,7 +59,20 @@ class RefusedApplicationError(ErpError):
 
     def __init__(self, code: str, sentence: str) -> None:
         self.code = code
-        super().__init__(sentence.strip(), "" if code == "access" else "run it again")
+        super().__init__(sentence.strip(), HINTS.get(code, AGAIN))
+
+
+class FailedCallError(ErpError):
+    """Odoo answered a call with an error of its own; ``said`` is its sentence."""
+
+    def __init__(self, kind: str, said: str, model: str) -> None:
+        self.said = one_line(said)
+        self.deliberate = kind in ("UserError", "ValidationError", "RedirectWarning")
+        """Somebody wrote this sentence for users: it is no mistake of a program."""
+        doing = f"reading {model}" if model else "checking the login"
+        super().__init__(
+            f"Odoo failed while {doing}: {self.said}", "look at the log of the Odoo server"
+        )
 
 
 class MissingModelError(ErpError):
@@ -131,10 +160,7 @@ def refused_call(name: str, said: str, model: str, login: str, database: str, ur
         f"'{model}'",
     ):
         return MissingModelError(model, database)
-    doing = f"reading {model}" if model else "checking the login"
-    return ErpError(
-        f"Odoo failed while {doing}: {one_line(said)}", "look at the log of the Odoo server"
-    )
+    return FailedCallError(kind, said, model)
 
 
 def one_line(said: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from klausel.assemble import ledger_data
 from klausel.engine import fingerprint
-from klausel.model import Book, Contract, Term
-from klausel.money import plain
+from klausel.model import Book, Contract, Opening, Term
+from klausel.money import hours_exact, plain
+from klausel.policy.ir import text_in
 from klausel.port import Application
 from klausel.result import Draft, Line
-from klausel.texts import days_text, language_of, phrase
+from klausel.texts import days_text, language_of, line_text, phrase
 
 MOVE_TYPES = {"invoice": "out_invoice", "credit_note": "out_refund"}
 
@@ -52,14 +53,12 @@ def _move(
     references = dict.fromkeys(
         contracts[code].po_number for code in codes if contracts[code].po_number
     )
-    first = min(line.first for line in draft.lines)
-    last = max(line.last for line in draft.lines)
     return {
         "key": draft.key,
         "move_type": MOVE_TYPES[draft.kind],
         "currency": draft.currency,
         "reference": ", ".join(references),
-        "narration": phrase(language, "service_period", days_text(first, last, language)),
+        "narration": _narration(draft, codes, language),
         "total": plain(draft.total),
         "language": customer.language,
         "refresh": refresh,
@@ -68,26 +67,54 @@ def _move(
     }
 
 
+def _narration(draft: Draft, codes: Collection[str], language: str) -> str:
+    """Which contracts it is about and the days of the service, as tax law wants them."""
+    periods = {(line.first, line.last) for line in draft.lines}
+    first, last = min(day for day, _ in periods), max(day for _, day in periods)
+    return "\n".join(
+        (
+            phrase(language, "contract" if len(codes) == 1 else "contracts", ", ".join(codes)),
+            phrase(
+                language,
+                "service_period" if len(periods) == 1 else "service_periods",
+                days_text(first, last, language),
+            ),
+        )
+    )
+
+
 def _lines(
     draft: Draft, book: Book, contracts: Mapping[str, Contract], language: str
 ) -> Iterator[dict[str, Any]]:
-    """Lines below their headings, then the clauses they rest on."""
+    """Lines below their headings, each group with the clauses that it rests on."""
     headings: dict[str, list[Line]] = {}
     for line in draft.lines:
         headings.setdefault(_heading(line, book, contracts, language), []).append(line)
     for heading in sorted(headings, key=lambda text: bool(text)):
         if heading:
             yield _text_line("line_section", heading)
-        for line in headings[heading]:
-            yield _line(line, contracts[line.key.contract])
-    clauses = dict.fromkeys(
-        (reason.clause, reason.text)
-        for line in draft.lines
-        for reason in line.because
-        if reason.clause
-    )
-    for clause, text in clauses:
-        yield _text_line("line_note", phrase(language, "clause", clause, text))
+        lines = headings[heading]
+        for line in lines:
+            contract = contracts[line.key.contract]
+            yield _line(line, contract, _name(line, contract, heading, book, language))
+        clauses = dict.fromkeys(
+            (reason.clause, reason.text)
+            for line in lines
+            for reason in line.because
+            if reason.clause
+        )
+        for clause, text in clauses:
+            yield _text_line("line_note", phrase(language, "clause", clause, text))
+
+
+def _name(line: Line, contract: Contract, heading: str, book: Book, language: str) -> str:
+    """The line's text; a project that stands above it already is not named again."""
+    details = tuple(detail for detail in line.label.details if detail != ("project", heading))
+    if details == line.label.details:
+        return line.description
+    plan = book.policies[contract.policy].plans[_term(line, contract).plan]
+    title = text_in(plan.title, language, plan.name)
+    return line_text(title, line.label._replace(details=details), language, line.late)
 
 
 def _heading(line: Line, book: Book, contracts: Mapping[str, Contract], language: str) -> str:
@@ -103,12 +130,12 @@ def _text_line(kind: str, text: str) -> dict[str, Any]:
     return {"key": "", "display_type": kind, "name": text}
 
 
-def _line(line: Line, contract: Contract) -> dict[str, Any]:
-    term: Term = next(term for term in contract.terms if term.id == line.key.term)
+def _line(line: Line, contract: Contract, name: str) -> dict[str, Any]:
+    term = _term(line, contract)
     return {
         "key": str(line.key),
         "display_type": "",
-        "name": line.description,
+        "name": name,
         "product_id": int(term.product) if term.product else False,
         "quantity": plain(line.quantity),
         "unit": line.unit,
@@ -119,3 +146,22 @@ def _line(line: Line, contract: Contract) -> dict[str, Any]:
         "contract": line.key.contract,
         "entries": [int(share.entry) for share in line.entries],
     }
+
+
+def opening_values(opening: Opening) -> dict[str, Any]:
+    """An opening as ``klausel_load`` takes it. Odoo keeps these numbers as floats."""
+    return {
+        "contract": opening.contract,
+        "term": opening.term,
+        "lot": opening.lot,
+        "date": opening.date.isoformat(),
+        "hours": float(hours_exact(opening.seconds)),
+        "own_price": opening.price is not None,
+        "price": float(opening.price or 0),
+        "valid_until": opening.valid_until.isoformat() if opening.valid_until else False,
+        "billed_until": opening.billed_until.isoformat() if opening.billed_until else False,
+    }
+
+
+def _term(line: Line, contract: Contract) -> Term:
+    return next(term for term in contract.terms if term.id == line.key.term)

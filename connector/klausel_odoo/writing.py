@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from klausel.assemble import ledger_row
 from klausel.model import Book, LedgerRow
-from klausel.port import Application, Applied, Refused, Written
+from klausel.port import Application, Applied, OpeningChange, Refused, Written
+from klausel.problems import ErpError
 from klausel_odoo import failures
-from klausel_odoo.moves import payload
+from klausel_odoo.moves import opening_values, payload
 
 LEDGER = "klausel.ledger"
 CONTRACT = "klausel.contract"
+OPENING = "klausel.opening"
+
+#: The group of the addon that keeps contracts and their openings.
+MANAGERS = "Klausel / Manager"
 
 #: Ledger rows a call.
 PAGE = 10_000
@@ -35,6 +41,7 @@ FIELDS = [
     "rate",
     "lot",
     "amount",
+    "invoiced",
     "held",
     "move_line_id",
     "fingerprint",
@@ -71,6 +78,12 @@ def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow
         last = rows[-1]["id"]
 
 
+def _by_hand(row: Mapping[str, Any]) -> str | None:
+    """What the invoice line comes to, where that is no longer what is on record."""
+    same = not row["invoiced"] or Decimal(row["invoiced"]) == Decimal(row["amount"])
+    return None if same else row["invoiced"]
+
+
 def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
     return ledger_row(
         {
@@ -88,6 +101,7 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "rate": row["rate"] or None,
             "lot": row["lot"] or "",
             "amount": row["amount"] or None,
+            "invoiced": _by_hand(row),
             "held": row["held"] or "",
             "line": str(row["move_line_id"]) if row["move_line_id"] else "",
             "fingerprint": row["fingerprint"] or "",
@@ -115,6 +129,12 @@ def apply(
         answer = call(CONTRACT, "klausel_apply", {"payload": values})
     except failures.RefusedApplicationError as error:
         raise Refused(error.code, error.message, error.hint) from None
+    except failures.FailedCallError as error:
+        raise _refused_by_odoo(error) from None
+    except failures.AccessRefusedError as error:
+        raise ErpError(
+            f"user {error.login} may not write drafts", failures.join_group(failures.GROUP)
+        ) from None
     return Applied(
         application.customer,
         tuple(
@@ -128,3 +148,34 @@ def apply(
         int(answer["rows"]),
         bool(answer["replayed"]),
     )
+
+
+def load_openings(call: Call, change: OpeningChange, book: Book, company: int, login: str) -> None:
+    """Writes opening balances in one transaction of the server; raises as :func:`apply`."""
+    owners = {contract.code: book.root(contract.customer) for contract in book.contracts}
+    touched = {owners[opening.contract] for opening in (*change.added, *change.removed)}
+    arguments = {
+        "company_id": company,
+        "sequences": {customer: book.sequences.get(customer, 0) for customer in touched},
+        "added": [opening_values(opening) for opening in change.added],
+        "removed": [opening_values(opening) for opening in change.removed],
+    }
+    try:
+        call(OPENING, "klausel_load", arguments)
+    except failures.RefusedApplicationError as error:
+        if error.code == "access":
+            raise ErpError(
+                f"user {login} may not load opening balances",
+                f'in Odoo, add the user to the group "{MANAGERS}", or give another --login',
+            ) from None
+        hint = "correct the row; nothing was written" if error.code == "invalid" else error.hint
+        raise Refused(error.code, error.message, hint) from None
+
+
+def _refused_by_odoo(error: failures.FailedCallError) -> Refused:
+    """Odoo, or another addon in it, would not make this customer's drafts."""
+    if error.deliberate:
+        hint = f"put that right in Odoo, then {failures.AGAIN}"
+        return Refused("odoo", f"Odoo says: {error.said}", hint)
+    hint = f"look at the log of the Odoo server, then {failures.AGAIN}"
+    return Refused("odoo", f"Odoo failed: {error.said}", hint)

@@ -7,26 +7,38 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from klausel.formats import render
 from klausel.model import LedgerRow
 from klausel.policy.ir import GroupBy
 from klausel.port import Application, Applied, Erp, Refused
+from klausel.problems import ErpError
 from klausel.result import Result
 from klausel_run.preview import Options, preview
-from klausel_run.terminal import progress, view
+from klausel_run.screen import Screen
 
 
 class Refusal(NamedTuple):
     """A customer that was not written, and why."""
 
     customer: str
+    name: str
     message: str
     hint: str
 
 
 class Report(NamedTuple):
-    applied: tuple[Applied, ...]
-    refused: tuple[Refusal, ...]
+    """What has been written so far; filled while a run goes on."""
+
+    applied: list[Applied]
+    refused: list[Refusal]
+
+
+class BrokenOffError(ErpError):
+    """The run ended in the middle of a customer; what the report says stands."""
+
+    def __init__(self, message: str, hint: str, report: Report) -> None:
+        self.report = report
+        go_on = "run the same again: what was written is found, only the rest is billed"
+        super().__init__(message, f"{hint}\n    {go_on}" if hint else go_on)
 
 
 def applications(result: Result) -> Iterator[Application]:
@@ -51,20 +63,26 @@ def write(
 ) -> Report:
     """Applies every customer of ``result``; a refused one does not stop the others.
 
-    Raises ``ErpError`` where the ERP can no longer be reached; what was written before stands,
-    and running again goes on from there.
+    Raises ``BrokenOffError`` where the ERP can no longer be reached, and on Ctrl-C; what was
+    written before stands, and running again goes on from there.
     """
     todo = list(applications(result))
-    applied: list[Applied] = []
-    refused: list[Refusal] = []
+    report = Report([], [])
     for number, application in enumerate(todo):
         if progress is not None:
             progress(number, len(todo))
+        customer = application.customer
+        name = result.book.customers[customer].name
         try:
-            applied.append(erp.apply(application, result.book, refresh))
+            report.applied.append(erp.apply(application, result.book, refresh))
         except Refused as error:
-            refused.append(Refusal(application.customer, error.message, error.hint))
-    return Report(tuple(applied), tuple(refused))
+            report.refused.append(Refusal(customer, name, error.message, error.hint))
+        except ErpError as error:
+            message = f"{error.message}; that was while writing {name}"
+            raise BrokenOffError(message, error.hint, report) from error
+        except KeyboardInterrupt as error:
+            raise BrokenOffError(f"interrupted while writing {name}", "", report) from error
+    return report
 
 
 def bill(
@@ -73,30 +91,37 @@ def bill(
     customers: Sequence[str],
     group_by: GroupBy | None,
     refresh: bool,
-    ask: Callable[[str], None],
-    say: Callable[[str], None],
+    screen: Screen,
 ) -> tuple[Result, Report]:
-    """Shows the preview, asks (``ask`` raises where the answer is no), writes, says what it did."""
-    with progress("billing") as tick:
+    """Shows the preview, asks, writes, says what it did. A no leaves as ``screen.ask`` raises."""
+    with screen.progress("billing") as tick:
         result = preview(erp, Options(as_of, customers, (), group_by, True), tick)
-    say(render(result, "text", view(False, True)))
+    screen.show(result)
     if any(applications(result)):
-        ask(f"Write {len(result.drafts)} drafts to {erp.name}?")
-    with progress("writing") as tick:
-        report = write(erp, result, refresh, tick)
-    say(summary(report))
+        screen.ask(f"Write {len(result.drafts)} drafts to {erp.name}?")
+    try:
+        with screen.progress("writing") as tick:
+            report = write(erp, result, refresh, tick)
+    except BrokenOffError as error:
+        screen.say(summary(error.report))
+        raise
+    screen.say(summary(report, "Nothing new to write."))
     return result, report
 
 
-def summary(report: Report) -> str:
-    """What was written, with links, and what was refused and why."""
-    drafts = [written for applied in report.applied for written in applied.drafts]
+def summary(report: Report, nothing: str = "Nothing was written.") -> str:
+    """What was written, with links, and what was refused and why; ``nothing`` if neither."""
     if not report.applied and not report.refused:
-        return "Nothing new to write."
-    lines = [f"{len(drafts)} drafts written, {len(report.applied)} customers settled."]
+        return nothing
+    ours = [applied for applied in report.applied if not applied.replayed]
+    others = len(report.applied) - len(ours)
+    drafts = [written for applied in ours for written in applied.drafts]
+    lines = [f"{len(drafts)} drafts written, {len(ours)} customers settled."]
     lines += [f"  {link}" for link in dict.fromkeys(written.link for written in drafts)]
+    if others:
+        lines.append(f"{others} customers were settled by the same run elsewhere at this time.")
     for refusal in report.refused:
-        lines.append(f"Customer {refusal.customer} was refused: {refusal.message}")
+        lines.append(f"{refusal.name} ({refusal.customer}) was refused: {refusal.message}")
         if refusal.hint:
             lines.append(f"    {refusal.hint}")
     return "\n".join(lines)

@@ -286,6 +286,8 @@ class BookBuilder:
         because of them."""
         self._unread: set[str] = set()
         """Tables with rows that could not be read: references to them cannot be checked."""
+        self._home = ""
+        """Where what rows refer to is kept, if it is not in the book's own files."""
 
     # -- feeding ---------------------------------------------------------------------------
 
@@ -604,6 +606,7 @@ class BookBuilder:
         for name, table in TABLES.items():
             self._references(name, table, known)
         self._terms()
+        self._check_openings()
         book = Book(
             company=self._company,
             customers=maps["customers"],
@@ -613,7 +616,7 @@ class BookBuilder:
             entries=tuple(self._tables["entries"].records),
             contracts=tuple(self._contracts),
             policies=self._policies,
-            ledger=_last_of_each(self._ledger),
+            ledger=last_of_each(self._ledger),
             sequences=self._sequences,
             **{
                 name: tuple(self._tables[name].records)
@@ -642,6 +645,43 @@ class BookBuilder:
         if any(p.severity == "error" and not p.customer for p in problems):
             raise ProblemError(problems)
         return _with_problems(book, problems)
+
+    def openings_of(self, book: Book, home: str = "") -> list[tuple[model.Opening, Where]]:
+        """The openings that were added, checked as those of ``book`` itself, with their places.
+
+        ``home`` is where contracts are kept, if not in a book's files. Raises
+        :class:`ProblemError` with all that is wrong.
+        """
+        self._contracts, self._home = list(book.contracts), home
+        codes = [contract.code for contract in book.contracts]
+        self._references("openings", TABLES["openings"], {"contracts": codes})
+        self._terms()
+        self._check_openings()
+        problems = {*self._problems, *(found for *_, found in self._bad_rows)}
+        if problems:
+            raise ProblemError(problems)
+        kept = self._tables["openings"]
+        return [(record, kept.where(number)) for number, record in enumerate(kept.records)]
+
+    def _check_openings(self) -> None:
+        """One opening for each lot, and no hours that had expired before their day."""
+        kept = self._tables["openings"]
+        places: dict[tuple[str, str, str], Where] = {}
+        for number, opening in enumerate(kept.records):
+            where, raw = kept.where(number), _raw("openings", opening)
+            if opening.key in places:
+                found = problem(
+                    "opening-doubled", where, name=opening.name, other=places[opening.key]
+                )
+                self._bad_rows.append(("openings", raw, found))
+            places.setdefault(opening.key, where)
+            last = opening.valid_until
+            if last is not None and last < opening.date and opening.seconds > 0:
+                found = problem(
+                    "opening-expired", where,
+                    name=opening.name, valid_until=last, date=opening.date,
+                )  # fmt: skip
+                self._bad_rows.append(("openings", raw, found))
 
     def _unique(self, name: str) -> dict[str, Any]:
         kept = self._tables[name]
@@ -697,7 +737,8 @@ class BookBuilder:
                 for one in value if isinstance(value, tuple) else (value,):
                     if one and one not in ids:
                         hint = near(one, ids) if len(one) > 2 else ""
-                        hint = hint or f"add it to {_file_of(field.refers)} or correct it here"
+                        home = self._home or _file_of(field.refers)
+                        hint = hint or f"add it to {home} or correct it here"
                         found = problem(
                             "reference-unknown", kept.where(number), field=field.column,
                             table=_one_of(field.refers), id=one, hint=hint,
@@ -861,7 +902,7 @@ def _csv_broken(where: Where, error: csv.Error) -> Problem:
     return problem("csv-broken", where, reason=said, hint=hint)
 
 
-def _last_of_each(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
+def last_of_each(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
     """Later rows take the place of earlier ones: released, and billed again."""
     return tuple({(row.key, row.entry, row.lot): row for row in rows}.values())
 
@@ -1054,6 +1095,7 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         counted=day("counted"),
         last=day("last"),
         document=data.get("document", ""),
+        invoiced=number("invoiced"),
     )
 
 
@@ -1062,7 +1104,7 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     data: dict[str, Any] = {**row.key._asdict(), **row._asdict()}
     del data["key"]
     data["period"] = row.key.period.isoformat()
-    for name in ("rate", "amount"):
+    for name in ("rate", "amount", "invoiced"):
         if data[name] is not None:
             data[name] = format(data[name], "f")
     for name in ("counted", "last"):
@@ -1075,4 +1117,11 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     }
 
 
-__all__ = ["TERM_WORDS", "BookBuilder", "ledger_data", "ledger_row", "ledger_rows"]
+__all__ = [
+    "TERM_WORDS",
+    "BookBuilder",
+    "last_of_each",
+    "ledger_data",
+    "ledger_row",
+    "ledger_rows",
+]

@@ -8,7 +8,6 @@ the entries; everything that depends on the contract alone is done once per cont
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
@@ -24,6 +23,7 @@ from klausel.ledger import CLOSING, SCOPE
 from klausel.matching import MatcherFactory
 from klausel.model import (
     NARROWNESS,
+    OVERRIDE,
     Approval,
     Book,
     Customer,
@@ -73,7 +73,6 @@ from klausel.texts import language_of, line_text
 #: Dispositions that settle an entry with the contract that decided so, at no charge (semantics 3).
 SETTLING = frozenset(("included", "warranty", "internal"))
 
-OVERRIDE = "override"
 OPENING = "opening"
 
 #: Component names of rows that belong to no component of a plan.
@@ -363,6 +362,12 @@ class _CustomerRun:
         }
         rows = [row for bound in self._contracts for row in ledger.get(bound.contract.code, ())]
         self._settled, self._held_before = on_record(rows)
+        self._by_hand = [
+            (row, bound.money_digits)
+            for bound in self._contracts
+            for row in ledger.get(bound.contract.code, ())
+            if row.invoiced is not None
+        ]
         self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
         self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
@@ -393,15 +398,16 @@ class _CustomerRun:
         for bound in self._contracts:
             lines += [(bound, line) for line in self._bill_contract(bound)]
         self._vanished()
+        self._edited()
         self.drafts = self._group(lines)
 
     def entry_parts(self) -> Iterable[EntryParts]:
         rank = {
-            (bound.contract.code, term.term.id): (term.term.priority, term.number)
+            (bound.contract.code, term.term.id): (0, term.term.priority, term.number)
             for bound in self._contracts
             for term in bound.terms
         }
-        last = (sys.maxsize, 0)
+        last = (1, 0, 0)
         for entry in self._entries:
             parts = self._parts[entry.id]
             if len(parts) > 1:
@@ -791,6 +797,14 @@ class _CustomerRun:
             settled = self._settled[entry_id]
             worked = sum(part.seconds for part in settled.parts)
             self._differ(settled.key, entry_id, "vanished", _hours(worked), "")
+
+    def _edited(self) -> None:
+        """Invoice lines that somebody changed by hand: they stay, and are shown."""
+        for row, digits in self._by_hand:
+            if row.amount is not None and row.invoiced is not None:
+                was, now = (round_half_up(found, digits) for found in (row.amount, row.invoiced))
+                if was != now:
+                    self._differ(row.key, row.entry, "edited", format(was, "f"), format(now, "f"))
 
     # -- allocation and charges (semantics 4, 5) -------------------------------------------------
 

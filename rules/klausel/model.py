@@ -224,6 +224,10 @@ class Approval:
     expires_on: date | None = None
 
 
+#: Stands for the rule's id where a person decided (semantics 3).
+OVERRIDE = "override"
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     entry: str
@@ -243,6 +247,15 @@ class Opening:
     price: Decimal | None = None
     valid_until: Day | None = None
     billed_until: Day | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Contract, term and lot: of each there is one opening."""
+        return self.contract, self.term, self.lot
+
+    @property
+    def name(self) -> str:
+        return "/".join(filter(None, self.key))
 
 
 class LedgerKey(NamedTuple):
@@ -291,6 +304,8 @@ class LedgerRow(NamedTuple):
     """Last day that a line covers."""
     document: str = ""
     """The invoice that a line stands on: the ERP's, or the draft's key in a book."""
+    invoiced: Decimal | None = None
+    """What the ERP's invoice line comes to now, exact, where somebody changed it by hand."""
 
 
 @dataclass(frozen=True, slots=True)

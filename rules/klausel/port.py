@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import NamedTuple, Protocol
 
-from klausel.model import Book, LedgerRow
+from klausel.model import Book, LedgerRow, Opening
 from klausel.result import Draft
 
 
@@ -72,6 +72,16 @@ class Refused(Exception):
         super().__init__(f"{message}\n    {hint}" if hint else message)
 
 
+class OpeningChange(NamedTuple):
+    """Opening balances that come and go in one step, all or nothing."""
+
+    added: tuple[Opening, ...] = ()
+    removed: tuple[Opening, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed)
+
+
 class Erp(Protocol):
     """An ERP that contracts and timesheets are read from."""
 
@@ -97,6 +107,15 @@ class Erp(Protocol):
 
         Raises :class:`Refused` where facts changed since ``book`` was read or a draft cannot be
         written, and :class:`~klausel.problems.ErpError` where the ERP cannot be reached.
+        """
+        ...  # pragma: no cover
+
+    def load_openings(self, change: OpeningChange, book: Book) -> None:
+        """Writes opening balances, all or nothing.
+
+        Raises :class:`Refused` where contracts, openings or the ledger changed since ``book`` was
+        read, and :class:`~klausel.problems.ErpError` where the user may not write openings or the
+        ERP cannot be reached.
         """
         ...  # pragma: no cover
 

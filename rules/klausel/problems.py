@@ -150,6 +150,37 @@ CATALOG: dict[str, Message] = {
     "key-unknown": _error('unknown word "{key}"', "{hint}"),
     "key-missing": _error('"{key}" is missing', "{hint}"),
     "shape": _error("{reason}", "{hint}"),
+    # opening balances
+    "opening-doubled": _error(
+        "the opening of {name} stands twice", "keep one of the two; the other stands at {other}"
+    ),
+    "opening-expired": _error(
+        "the hours of {name} were good until {valid_until}, but the balance is of {date}",
+        "correct one of the two dates, or leave the hours out",
+    ),
+    "opening-empty": _error(
+        "the row for {name} says nothing", "write hours, billed_until or both in it"
+    ),
+    "opening-later": _error(
+        '"date": {date} is later than {as_of}',
+        "correct it, or name the day of go-live with --as-of",
+    ),
+    "opening-not-yet-billed": _error(
+        '"billed_until": {date} is later than {as_of}, but {name} is billed in arrears',
+        "write the last day that was invoiced; only what is billed in advance can lie ahead",
+    ),
+    "opening-before-start": _error(
+        '"billed_until": {date} lies before contract {contract} starts on {start}',
+        "correct it, or leave it empty: it would keep nothing from being billed",
+    ),
+    "opening-differs": _error(
+        "{name} has another opening already: {values}",
+        "add --replace to put this one in its place, or leave this row out",
+    ),
+    "opening-billed": _error(
+        "Klausel has billed {name} already, first the period from {period}",
+        "an opening is loaded before the first bill: leave this row out, or cancel what was billed",
+    ),
     # contracts
     "contract-dates": _error(
         "contract {contract} ends on {end}, before it starts on {start}",

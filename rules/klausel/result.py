@@ -150,7 +150,7 @@ class Difference(NamedTuple):
     contract: str
     key: str
     entry: str
-    cause: Literal["changed", "vanished", "terms", "amount"]
+    cause: Literal["changed", "vanished", "terms", "amount", "edited"]
     was: str
     now: str
 

@@ -33,7 +33,9 @@ PHRASES: dict[str, dict[str, str]] = {
         "piece": "pc",
         "clause": "Clause {}: {}",
         "service_period": "Service period: {}",
+        "service_periods": "Service period: {}, as stated on each line",
         "contract": "Contract {}",
+        "contracts": "Contracts {}",
     },
     "de": {
         "days": "{} Tage",
@@ -53,7 +55,9 @@ PHRASES: dict[str, dict[str, str]] = {
         "piece": "Stk.",
         "clause": "Ziffer {}: {}",
         "service_period": "Leistungszeitraum: {}",
+        "service_periods": "Leistungszeitraum: {}, je Position wie angegeben",
         "contract": "Vertrag {}",
+        "contracts": "Verträge {}",
     },
     "nl": {
         "days": "{} dagen",
@@ -73,7 +77,9 @@ PHRASES: dict[str, dict[str, str]] = {
         "piece": "st.",
         "clause": "Artikel {}: {}",
         "service_period": "Periode van dienstverlening: {}",
+        "service_periods": "Periode van dienstverlening: {}, zoals per regel vermeld",
         "contract": "Contract {}",
+        "contracts": "Contracten {}",
     },
 }
 

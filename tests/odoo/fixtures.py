@@ -10,12 +10,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from .places import Unavailable
+from .provision import ensure_chromium
 from .server import LOGIN, PASSWORD, Odoo, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +47,23 @@ def odoo(request: pytest.FixtureRequest) -> Iterator[Odoo]:
     database = server.clone()
     yield database
     server.drop(database.database)
+
+
+@pytest.fixture(scope="session")
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """Debian's Chromium. Root may not start it in its own sandbox."""
+    from playwright.sync_api import sync_playwright
+
+    try:
+        with uncaptured(request.config):
+            program = ensure_chromium()
+    except Unavailable as error:
+        give_up(str(error))
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=program, args=options)
+        yield found
+        found.close()
 
 
 @contextlib.contextmanager

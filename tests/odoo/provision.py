@@ -102,6 +102,16 @@ def in_cache() -> Installation | None:
     return Installation(root, python, root.name.removeprefix("root-"))
 
 
+def ensure_chromium() -> str:
+    """The path of Debian's browser; installed where it is missing."""
+    for name in ("chromium", "chromium-browser"):
+        if found := shutil.which(name):
+            return found
+    with step("Installing Chromium", "installed Chromium"):
+        processes.install_debian("chromium", "The web client is looked at in Chromium")
+    return shutil.which("chromium") or "/usr/bin/chromium"
+
+
 # --- Odoo
 
 

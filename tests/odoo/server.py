@@ -52,6 +52,8 @@ class Server:
         self._clones = 0
         self._first: Odoo | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self.options: list[str] = []
+        """Of Odoo's command, more than stands in its configuration: from the next start on."""
 
     def __enter__(self) -> Server:
         with contextlib.ExitStack() as stack:
@@ -194,7 +196,8 @@ class Server:
         self._configuration.chmod(0o600)
 
     def _start(self) -> None:
-        command = self.installation.command("server", f"--config={self._configuration}")
+        configuration = f"--config={self._configuration}"
+        command = self.installation.command("server", configuration, *self.options)
         self._process = processes.spawn(command, self.log, env=self.installation.env)
 
     def _wait(self) -> None:

@@ -12,11 +12,13 @@ from . import (
     klausel_item,
     klausel_ledger,
     klausel_opening,
+    klausel_override,
     klausel_parameter,
     klausel_purchase,
     klausel_run,
     klausel_term,
     project_task,
     res_partner,
+    sale_order,
     sale_order_line,
 )

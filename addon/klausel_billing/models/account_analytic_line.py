@@ -1,6 +1,10 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
+
+from .klausel_override import DECISIONS
 
 #: Set while a billing manager changes a settled entry; of no effect for anybody else.
 OVERRIDE = "klausel_override"
@@ -52,6 +56,49 @@ class AccountAnalyticLine(models.Model):
         groups="base.group_user",
         help="A service contract bills this time, so sales orders do not.",
     )
+    klausel_override_ids = fields.One2many(
+        comodel_name="klausel.override",
+        inverse_name="entry_id",
+        string="Billing Decisions",
+        groups="klausel_billing.group_user",
+    )
+    klausel_decision = fields.Selection(
+        selection=DECISIONS,
+        compute="_compute_klausel_decision",
+        string="Billing Decision",
+        groups="klausel_billing.group_user",
+        help="What a billing manager decided by hand. Empty: the policy's rules decide.",
+    )
+
+    # --- decided by hand ----------------------------------------------------------------------
+
+    @api.depends("klausel_override_ids.state", "klausel_override_ids.disposition")
+    def _compute_klausel_decision(self):
+        for line in self:
+            live = line.klausel_override_ids.filtered(lambda decision: decision.state == "live")
+            line.klausel_decision = live[:1].disposition
+
+    def klausel_action_decide(self):
+        """The window in which a billing manager decides about these timesheets."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "klausel_billing.klausel_decide_action"
+        )
+        return {
+            **action,
+            "context": {"active_model": self._name, "active_ids": self.ids},
+        }
+
+    def _klausel_customer(self):
+        """Whose work it is: the entry's own customer, else its task's, else its project's."""
+        self.ensure_one()
+        partner = self.partner_id or self.task_id.partner_id or self.project_id.partner_id
+        return partner.commercial_partner_id
+
+    def _klausel_said(self):
+        """An entry in one line, whatever the language: for records that outlive it."""
+        hours = f"{self.unit_amount:g} h"
+        parts = (self.date and str(self.date), self.employee_id.sudo().name, hours, self.name)
+        return ", ".join(filter(None, parts)) if self else ""
 
     # --- covered or not -----------------------------------------------------------------------
 
@@ -68,12 +115,16 @@ class AccountAnalyticLine(models.Model):
         "klausel_ledger_ids.held",
     )
     def _compute_klausel_covered(self):
+        covered = self._klausel_kept_from_orders()
+        covered.klausel_covered = True
+        (self - covered).klausel_covered = False
+
+    def _klausel_kept_from_orders(self):
+        """Those that are settled, or that a running contract covers."""
         timesheets = self.filtered("project_id")
         settled = timesheets._klausel_settled()
         others = (timesheets - settled).filtered(lambda line: not line._klausel_billed_by_order())
-        covered = settled | others._klausel_under_contract()
-        covered.klausel_covered = True
-        (self - covered).klausel_covered = False
+        return settled | others._klausel_under_contract()
 
     @api.model
     def _klausel_recompute_covered(self, domain):
@@ -83,6 +134,27 @@ class AccountAnalyticLine(models.Model):
         lines = timesheets.search_fetch([("project_id", "!=", False), *domain], ["klausel_covered"])
         self.env.add_to_compute(self._fields["klausel_covered"], lines)
         lines.modified(["klausel_covered"])
+
+    @api.model
+    def _klausel_mend_covered(self, domain):
+        """Compute anew only those in ``domain`` of which something else is stored.
+
+        Of a contract and a timesheet that two people save at the same moment neither transaction
+        sees the other's. Both are known to whoever looks later.
+        """
+        timesheets = self.sudo().with_context(active_test=False)
+        lines = timesheets.search_fetch([("project_id", "!=", False), *domain], ["klausel_covered"])
+        covered = set(lines._klausel_kept_from_orders().ids)
+        stale = lines.filtered(lambda line: line.klausel_covered != (line.id in covered))
+        self.env.add_to_compute(self._fields["klausel_covered"], stale)
+        stale.modified(["klausel_covered"])
+        return stale
+
+    @api.model
+    def _cron_mend_covered(self):
+        """For what Odoo shows of orders: who bills them looks again by themselves."""
+        lately = fields.Datetime.now() - timedelta(days=2)
+        return self._klausel_mend_covered([("write_date", ">=", lately)])
 
     def _klausel_billed_by_order(self):
         """Whether an invoice of Odoo's own has it. A cancelled or reversed one bills nothing."""
@@ -95,12 +167,7 @@ class AccountAnalyticLine(models.Model):
     def _klausel_under_contract(self):
         """Those that a running contract covers, decided for all of them at once."""
         lines = self.sudo()
-        owners = {
-            line: (
-                line.partner_id or line.task_id.partner_id or line.project_id.partner_id
-            ).commercial_partner_id.id
-            for line in lines
-        }
+        owners = {line: line._klausel_customer().id for line in lines}
         coverages = (
             self.env["klausel.contract"]
             .sudo()

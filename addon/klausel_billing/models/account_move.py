@@ -29,6 +29,32 @@ class AccountMove(models.Model):
         groups="base.group_user",
     )
 
+    klausel_ledger_count = fields.Integer(
+        compute="_compute_klausel_ledger_count",
+        string="Settled Parts",
+        groups="klausel_billing.group_user",
+    )
+
+    def _compute_klausel_ledger_count(self):
+        counts = dict(
+            self.env["klausel.ledger"]._read_group(
+                [("move_id", "in", self.ids)], ["move_id"], ["__count"]
+            )
+        )
+        for move in self:
+            move.klausel_ledger_count = counts.get(move._origin, 0)
+
+    def action_view_klausel_ledger(self):
+        """What this invoice settles, and what it had settled that is open again."""
+        self.ensure_one()
+        self.env["klausel.ledger"].check_access("read")
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "klausel_billing.klausel_ledger_action"
+        )
+        action["domain"] = [("move_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
     def write(self, vals):
         state = vals.get("state")
         if state not in ("draft", "cancel"):
@@ -46,6 +72,8 @@ class AccountMove(models.Model):
         return result
 
     def unlink(self):
+        if not self:  # Odoo deletes nothing, many times for every invoice that it makes
+            return super().unlink()
         # Its own ledger rows go with the lines.
         invoices = self._klausel_reversed_invoices() - self
         result = super().unlink()
@@ -105,6 +133,12 @@ class AccountMove(models.Model):
         lines = self.line_ids
         partials = lines.matched_debit_ids | lines.matched_credit_ids
         return (partials.debit_move_id | partials.credit_move_id).move_id - self
+
+    def _klausel_name(self):
+        """As people find it: a draft has no number yet, but its address ends with its ID."""
+        if not self or self.name:
+            return self.display_name or ""
+        return f"{self.display_name} (ID {self.id})"
 
     def _klausel_take_over(self):
         """The ledger of the invoice that was reversed now stands on this draft's lines."""

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from odoo import api, models
 
 
@@ -9,6 +11,15 @@ class AccountMoveLine(models.Model):
         ledger = self.env["klausel.ledger"].sudo()
         ledger._klausel_of_lines(self)._klausel_release("deleted")
         return super().unlink()
+
+    def _klausel_net(self):
+        """Quantity x price less discount, exact; a credit note's with its sign turned."""
+        self.ensure_one()
+        quantity, price, discount = (
+            Decimal(repr(value)) for value in (self.quantity, self.price_unit, self.discount)
+        )
+        exact = quantity * price * (100 - discount) / 100
+        return -exact if self.move_type == "out_refund" else exact
 
     @api.model
     def _timesheet_domain_get_invoiced_lines(self, sale_line_delivery):

@@ -127,24 +127,15 @@ class Application:
 
     def _take_turn(self):
         """First of all the customer's number: it makes everybody else wait, and then fail."""
-        self.env.flush_all()
-        self.env.cr.execute(
-            SQL(
-                "UPDATE res_partner SET klausel_seq = COALESCE(klausel_seq, 0) + 1"
-                " WHERE id = %s AND COALESCE(klausel_seq, 0) = %s",
-                self.customer.id,
-                self.asked.sequence,
-            )
-        )
-        if not self.env.cr.rowcount:
+        if not self.customer._klausel_take_turn(self.asked.sequence):
             self._refuse(
                 "seq-moved",
                 self.env._(
-                    "Contracts, approvals or invoices of %s have changed since they were read.",
+                    "Contracts, approvals, decisions or invoices of %s have changed since they"
+                    " were read.",
                     self.customer.display_name,
                 ),
             )
-        self.customer.invalidate_recordset(["klausel_seq"], flush=False)
 
     def _contracts(self):
         codes = {line.contract for move in self.asked.moves for line in move.products}
@@ -197,9 +188,8 @@ class Application:
 
     def _check_entries(self):
         for entry in self.entries.values():
-            partner = entry.partner_id or entry.task_id.partner_id or entry.project_id.partner_id
             same = fingerprint(entry) == self.asked.fingerprints[entry.id]
-            if not same or partner.commercial_partner_id != self.customer:
+            if not same or entry._klausel_customer() != self.customer:
                 self._refuse(
                     "entry-changed",
                     self.env._(
@@ -239,12 +229,16 @@ class Application:
         for line in asked.products:
             self._check_product(line, journal)
         reverses = self._reversed(asked)
+        language = self._language(asked, address)
         values = [
-            self._line_values(line, number) for number, line in enumerate(asked.lines, start=1)
+            self._line_values(line, number, language)
+            for number, line in enumerate(asked.lines, start=1)
         ]
         move = self._draft_to_refresh(asked, currency, address) if asked.refresh else None
+        before = Decimal(0)
         if move:
             known = move.line_ids
+            before = self._exact(self._products(move))
             last = max(known.mapped("sequence"))
             for value in values:
                 value["sequence"] += last
@@ -253,9 +247,7 @@ class Application:
         else:
             moves = self.env["account.move"]
             known = moves.line_ids
-            language = asked.language or address.lang or None
-            codes = {code for code, _name in self.env["res.lang"].get_installed()}
-            if language in codes:
+            if language:
                 moves = moves.with_context(lang=language)
             move = moves.create(
                 {
@@ -267,33 +259,52 @@ class Application:
                     "invoice_origin": self._origin(asked),
                     "invoice_user_id": (address.user_id or self.customer.user_id).id,
                     "reversed_entry_id": reverses.id,
+                    "klausel_run_id": self.run.id,
                     "invoice_line_ids": [Command.create(value) for value in values],
                 }
             )
             move = move.with_env(self.env)
+        notes = {"klausel_run_id": self.run.id} if move.klausel_run_id != self.run else {}
         if asked.narration:
             ours = plaintext2html(asked.narration)
-            move.narration = Markup("%s%s") % (move.narration or "", ours)
+            notes["narration"] = Markup("%s%s") % (move.narration or "", ours)
+        if notes:
+            # No line depends on these: Odoo need not look at all of them again.
+            quiet = move.with_context(skip_invoice_sync=True, check_move_validity=False)
+            quiet.write(notes)
         made = (move.line_ids - known).filtered(lambda line: line.display_type in VISIBLE)
         pairs = list(zip(asked.lines, made.sorted("id"), strict=True))
         self.lines.update({line.key: record for line, record in pairs if not line.display_type})
         self._check_lines(pairs)
         self._check_lock(move)
-        self._check_total(asked, move)
-        move.write({"klausel_run_id": self.run.id})
-        move.klausel_stamp = stamp(move)
+        self._check_total(asked, move, before)
+        self._put_stamp(move)
         return move
+
+    def _put_stamp(self, move):
+        """In SQL: it changes nothing that anything depends on."""
+        move.flush_recordset()
+        self.env.cr.execute(
+            SQL("UPDATE account_move SET klausel_stamp = %s WHERE id = %s", stamp(move), move.id)
+        )
+        move.invalidate_recordset(["klausel_stamp"], flush=False)
+
+    def _language(self, asked, address):
+        """The customer's, where Odoo speaks it."""
+        language = asked.language or address.lang
+        codes = {code for code, _name in self.env["res.lang"].get_installed()}
+        return language if language in codes else None
 
     def _origin(self, asked, before=""):
         codes = [code for code in (before or "").split(", ") if code]
         codes += [line.contract for line in asked.products]
         return ", ".join(dict.fromkeys(codes))
 
-    def _line_values(self, line, number):
+    def _line_values(self, line, number, language):
         if line.display_type:
             return {"display_type": line.display_type, "name": line.name, "sequence": number}
         values = {
-            "name": line.name,
+            "name": self._line_name(line, language),
             "sequence": number,
             "product_id": line.product,
             "quantity": float(line.quantity),
@@ -311,6 +322,17 @@ class Application:
             values["deferred_start_date"] = line.first
             values["deferred_end_date"] = line.last
         return values
+
+    def _line_name(self, line, language):
+        """Odoo's form shows the product's name and, below it, the text without that name.
+
+        So where the text contains the name, it is given a row of its own, as on Odoo's invoices.
+        """
+        product = self.env["product.product"].browse(line.product)
+        name = product.with_context(lang=language).display_name
+        if name not in line.name:
+            return line.name
+        return f"{name}\n{line.name.removeprefix(f'{name}, ')}"
 
     def _unit(self, line):
         """Hours are billed in hours, whatever unit of time the product is kept in."""
@@ -522,14 +544,24 @@ class Application:
                 ),
             )
 
-    def _check_total(self, asked, move):
-        """Odoo's untaxed totals must be the ones that were shown, to the last digit."""
+    def _check_total(self, asked, move, before):
+        """Odoo's untaxed totals must be the ones that were shown, to the last digit.
+
+        A draft that was there already had the exact amount ``before``. Only exact amounts can be
+        compared with what was added: of two halves of a cent that were rounded up one by one,
+        Odoo's total of both has none.
+        """
         currency = move.currency_id
-        products = move.invoice_line_ids.filtered(lambda line: line.display_type == "product")
-        ours = self._total([self.lines[line.key] for line in asked.products], currency)
+        products = self._products(move)
+        added = [self.lines[line.key] for line in asked.products]
+        ours = self._total(added, currency)
         whole = self._total(products, currency)
         found = Decimal(repr(move.amount_untaxed))
-        if ours != asked.total or currency.compare_amounts(float(found), float(whole)):
+        if (
+            ours != asked.total
+            or self._exact(products) - before != self._exact(added)
+            or currency.compare_amounts(float(found), float(whole))
+        ):
             self._refuse(
                 "total-differs",
                 self.env._(
@@ -542,9 +574,12 @@ class Application:
                 ),
             )
 
-    def _total(self, lines, currency):
-        unit = Decimal(repr(currency.rounding))
-        exact = [
+    def _products(self, move):
+        return move.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+
+    def _amounts(self, lines):
+        """Before rounding."""
+        return [
             Decimal(repr(line.quantity))
             * Decimal(repr(line.price_unit))
             * (100 - Decimal(repr(line.discount)))
@@ -552,12 +587,18 @@ class Application:
             for line in lines
         ]
 
+    def _exact(self, lines):
+        return sum(self._amounts(lines), Decimal(0))
+
+    def _total(self, lines, currency):
+        unit = Decimal(repr(currency.rounding))
+
         def rounded(amount):
             return (amount / unit).quantize(Decimal(1), ROUND_HALF_UP) * unit
 
         if self.company.tax_calculation_rounding_method == "round_per_line":
-            return sum(map(rounded, exact), Decimal(0))
-        return rounded(sum(exact, Decimal(0)))
+            return sum(map(rounded, self._amounts(lines)), Decimal(0))
+        return rounded(self._exact(lines))
 
     # --- ledger -----------------------------------------------------------------------------------
 
@@ -630,6 +671,11 @@ class Application:
         """For display only: the ledger says what is settled."""
         billed = rows.filtered(lambda row: row.entry_id and row.move_id)
         rows._klausel_link_entries({row.entry_id.id: row.move_id.id for row in billed})
+        # A contract and a timesheet that were entered at the same moment knew nothing of each
+        # other. Here both are known; what is settled is computed anew by its ledger rows.
+        settled = {row.entry for row in self.asked.rows if not row.held}
+        open_ids = [id_ for id_ in self.entries if id_ not in settled]
+        self.env["account.analytic.line"]._klausel_mend_covered([("id", "in", open_ids)])
 
 
 def stamp(move):

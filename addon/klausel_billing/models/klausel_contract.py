@@ -114,6 +114,11 @@ class KlauselContract(models.Model):
     approval_ids = fields.One2many("klausel.approval", "contract_id", "Approvals")
     opening_ids = fields.One2many("klausel.opening", "contract_id", "Opening Balances")
     ledger_count = fields.Integer(compute="_compute_ledger_count", string="Settled Parts")
+    invoice_count = fields.Integer(
+        compute="_compute_invoice_count",
+        string="Number of Invoices",
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
 
     _code_unique = models.UniqueIndex(
         "(company_id, code)",
@@ -142,8 +147,32 @@ class KlauselContract(models.Model):
         for contract in self:
             contract.ledger_count = counts.get(contract, 0)
 
+    def _klausel_invoices(self):
+        """Drafts, invoices and credit notes that settle this contract's parts, or had settled."""
+        self.ensure_one()
+        groups = self.env["klausel.ledger"]._read_group(
+            [("contract_id", "=", self.id), ("move_id", "!=", False)], ["move_id"]
+        )
+        return self.env["account.move"].search([("id", "in", [move.id for (move,) in groups])])
+
+    def _compute_invoice_count(self):
+        for contract in self:
+            contract.invoice_count = len(contract._origin._klausel_invoices()) if contract.id else 0
+
+    def action_view_invoices(self):
+        self.ensure_one()
+        invoices = self._klausel_invoices()
+        invoices.check_access("read")
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "account.action_move_out_invoice_type"
+        )
+        action["domain"] = [("id", "in", invoices.ids)]
+        action["context"] = {"create": False}
+        return action
+
     def action_view_ledger(self):
         self.ensure_one()
+        self.check_access("read")
         self.env["klausel.ledger"].check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "klausel_billing.klausel_ledger_action"

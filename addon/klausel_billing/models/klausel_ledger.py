@@ -21,12 +21,16 @@ class KlauselLedger(models.Model):
         index=True,
         ondelete="restrict",
     )
-    company_id = fields.Many2one(related="contract_id.company_id", store=True, index=True)
+    # Computed before the row is stored, which saves writing each row twice.
+    company_id = fields.Many2one(
+        related="contract_id.company_id", store=True, index=True, precompute=True
+    )
     partner_id = fields.Many2one(
         related="contract_id.commercial_partner_id",
         string="Customer",
         store=True,
         index=True,
+        precompute=True,
     )
     term = fields.Char(required=True, readonly=True)
     component = fields.Char(required=True, readonly=True)
@@ -65,6 +69,12 @@ class KlauselLedger(models.Model):
     lot = fields.Char(default="", readonly=True, help="Lot of hours that the time was drawn from.")
     amount = fields.Char(
         readonly=True, help="Net amount of the whole line, exact, on the row that stands for it."
+    )
+    invoiced = fields.Char(
+        string="Amount Now",
+        compute="_compute_invoiced",
+        compute_sudo=True,
+        help="What the invoice line comes to now, exact: it may have been changed by hand.",
     )
     held = fields.Char(readonly=True, help="Why the part is not billed yet.")
     move_line_id = fields.Many2one(
@@ -129,6 +139,20 @@ class KlauselLedger(models.Model):
             parts = (row.contract_id.code, row.term, row.component, row.period, row.line_group)
             name = "/".join(str(part) for part in parts if part)
             row.display_name = f"{name} #{row.sequence}" if row.sequence else name
+
+    @api.depends(
+        "amount",
+        "move_line_id.quantity",
+        "move_line_id.price_unit",
+        "move_line_id.discount",
+        "move_line_id.move_type",
+    )
+    def _compute_invoiced(self):
+        for row in self:
+            line = row.move_line_id
+            row.invoiced = (
+                format(line._klausel_net().normalize(), "f") if row.amount and line else False
+            )
 
     @api.depends("seconds")
     def _compute_hours(self):
@@ -249,8 +273,8 @@ class KlauselLedger(models.Model):
                 self.env._(
                     "The work on %(old)s is open again and was billed on %(new)s since:"
                     " cancel or delete that first.",
-                    old=self.move_id[:1].display_name,
-                    new=again.move_id[:1].display_name or again[:1].display_name,
+                    old=self.move_id[:1]._klausel_name(),
+                    new=again.move_id[:1]._klausel_name() or again[:1].display_name,
                 )
             )
         # Of several that closed a period, the one of the same run.

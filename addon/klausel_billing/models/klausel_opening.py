@@ -1,6 +1,9 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_date
+
+#: What ``klausel_load`` takes of an opening as it is.
+VALUES = ("lot", "date", "hours", "own_price", "price", "valid_until", "billed_until")
 
 
 class KlauselOpening(models.Model):
@@ -57,3 +60,80 @@ class KlauselOpening(models.Model):
                         opening.display_name,
                     )
                 )
+
+    @api.model
+    def klausel_load(self, company_id, sequences, added, removed):
+        """Take opening balances away and add others, all of it or nothing, in the caller's name.
+
+        ``sequences``: by customer, the number that was read with the contracts. ``removed`` and
+        ``added`` name contract, term and lot by their codes. A refusal is an error whose text
+        begins with ``[klausel:CODE]``.
+        """
+        if not self.env.user.has_group("klausel_billing.group_manager"):
+            self._klausel_refuse(
+                "access", self.env._("Only Klausel managers may load opening balances.")
+            )
+        company = self.env["klausel.contract"]._klausel_check_writer(company_id)
+        # Nothing of the caller's context may steer what is created: no defaults, no switches.
+        names = ("lang", "tz")
+        context = {name: self.env.context.get(name) for name in names}
+        openings = self.env(context={**context, "allowed_company_ids": company.ids})[self._name]
+        terms = {
+            (contract, term): openings._klausel_term(company, contract, term)
+            for contract, term in sorted(
+                {(one["contract"], one["term"]) for one in added + removed}
+            )
+        }
+        customers = {term.commercial_partner_id for term in terms.values()}
+        for customer in sorted(customers, key=lambda customer: customer.id):
+            if not customer._klausel_take_turn(sequences.get(str(customer.id))):
+                self._klausel_refuse(
+                    "seq-moved",
+                    self.env._(
+                        "Contracts, approvals, decisions or invoices of %s have changed since they"
+                        " were read.",
+                        customer.display_name,
+                    ),
+                )
+        for one in removed:
+            term = terms[one["contract"], one["term"]]
+            openings.search(
+                [("term_id", "=", term.id), ("lot", "in", [one["lot"] or False])]
+            ).unlink()
+        values = [
+            {
+                "contract_id": terms[one["contract"], one["term"]].contract_id.id,
+                "term_id": terms[one["contract"], one["term"]].id,
+                **{name: one[name] for name in VALUES},
+            }
+            for one in added
+        ]
+        try:
+            return openings.create(values).ids
+        except ValidationError as error:
+            self._klausel_refuse("invalid", error.args[0])
+
+    @api.model
+    def _klausel_term(self, company, contract, code):
+        term = self.env["klausel.term"].search(
+            [
+                ("contract_id.company_id", "=", company.id),
+                ("contract_id.code", "=", contract),
+                ("code", "=", code),
+            ]
+        )
+        if not term:
+            self._klausel_refuse(
+                "contract-missing",
+                self.env._(
+                    "There is no term %(term)s in contract %(code)s any more.",
+                    term=code,
+                    code=contract,
+                ),
+            )
+        return term
+
+    @api.model
+    def _klausel_refuse(self, code, sentence):
+        message = f"[klausel:{code}] {sentence}"
+        raise UserError(message)

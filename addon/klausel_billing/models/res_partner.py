@@ -17,7 +17,7 @@ class ResPartner(models.Model):
         readonly=True,
         aggregator=None,
         groups="klausel_billing.group_user,klausel_billing.group_connector",
-        help="Raised by every change to the customer's contracts, approvals and ledger.",
+        help="Raised by every change to the customer's contracts, approvals, decisions and ledger.",
     )
 
     def _compute_klausel_contract_count(self):
@@ -55,6 +55,24 @@ class ResPartner(models.Model):
         action["domain"] = [("commercial_partner_id", "=", self.commercial_partner_id.id)]
         action["context"] = {"default_partner_id": self.commercial_partner_id.id}
         return action
+
+    def _klausel_take_turn(self, sequence):
+        """Raise this customer's number, if it is still ``sequence``; whether it was.
+
+        Makes everybody else wait who wants to write for the customer, and then fail.
+        """
+        self.ensure_one()
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE res_partner SET klausel_seq = COALESCE(klausel_seq, 0) + 1"
+                " WHERE id = %s AND COALESCE(klausel_seq, 0) = %s",
+                self.id,
+                sequence,
+            )
+        )
+        self.invalidate_recordset(["klausel_seq"], flush=False)
+        return bool(self.env.cr.rowcount)
 
     def _klausel_bump(self):
         """Raise the number of these customers.

@@ -6,7 +6,9 @@ from . import (
     test_demo,
     test_guard,
     test_info,
+    test_load,
     test_notes,
+    test_override,
     test_parts,
     test_reversal,
 )

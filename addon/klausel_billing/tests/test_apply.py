@@ -1,4 +1,5 @@
 import json
+from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
 from odoo.exceptions import AccessError, UserError
@@ -9,6 +10,7 @@ from odoo.tools import SQL, mute_logger
 from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from ..models.application import Application
+from ..models.payload import parse
 from .billing import BillingCase
 
 
@@ -116,6 +118,28 @@ class TestApply(BillingCase):
         self.assertEqual(lines.mapped("display_type"), ["line_section", "product", "line_note"])
         self.assertEqual(lines[2].name, "Clause 2.1: <b>patches</b>")
         self.assertIn("Hours left: 3 &lt; 4", move.narration)
+
+    def test_a_text_that_names_its_product(self):
+        """Odoo's form takes the product's name out of the text: it has a row of its own."""
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.product.with_context(lang="de_DE").name = "Betreuung"
+        texts = {
+            "Betreuung, Februar 2026": "Betreuung\nFebruar 2026",
+            "Betreuung je Monat, Februar 2026": "Betreuung\nBetreuung je Monat, Februar 2026",
+            "Service zur Betreuung": "Betreuung\nService zur Betreuung",
+            "Service, Februar 2026": "Service, Februar 2026",
+            "Web care, February 2026": "Web care, February 2026",
+        }
+        pairs = [
+            self._line(name=text, quantity="0.5", entries=self.third, group=str(number))
+            for number, text in enumerate(texts)
+        ]
+        asked = self._move(*[line for line, _rows in pairs], total="237.50", language="de_DE")
+        rows = [row for _line, some in pairs for row in some]
+        result = self._apply(self._payload([asked], rows))
+        move = self.env["account.move"].browse(result["moves"][0]["id"])
+        lines = move.invoice_line_ids.sorted("sequence")
+        self.assertEqual(lines.mapped("name"), list(texts.values()))
 
     def test_language_of_the_customer(self):
         self.env["res.lang"]._activate_lang("de_DE")
@@ -273,6 +297,84 @@ class TestApply(BillingCase):
         more = self._bill(line, total="10.00", closing=False, refresh=True)
         self.assertEqual(more, move)
         self.assertEqual(move.invoice_line_ids.sorted("sequence").mapped("quantity"), [3.5, 0.5, 1])
+
+    def test_refresh_rounds_once(self):
+        """23.875 and 23.875 are 23.88 each, and 47.75 on one draft: nothing is wrong there."""
+        for method, whole in (("round_globally", 47.75), ("round_per_line", 47.76)):
+            with self.subTest(method=method), self.env.cr.savepoint() as savepoint:
+                self.company.tax_calculation_rounding_method = method
+                move = self._bill(self._line("0.25", "95.50", self.first), total="23.88")
+                self.assertEqual(move.amount_untaxed, 23.88)
+                line = self._line("0.25", "95.50", self.second, sequence=1)
+                again = self._bill(line, total="23.88", closing=False, refresh=True)
+                self.assertEqual(again, move)
+                self.assertEqual(move.amount_untaxed, whole)
+                # What is added counts, not what Odoo's total grew by.
+                line, rows = self._line("0.25", "95.50", self.third, sequence=2)
+                asked = self._move(line, total="23.87", refresh=True)
+                self._refused("total-differs", self._payload([asked], rows))
+                savepoint.rollback()
+            self.env.invalidate_all()
+
+    def test_refresh_leaves_the_lines_that_are_there(self):
+        move = self._bill()
+        lines = type(self.env["account.move.line"])
+        create = lines.create
+
+        def meddling(records, vals_list):
+            move.invoice_line_ids[:1].quantity = 3.25
+            return create(records, vals_list)
+
+        line, rows = self._line("0.5", "95.00", self.third, sequence=1)
+        payload = self._payload([self._move(line, total="47.50", refresh=True)], rows)
+        with patch.object(lines, "create", meddling):
+            self._refused("total-differs", payload)
+
+    def test_service_period_where_odoo_defers(self):
+        """Only Odoo Enterprise has these fields; here two others stand in for them."""
+        run = Application(self.env, self.company, {})
+        run.parts, run.entries = {}, {}
+        asked, _rows = self._line()
+        line = parse(self._payload([self._move(asked)], _rows)).moves[0].lines[0]
+        self.assertNotIn("deferred_start_date", run._line_values(line, 1))
+        lines = type(self.env["account.move.line"])
+        fields = {
+            **lines._fields,
+            "deferred_start_date": lines._fields["date_maturity"],
+            "deferred_end_date": lines._fields["date_maturity"],
+        }
+        with patch.object(lines, "_fields", fields):
+            values = run._line_values(line, 1)
+        self.assertEqual(values["deferred_start_date"], Date.to_date("2026-02-01"))
+        self.assertEqual(values["deferred_end_date"], Date.to_date("2026-02-28"))
+
+    def test_covered_is_right_after_it(self):
+        """Whatever was stored: a contract may have been saved with the timesheet at once."""
+        held = {
+            "contract": "K-1",
+            "term": "",
+            "component": "scope",
+            "period": "2026-02-01",
+            "entry": str(self.third.id),
+            "seconds": 1800,
+            "rounded": 1800,
+            "disposition": "change",
+            "rule": "C1",
+            "held": "pending",
+        }
+        line, rows = self._line()
+        payload = self._payload([self._move(line)], [*rows, held])
+        entries = self.first + self.second + self.third
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE account_analytic_line SET klausel_covered = FALSE WHERE id = ANY(%s)",
+            [entries.ids],
+        )
+        self.env.invalidate_all()
+        self._apply(payload)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(entries.mapped("klausel_covered"), [True] * 3)
 
     def test_no_refresh_unless_asked_for(self):
         move = self._bill()
@@ -721,6 +823,23 @@ class TestApply(BillingCase):
         self.assertEqual(action["domain"], [("contract_id", "=", self.contract.id)])
         self.assertEqual(self.contract.with_user(self.manager).ledger_count, 4)
         self.assertTrue(move.sudo().klausel_run_id.display_name.startswith("Mill, "))
+        clerk = self._user("clerk", "klausel_billing.group_user", "account.group_account_invoice")
+        theirs = move.with_user(clerk)
+        self.assertEqual(theirs.klausel_ledger_count, 3)
+        action = theirs.action_view_klausel_ledger()
+        self.assertEqual(action["domain"], [("move_id", "=", move.id)])
+        Form(theirs)
+        contract = self.contract.with_user(clerk)
+        self.assertEqual(contract.invoice_count, 1)
+        self.assertEqual(contract.action_view_invoices()["domain"], [("id", "in", move.ids)])
+        Form(contract)
+        plain = self._user("accountant", "account.group_account_invoice")
+        Form(move.with_user(plain))
+        with self.assertRaises(AccessError):
+            move.with_user(plain).action_view_klausel_ledger()
+        for user in (plain, self._user("visitor", "base.group_portal")):
+            with self.assertRaises(AccessError):
+                self.contract.with_user(user).action_view_invoices()
 
 
 @tagged("post_install", "-at_install")

@@ -174,11 +174,61 @@ class TestCovered(TimesheetCase):
         branch = self.env["res.partner"].create({"name": "Branch", "parent_id": self.stranger.id})
         lone = self.env["res.partner"].create({"name": "Lone"})
         contract = self._contract("K-5", lone)
+        term = self.env["klausel.term"].create(
+            {"contract_id": contract.id, "code": "S", "plan": "p"}
+        )
+        entry = self._entry("2026-02-01", project=self._project("Own", lone))
+        decision = self.env["klausel.override"].create(
+            {"entry_id": entry.id, "disposition": "internal", "reason": "Ours"}
+        )
+        self.assertEqual(decision.partner_id, lone)
+        self.env.flush_all()
+        before = self.stranger.klausel_seq
         wizard = self.env["base.partner.merge.automatic.wizard"].create({})
         wizard._merge((lone | branch).ids, branch)
         self.assertEqual(contract.partner_id, branch)
         self.assertEqual(contract.commercial_partner_id, self.stranger)
+        self.assertEqual(term.commercial_partner_id, self.stranger)
+        self.assertEqual(decision.partner_id, self.stranger)
+        self.assertGreater(self.stranger.klausel_seq, before)
         self.assert_covered(theirs)
+
+    def test_customers_without_contracts_are_merged(self):
+        """Timesheets change their customer there, too: what was previewed is out of date."""
+        first, second = self.env["res.partner"].create([{"name": "One"}, {"name": "Two"}])
+        before = second.klausel_seq
+        self.env["base.partner.merge.automatic.wizard"].create({})._merge(
+            (first | second).ids, second
+        )
+        self.assertGreater(second.klausel_seq, before)
+
+    def _stale(self, *entries, covered=False):
+        """As if a contract had been saved at the same moment, in another transaction."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE account_analytic_line SET klausel_covered = %s WHERE id = ANY(%s)",
+            [covered, [entry.id for entry in entries]],
+        )
+        self.env.invalidate_all()
+
+    def test_saved_at_the_same_moment(self):
+        self._stale(self.first)
+        self._stale(self.before, covered=True)
+        self.assert_open(self.first)
+        self.assert_covered(self.before)
+        mended = self.lines._cron_mend_covered()
+        self.assertEqual(mended & (self.before + self.first + self.later), self.before + self.first)
+        self.assert_covered(self.first)
+        self.assert_open(self.before)
+        self.assertFalse(self.lines._cron_mend_covered())
+        self.env.flush_all()
+        self._stale(self.first)
+        self.env.cr.execute(
+            "UPDATE account_analytic_line SET write_date = write_date - interval '3 days'"
+        )
+        self.env.invalidate_all()
+        self.assertFalse(self.lines._cron_mend_covered())
+        self.env.ref("klausel_billing.cron_covered").method_direct_trigger()
 
     def test_what_is_settled_is_covered(self):
         rows = self._settle(self.before)
@@ -286,6 +336,35 @@ class TestOrders(TimesheetCase):
         self.assertEqual(move.invoice_line_ids.quantity, 3)
         self.assertEqual(move.timesheet_ids, before)
         self._nothing_to_bill(start="2025-01-01", end="2026-12-31")
+
+    def test_saved_at_the_same_moment(self):
+        """Odoo's invoicing looks again, so that what a contract covers is not billed twice."""
+        late = self._entry("2025-12-31", 3)
+        covered = self._entry("2026-01-01", 5)
+        for dates in ({}, {"start": "2025-12-01", "end": "2026-12-31"}):
+            with self.env.cr.savepoint() as savepoint:
+                self._stale(covered)
+                move = self._bill(**dates)
+                self.assertEqual(move.invoice_line_ids.quantity, 3)
+                self.assertEqual(move.timesheet_ids, late)
+                self.assert_covered(covered)
+                savepoint.rollback()
+            self.env.invalidate_all()
+        self._stale(covered)
+        self.assertEqual(self.order._create_invoices().timesheet_ids, late)
+
+    def _stale(self, entry):
+        """As if a contract had been saved at the same moment, in another transaction."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE account_analytic_line SET klausel_covered = FALSE WHERE id = %s", [entry.id]
+        )
+        self.env.cr.execute(
+            "UPDATE sale_order_line SET qty_delivered = 8, qty_to_invoice = 8,"
+            " invoice_status = 'to invoice' WHERE id = %s",
+            [self.order_line.id],
+        )
+        self.env.invalidate_all()
 
     def test_create_invoices(self):
         self._entry("2026-01-01", 5)

@@ -341,6 +341,26 @@ class TestReversal(BillingCase):
         self.assertEqual(self._seq(), before)
         self.assertEqual(self.all.filtered("amount")[0].amount, "332.50")
 
+    def test_what_a_line_comes_to_now(self):
+        effort = self.all.filtered(lambda row: row.move_line_id == self.effort and row.amount)
+        self.assertEqual(effort.invoiced, "332.5")
+        self.assertFalse(any((self.all - effort).filtered("entry_id").mapped("invoiced")))
+        self.effort.write({"quantity": 0.25, "price_unit": 95.5, "discount": 12.5})
+        self.assertEqual(effort.invoiced, "20.890625")
+        self.move.button_cancel()
+        self.assertEqual(effort.invoiced, "20.890625")
+        self.move.unlink()
+        self.assertFalse(effort.invoiced)
+
+    def test_what_a_credit_note_comes_to_now(self):
+        self._post(self.move)
+        line = self._line(quantity="1", entries=self.first, sequence=1)
+        credit = self._bill(
+            line, total="95.00", closing=False, move_type="out_refund", reverses=self.move.id
+        )
+        row = self._ledger(("move_id", "=", credit.id), ("amount", "!=", False))
+        self.assertEqual(row.invoiced, "-95")
+
     def test_payment_and_bank_release_nothing(self):
         self._post(self.move)
         self.env["account.payment.register"].with_context(

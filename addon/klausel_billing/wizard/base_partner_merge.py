@@ -9,8 +9,13 @@ class MergePartnerAutomatic(models.TransientModel):
         result = super()._log_merge_operation(src_partners, dst_partner)
         contracts = self.env["klausel.contract"].sudo().with_context(active_test=False)
         moved = contracts.search([("partner_id", "=", dst_partner.id)])
-        self.env.add_to_compute(contracts._fields["commercial_partner_id"], moved)
+        # The company of a contract, and with it that of its parts and of its ledger.
+        moved.modified(["partner_id"])
         customer = dst_partner.commercial_partner_id
+        decisions = self.env["klausel.override"].sudo()
+        decisions.search([("partner_id", "=", dst_partner.id)]).modified(["entry_id"])
+        # Whatever was previewed for one of them was somebody else's.
+        customer._klausel_bump()
         if contracts.search_count([("commercial_partner_id", "=", customer.id)], limit=1):
             self.env["account.analytic.line"]._klausel_recompute_covered(
                 contracts._klausel_domain_of_customers(customer.ids)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from klausel.formats import View
+from klausel.model import OVERRIDE, Override
 from klausel.money import plain, quantity, round_half_up
 from klausel.problems import Problem
 from klausel.result import Draft, Line, Part, Result
@@ -27,6 +28,7 @@ def render(result: Result, view: View) -> str:
 
 def result_data(result: Result) -> dict[str, Any]:
     """``result`` as plain data, ready for JSON."""
+    overrides = {override.entry: override for override in result.book.overrides}
     return {
         "as_of": result.as_of.isoformat(),
         "policies": list(result.policies),
@@ -34,7 +36,7 @@ def result_data(result: Result) -> dict[str, Any]:
         "parked": list(result.parked),
         "drafts": [_draft(draft) for draft in result.drafts],
         "entries": [
-            {"id": entry, "parts": [_part(part) for part in parts]}
+            {"id": entry, "parts": [_part(part, overrides.get(entry)) for part in parts]}
             for entry, parts in result.entries
         ],
         "uncovered": [found._asdict() for found in result.uncovered],
@@ -100,7 +102,7 @@ def _line(line: Line) -> dict[str, Any]:
     }
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: Part, override: Override | None) -> dict[str, Any]:
     data: dict[str, Any] = {
         "disposition": part.disposition,
         "rule": part.rule,
@@ -118,6 +120,12 @@ def _part(part: Part) -> dict[str, Any]:
         data["due"] = part.due.isoformat()
     if part.settled:
         data["settled"] = True
+    if override is not None and part.rule == OVERRIDE:
+        data["override"] = {
+            "reason": override.reason,
+            "by": override.by,
+            "on": override.on.isoformat() if override.on else None,
+        }
     return data
 
 

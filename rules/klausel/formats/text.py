@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from klausel.formats import View
-from klausel.model import Entry
+from klausel.model import OVERRIDE, Entry, Override
 from klausel.money import quantity, shortest
 from klausel.result import Because, Draft, EntryParts, Held, Line, Result, Uncovered
 from klausel.texts import PHRASES, number_text
@@ -33,6 +33,7 @@ DIFFERENCE = {
     "vanished": "the entry is gone",
     "terms": "rule, term or price changed",
     "amount": "the amount changed",
+    "edited": "the invoice line was changed by hand",
 }
 _NARROWEST = 40
 _NARROW = 64
@@ -83,12 +84,30 @@ class _Page:
         uncovered: dict[str, list[Uncovered]] = defaultdict(list)
         for missed in self._result.uncovered:
             uncovered[missed.customer].append(missed)
+        by_hand = self._by_hand()
         for customer in (*self._result.customers, ""):
-            some = (drafts[customer], held[customer], uncovered[customer])
+            some = (drafts[customer], by_hand[customer], held[customer], uncovered[customer])
             if any(some) or customer in self._result.parked:
                 self._customer(customer, *some)
         self._differences()
         self._problems()
+
+    def _by_hand(self) -> dict[str, list[tuple[str, int, str]]]:
+        """By customer: entry, seconds and what somebody decided about it, who, when and why."""
+        found: dict[str, list[tuple[str, int, str]]] = defaultdict(list)
+        book = self._result.book
+        overrides = {override.entry: override for override in book.overrides}
+        decided = {
+            entry: sum(part.seconds for part in parts)
+            for entry, parts in self._result.entries
+            if entry in overrides
+            and all(part.rule == OVERRIDE and not part.settled for part in parts)
+        }
+        for entry in book.entries if decided else ():
+            if entry.id in decided:
+                said = _said(overrides[entry.id])
+                found[book.customer_of(entry)].append((entry.id, decided[entry.id], said))
+        return found
 
     # -- the head ----------------------------------------------------------------------------
 
@@ -122,6 +141,13 @@ class _Page:
         )
         self._count_row(grid, "Not due yet", *self._open(result.entries))
         self._count_row(grid, "Included", *self._free(result.entries))
+        written_off = [
+            part.seconds
+            for _, parts in result.entries
+            for part in parts
+            if part.disposition == "written_off" and not part.settled
+        ]
+        self._count_row(grid, "Written off", len(written_off), sum(written_off))
         self._count_row(grid, "Held", len(result.held), sum(h.seconds for h in result.held))
         uncovered = [found for found in result.uncovered if found.reason != "erp_order"]
         seconds = sum(found.seconds for found in uncovered)
@@ -159,7 +185,12 @@ class _Page:
     # -- one customer ------------------------------------------------------------------------
 
     def _customer(
-        self, id_: str, drafts: list[Draft], held: list[Held], uncovered: list[Uncovered]
+        self,
+        id_: str,
+        drafts: list[Draft],
+        by_hand: list[tuple[str, int, str]],
+        held: list[Held],
+        uncovered: list[Uncovered],
     ) -> None:
         record = self._result.book.customers.get(id_)
         name = (record.name if record else "") or id_ or "Without a customer"
@@ -170,6 +201,8 @@ class _Page:
             self._note("Not billed: the problems at the end have to be mended first.", "bold red")
         for draft in drafts:
             self._draft(draft)
+        if by_hand:
+            self._waiting("By hand", by_hand)
         if held:
             self._waiting(
                 "Held", [(h.entry, h.seconds, HELD.get(h.reason, h.reason)) for h in held]
@@ -286,6 +319,14 @@ class _Page:
 
     def _rule(self, character: str) -> None:
         self._console.print(Text(character * self._console.width, "dim"))
+
+
+def _said(override: Override) -> str:
+    """What was decided by hand, by whom, when and why."""
+    said = override.disposition.replace("_", " ")
+    said += f" by {override.by}" if override.by else ""
+    said += f" on {override.on.isoformat()}" if override.on else ""
+    return f"{said}: {override.reason}"
 
 
 def _price_text(price: Decimal) -> str:

@@ -6,9 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple
 
-from klausel.formats import View
+import click
+
+from klausel.formats import View, render
+from klausel.result import Result
 
 
 @contextmanager
@@ -31,3 +35,23 @@ def view(details: bool, screen: bool) -> View:
     terminal = screen and sys.stdout.isatty()
     width = min(shutil.get_terminal_size().columns, 100) if terminal else 80
     return View(width, terminal and "NO_COLOR" not in os.environ, details)
+
+
+class Terminal(NamedTuple):
+    """The person at the terminal, as jobs see it (:class:`klausel_run.screen.Screen`)."""
+
+    yes: bool = False
+    """Every question is answered already: cron."""
+
+    def progress(self, name: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        return progress(name)
+
+    def show(self, result: Result) -> None:
+        click.echo(render(result, "text", view(False, True)))
+
+    def say(self, text: str) -> None:
+        click.echo(text)
+
+    def ask(self, question: str) -> None:
+        if not self.yes:
+            click.confirm(question, abort=True)

@@ -1,0 +1,58 @@
+"""What went wrong, as an exit code and a sentence.
+
+0 done, 1 findings or held items where asked to fail on them, 2 bad input or configuration,
+3 the ERP refused or is unreachable, 70 our own bug.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+
+import click
+
+EXIT_FINDINGS, EXIT_INPUT, EXIT_ERP, EXIT_BUG = 1, 2, 3, 70
+EXIT_INTERRUPTED = 130
+
+
+def run(command: click.Command, arguments: list[str]) -> int:
+    """Exit code of ``command`` with ``arguments``. Never raises for a user's mistake."""
+    from klausel.problems import ErpError, ProblemError
+
+    try:
+        code = command.main(args=arguments, prog_name="klausel", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.exceptions.Abort:
+        click.echo("interrupted; nothing was changed", err=True)
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return EXIT_INPUT
+    except ProblemError as error:
+        click.echo("\n".join(str(found) for found in error.problems), err=True)
+        return EXIT_INPUT
+    except ErpError as error:
+        click.echo(f"error: {error}", err=True)
+        return EXIT_INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else EXIT_ERP
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _bug(error)
+        click.echo("error: the output cannot be written: no space is left", err=True)
+        return EXIT_INPUT
+    except Exception as error:
+        return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+    click.echo("    This is a mistake in Klausel; no customer is half written. Report it", err=True)
+    click.echo("    with the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
+    if os.environ.get("KLAUSEL_DEBUG"):
+        traceback.print_exception(error)
+    return EXIT_BUG

@@ -1,0 +1,112 @@
+"""Options that commands share, and the values that they hand on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    DayType = click.ParamType[date]
+else:
+    DayType = click.ParamType  # click 8.1 cannot be subscripted
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: What ``nargs`` and ``multiple`` give.
+Words = tuple[str, ...]
+
+FOLDER = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class Day(DayType):
+    """A day written YYYY-MM-DD."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        from klausel.shapes import parse_date
+
+        if isinstance(value, date):
+            return value
+        try:
+            return parse_date(value)
+        except ValueError:
+            self.fail(f"{value} is not a date; write it as YYYY-MM-DD", param, ctx)
+
+
+def today() -> date:
+    """The user's day."""
+    return date.today()  # noqa: DTZ011
+
+
+def as_of_option(
+    meaning: str = "The day of the run (default: today).", default: str = ""
+) -> Callable[[F], F]:
+    """``--as-of``, today unless ``default`` names another day."""
+    if default:
+        return click.option("--as-of", type=Day(), default=default, show_default=True, help=meaning)
+    return click.option("--as-of", type=Day(), default=today, help=meaning)
+
+
+customer_option = click.option(
+    "--customer", multiple=True, help="Only this customer (id or name); repeatable."
+)
+contract_option = click.option("--contract", multiple=True, help="Only this contract; repeatable.")
+yes_option = click.option("--yes", is_flag=True, help="Write without asking, for cron.")
+
+
+def source_options(command: F) -> F:
+    """The options that say where to read from, handed on as one ``source``."""
+
+    @click.option("--book", type=FOLDER, help="Read this book folder.")
+    @click.option("--odoo", is_flag=True, help="Read Odoo; settings from environment and file.")
+    @click.option("--config", type=FOLDER, help="Settings file (default: klausel.toml).")
+    @click.option("--url", help="Odoo's address, such as https://odoo.example.com.")
+    @click.option("--database", help="Odoo's database.")
+    @click.option("--login", help="Odoo user; the password comes from KLAUSEL_ODOO_PASSWORD.")
+    @click.option("--policies", type=FOLDER, help="Folder of the policy folders.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from klausel_run.sources import Source
+
+        source = Source(**{name: kwargs.pop(name) for name in Source._fields})
+        return command(*args, source=source, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+class Output(NamedTuple):
+    """How to show a result, as the options say it."""
+
+    format_: str = "text"
+    output: Path | None = None
+    details: bool = False
+    fail_on_held: bool = False
+
+
+def output_options(command: F) -> F:
+    """The options that say how to show a result, handed on as one ``output``."""
+
+    @click.option("--fail-on-held", is_flag=True, help="Exit 1 if anything is held.")
+    @click.option("--details", is_flag=True, help="Every entry behind every line.")
+    @click.option("--output", type=FILE, help="Write to this file instead of the screen.")
+    @click.option(
+        "--format",
+        "format_",
+        default="text",
+        show_default=True,
+        type=click.Choice(["text", "json", "csv"]),
+        help="What to print.",
+    )
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        output = Output(**{name: kwargs.pop(name) for name in Output._fields})
+        return command(*args, output=output, **kwargs)
+
+    return wrapped  # type: ignore[return-value]

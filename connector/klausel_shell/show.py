@@ -1,0 +1,47 @@
+"""What commands show: previews on the screen or in a file, findings line by line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import date
+
+import click
+
+from klausel.formats import render
+from klausel.port import Erp
+from klausel_run.doctor import Check
+from klausel_run.output import write_whole
+from klausel_run.preview import Options, preview
+from klausel_shell.exits import EXIT_FINDINGS, EXIT_INPUT
+from klausel_shell.options import Output, Words
+from klausel_shell.terminal import progress, view
+
+
+def show_preview(erp: Erp, as_of: date, customers: Words, contracts: Words, output: Output) -> int:
+    """Runs a preview and writes it to the screen or a file; the exit code."""
+    with progress("billing") as tick:
+        result = preview(erp, Options(as_of, customers, contracts), tick)
+    text = render(result, output.format_, view(output.details, output.output is None))
+    if output.output is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(output.output, text)
+    bad = [found for found in result.problems if found.severity == "error"]
+    if bad and (output.format_ != "text" or output.output is not None):
+        click.echo("\n".join(str(found) for found in bad), err=True)
+    if bad:
+        return EXIT_INPUT
+    return EXIT_FINDINGS if output.fail_on_held and result.held else 0
+
+
+def show_checks(checks: Iterable[Check]) -> bool:
+    """Prints what doctor finds as it finds it; whether all of it is fine."""
+    fine = True
+    for check in checks:
+        mark = click.style("ok  ", fg="green") if check.fine else click.style("BAD ", fg="red")
+        click.echo(f"{mark} {check.name}: {check.said}")
+        if not check.fine and check.hint:
+            click.echo(f"     {check.hint}")
+        fine = fine and check.fine
+    return fine

@@ -1,0 +1,330 @@
+"""Every public method of the addon, called over RPC by people whom it does not concern."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+import cli
+from tests.counts import count
+
+from .customers import Party, arguments, drafts, empty, populate
+from .rpc import Refusal, Rpc
+from .server import Odoo, Server
+
+pytestmark = pytest.mark.odoo
+
+#: What stands in the company's data and nowhere else; the names of its records hold one of these.
+SECRETS = ("Quandt", "QX-7731", "Zebraflott", "4321.09", "4321", "OCEAN-PO")
+PASSWORD = "a-word-1"
+
+#: Model and public method, as the addon's own classes define or override them.
+INTROSPECT = """
+import inspect, json
+found = set()
+for name, model in env.registry.items():
+    for cls in model.__mro__:
+        if (cls.__module__ or "").startswith("odoo.addons.klausel_billing"):
+            found |= {
+                (name, method) for method, value in vars(cls).items()
+                if not method.startswith("_") and inspect.isroutine(value)
+            }
+print(json.dumps(sorted(found)))
+"""
+
+#: Everything of the addon that is stored.
+MODELS = (
+    "klausel.contract",
+    "klausel.term",
+    "klausel.parameter",
+    "klausel.attribute",
+    "klausel.purchase",
+    "klausel.item",
+    "klausel.acceptance",
+    "klausel.approval",
+    "klausel.opening",
+    "klausel.ledger",
+    "klausel.run",
+)
+
+
+class Secret(NamedTuple):
+    """A company with a billed customer, and those who must learn nothing of it."""
+
+    server: Server
+    odoo: Odoo
+    party: Party
+    ids: dict[str, list[int]]
+    """Records of the company, by model."""
+    callers: dict[str, Rpc]
+
+
+class Call(NamedTuple):
+    method: str
+    arguments: tuple[Any, ...] = ()
+    named: dict[str, Any] = {}
+
+
+@pytest.fixture(scope="module")
+def secret(odoo_server: Server, odoo: Odoo) -> Iterator[Secret]:
+    empty(odoo_server, odoo)
+    rpc = Rpc(odoo)
+    (party,) = populate(odoo_server, odoo, ["QX-7731"]).values()
+    fill(rpc, party)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KLAUSEL_ODOO_PASSWORD", odoo.password)
+        assert cli.run(arguments(odoo, "2024-02-01")) == 0
+    assert list(drafts(odoo_server, odoo)) == ["Geheimrat Quandt KG"]
+    ids = {model: rpc.call(model, "search", []) for model in MODELS}
+    assert all(ids.values())
+    ids["account.move"] = rpc.call("account.move", "search", [("klausel_run_id", "!=", False)])
+    lines = [("move_id", "in", ids["account.move"])]
+    ids["account.move.line"] = rpc.call("account.move.line", "search", lines)
+    entries = [("project_id", "=", party.project)]
+    ids["account.analytic.line"] = rpc.call("account.analytic.line", "search", entries)
+    ids["project.task"] = rpc.call("project.task", "search", entries)
+    ids["res.partner"] = [party.customer]
+    wizard = {"move_ids": [(6, 0, ids["account.move"])], "journal_id": 1}
+    ids["account.move.reversal"] = rpc.call("account.move.reversal", "create", [wizard])
+    yield Secret(odoo_server, odoo, party, ids, people(odoo, rpc))
+
+
+def fill(rpc: Rpc, party: Party) -> None:
+    """Names and amounts that nobody else has, in every table."""
+    renamed = {
+        "res.partner": (party.customer, {"name": "Geheimrat Quandt KG", "company_id": 1}),
+        "project.project": (party.project, {"name": "Zebraflott"}),
+        "product.product": (party.product, {"name": "Zebraflott care", "company_id": 1}),
+        "klausel.contract": (party.contract, {"name": "Quandt care", "po_number": "OCEAN-PO"}),
+    }
+    for model, (id_, values) in renamed.items():
+        rpc.call(model, "write", [id_], values)
+    terms = rpc.call("klausel.term", "search", [], order="priority")
+    prices = rpc.call("klausel.parameter", "search", [("term_id", "=", terms[0])])
+    rpc.call("klausel.parameter", "write", prices, {"value": "4321.09"})
+    (ticket,) = rpc.call(
+        "project.task", "create",
+        [{"name": "Zebraflott", "project_id": party.project, "partner_id": party.customer}],
+    )  # fmt: skip
+    of = {"contract_id": party.contract}
+    values: dict[str, dict[str, Any]] = {
+        "klausel.attribute": {"name": "Quandt", "value": "4321.09"},
+        "klausel.item": {"name": "Zebraflott", "price": 4321.09, "date": "2024-01-20"},
+        "klausel.approval": {"ticket_ids": [(6, 0, [ticket])], "limit_amount": 4321.09},
+        "klausel.purchase": {"term_id": terms[0], "hours": 4321},
+        "klausel.acceptance": {"term_id": terms[0]},
+        "klausel.opening": {"term_id": terms[0]},
+    }
+    for model, one in values.items():
+        rpc.call(model, "create", [{**of, **one}])
+
+
+def people(odoo: Odoo, rpc: Rpc) -> dict[str, Rpc]:
+    (other,) = rpc.call("res.company", "create", [{"name": "Elsewhere Ltd"}])
+    groups = {
+        "portal": ["base.group_portal"],
+        "plain": ["base.group_user"],
+        # May do everything, in another company.
+        "stranger": [
+            "klausel_billing.group_manager", "klausel_billing.group_connector",
+            "account.group_account_manager", "project.group_project_manager",
+            "hr_timesheet.group_timesheet_manager", "base.group_partner_manager",
+            "sales_team.group_sale_manager",
+        ],
+    }  # fmt: skip
+    for login, names in groups.items():
+        company = other if login == "stranger" else 1
+        values = {
+            "name": f"some {login}", "login": f"some-{login}", "password": PASSWORD,
+            "company_id": company, "company_ids": [(6, 0, [company])],
+            "group_ids": [(6, 0, [rpc.ref(name) for name in names])],
+        }  # fmt: skip
+        rpc.call("res.users", "create", [values])
+    return {
+        login: Rpc(dataclasses.replace(odoo, login=f"some-{login}", password=PASSWORD))
+        for login in groups
+    }
+
+
+def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
+    """How each public method of the addon is called."""
+    payload = {"company_id": 1, "partner_id": secret.party.customer, "protocol": 1}
+    found: dict[tuple[str, str], list[Call]] = {
+        ("klausel.contract", "action_view_ledger"): [],
+        ("klausel.contract", "copy_data"): [],
+        ("klausel.contract", "klausel_info"): [
+            Call("klausel_info", (1,)), Call("klausel_info", named={"company_id": 1}),
+        ],
+        ("klausel.contract", "klausel_apply"): [
+            Call("klausel_apply", (one,))
+            for one in (payload, {**payload, "company_id": "1"}, {**payload, "company_id": True})
+        ],
+        ("res.partner", "action_view_klausel_contracts"): [],
+        ("res.partner", "write"): [
+            Call("write", (secret.ids["res.partner"], {"parent_id": False})),
+            Call("write", (secret.ids["res.partner"], {"klausel_seq": 0})),
+        ],
+        ("account.move", "write"): [
+            Call("write", (secret.ids["account.move"], {"state": state}))
+            for state in ("cancel", "draft")
+        ],
+        ("account.move", "unlink"): [],
+        ("account.move.line", "unlink"): [],
+        ("account.analytic.line", "write"): [
+            Call("write", (secret.ids["account.analytic.line"], {"unit_amount": 9}),
+                 {"context": {"klausel_override": True}}),
+        ],
+        ("project.task", "write"): [
+            Call("write", (secret.ids["project.task"], {"parent_id": False}))
+        ],
+        ("account.move.reversal", "reverse_moves"): [],
+        ("account.partial.reconcile", "create"): [
+            Call("create", ([{
+                "debit_move_id": secret.ids["account.move.line"][0],
+                "credit_move_id": secret.ids["account.move.line"][1], "amount": 1,
+            }],)),
+        ],
+        ("account.partial.reconcile", "unlink"): [Call("unlink", ([1],))],
+    }  # fmt: skip
+    for model in MODELS:
+        for method in ("create", "write", "unlink"):
+            found[model, method] = [call for call in generic(secret, model) if call[0] == method]
+    for (model, method), some in found.items():
+        if not some:
+            some.append(Call(method, (secret.ids[model],)))
+    return found
+
+
+def generic(secret: Secret, model: str) -> list[Call]:
+    """What every model of Odoo answers."""
+    ids = secret.ids[model]
+    shown = {"display_name": {}}
+    some: dict[str, Any] = {"klausel.contract": {"code": "X"}, "klausel.run": {"key": "X"}}
+    values = some.get(model, {"contract_id": secret.party.contract})
+    return [
+        Call("search", ([],)),
+        Call("search", ([("create_uid", "!=", False)],), {"context": {"active_test": False}}),
+        Call("search_count", ([],)),
+        Call("search_read", ([],), {"fields": ["display_name"]}),
+        Call("search_read", ([],), {"context": {"allowed_company_ids": [1]}}),
+        Call("web_search_read", ([],), {"specification": shown}),
+        Call("formatted_read_group", ([],), {"groupby": ["create_uid"]}),
+        Call("name_search", ("",)),
+        Call("read", (ids,)),
+        Call("read", (ids, ["display_name"])),
+        Call("web_read", (ids,), {"specification": shown}),
+        Call("export_data", (ids, ["display_name"])),
+        Call("get_metadata", (ids,)),
+        Call("copy", (ids,)),
+        Call("create", ([values],)),
+        Call("write", (ids, values)),
+        Call("web_save", (ids, values), {"specification": shown}),
+        Call("unlink", (ids,)),
+        Call("load", (["id", "display_name"], [["1", "X"]])),
+    ]
+
+
+#: Odoo lets everybody who writes invoices reverse the ones that they see: here none.
+HARMLESS = {
+    ("account.move.reversal", "reverse_moves"): (
+        "an answer: {'name': 'Reverse Moves', 'type': 'ir.actions.act_window', 'res_model':"
+        " 'account.move', 'view_mode': 'list,form', 'domain': [['id', 'in', []]]}"
+    ),
+}
+#: What a refusal may be; anything else has gone further than it should.
+REFUSED = ("AccessError", "UserError", "MissingError", "ValidationError")
+NOTHING: tuple[Any, ...] = ([], 0, False, None, {"length": 0, "records": []})
+
+
+def learned(who: Rpc, model: str, call: Call) -> str:
+    """What the caller got that it should not; empty if it was refused or found nothing."""
+    try:
+        answer = who.call(model, call.method, *call.arguments, **call.named)
+    except Refusal as refusal:
+        said = json.dumps(refusal.answer, ensure_ascii=False)
+        leaks = [word for word in SECRETS if word in said]
+        if leaks:
+            return f"the refusal says {leaks}: {refusal.message}"
+        return "" if refusal.kind in REFUSED else f"{refusal.kind}: {refusal.message}"
+    if answer in NOTHING or (call.method == "load" and answer["ids"] is False):
+        return ""
+    return f"an answer: {answer}"
+
+
+def facts(secret: Secret) -> list[tuple[str | None, ...]]:
+    """Everything that the calls could have changed, as a few hashes."""
+    tables = [model.replace(".", "_") for model in secret.ids if model != "account.move.reversal"]
+    query = " UNION ALL ".join(
+        f"SELECT '{table}', count(*), md5(string_agg(t::text, ';' ORDER BY id)) FROM {table} AS t"
+        for table in tables
+    )
+    return secret.server.psql(secret.odoo.database, query)
+
+
+def test_every_public_method_is_known(secret: Secret) -> None:
+    """A method that is added must be called here, too."""
+    printed = secret.server.shell(secret.odoo.database, INTROSPECT)
+    found = {(model, method) for model, method in json.loads(printed.splitlines()[-1])}
+    assert len(found) >= 40
+    stored = {model for model, _ in found if model.startswith("klausel.")}
+    assert stored - {"klausel.contract.part"} <= set(MODELS)
+    known = set(calls(secret))
+    # What is abstract has no records: its methods are those of the models made of it.
+    ours = {pair for pair in found if pair[0] != "klausel.contract.part"}
+    assert ours - known == set()
+    count("public methods of the addon, by model", len(ours))
+
+
+@pytest.mark.parametrize("login", ["portal", "plain", "stranger"])
+def test_nobody_else_learns_or_changes_anything(login: str, secret: Secret) -> None:
+    who, before = secret.callers[login], facts(secret)
+    asked: list[tuple[str, Call]] = [
+        (model, call) for (model, _), some in calls(secret).items() for call in some
+    ]
+    asked += [(model, call) for model in MODELS for call in generic(secret, model)]
+    asked += [(model, call) for model, call in oracles(secret) if login != "stranger"]
+    leaks = {
+        f"{model}.{call.method}{call.arguments}": said
+        for model, call in asked
+        if (said := learned(who, model, call)) and said != HARMLESS.get((model, call.method))
+    }
+    assert leaks == {}
+    assert facts(secret) == before
+    count(f"calls over RPC by those whom it does not concern: {login}", len(asked))
+
+
+def oracles(secret: Secret) -> list[tuple[str, Call]]:
+    """Conditions on what may not be read, of records that may."""
+    conditions: dict[str, list[Any]] = {
+        "res.partner": [("klausel_seq", ">", 0), ("klausel_contract_count", ">", 0)],
+        "account.analytic.line": [("klausel_ledger_ids.amount", "!=", False)],
+        "account.move": [("klausel_run_id.result", "ilike", "a"), ("klausel_stamp", "!=", False)],
+        "mail.message": [("model", "=like", "klausel.%")],
+    }
+    return [
+        (model, Call("search_count", ([condition],)))
+        for model, some in conditions.items()
+        for condition in some
+    ]
+
+
+def test_the_stranger_asks_for_its_own_company_only(secret: Secret) -> None:
+    info = secret.callers["stranger"].call("klausel.contract", "klausel_info")
+    assert info["company"]["name"] == "Elsewhere Ltd"
+    assert info["timesheets"] == 0
+    assert not [word for word in SECRETS if word in json.dumps(info)]
+
+
+def test_the_calls_would_learn_something(secret: Secret) -> None:
+    """The same calls by somebody who may: else the test above would prove nothing."""
+    admin = Rpc(secret.odoo)
+    reading: Callable[[Call], bool] = lambda call: call.method in ("search", "read", "search_read")  # noqa: E731
+    for model in MODELS:
+        for call in filter(reading, generic(secret, model)):
+            assert learned(admin, model, call).startswith("an answer: "), (model, call)
+    said = "".join(learned(admin, model, Call("read", (secret.ids[model],))) for model in MODELS)
+    assert [word for word in SECRETS if word not in said] == []
