@@ -31,6 +31,7 @@ LAYERS: list[list[str]] = [
     ["klausel.assemble", "klausel.port", "klausel.result"],
     ["klausel.clerk"],
     ["klausel.record"],
+    ["klausel.customer"],
     ["klausel.engine", "klausel.formats"],
     ["klausel.scenario", "klausel.openings"],
     ["klausel_book", "klausel_odoo"],

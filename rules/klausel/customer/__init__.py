@@ -1,0 +1,1 @@
+"""One customer's run, stage by stage: scope, balances, lines, corrections."""

@@ -1,0 +1,215 @@
+"""Contracts whose order of entries matters: balances, approvals, budgets, rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from klausel.approvals import Gate
+from klausel.charges.base import Account, Taken
+from klausel.clerk import Clerk, Item, Outcome, Share
+from klausel.customer.corrections import Corrections
+from klausel.customer.state import HELD, NO_WHERE, OPENING, Decision, Ledger, gone
+from klausel.ledger import CLOSING
+from klausel.model import (
+    LedgerKey,
+)
+from klausel.period import Span
+from klausel.policy.facts import Subject
+from klausel.policy.ir import Rule, text_in
+from klausel.result import (
+    Balance,
+    Part,
+)
+from klausel.terms import BoundContract, BoundTerm
+
+
+class Balances(Corrections):
+    """The clerk at work for one contract, and what becomes of what he finds."""
+
+    def _open_accounts(self, bound: BoundContract) -> dict[tuple[str, str], Account]:
+        ledger = self._ledger[bound.contract.code]
+        found = {}
+        for term in bound.terms:
+            for component in term.components:
+                place = (term.term.id, component.id)
+                account = component.bound.open(ledger.lines.get(place, ()))
+                if account is not None:
+                    found[place] = account
+        return found
+
+    def _ask_the_clerk(
+        self,
+        bound: BoundContract,
+        accounts: dict[tuple[str, str], Account],
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        code = bound.contract.code
+        digits = self._book.company.quantity_digits
+        gate = Gate(self._others.approvals.get(code, ()), digits)
+        items = self._before_go_live(bound, self._items[code])
+        items += self._settled_items(bound)
+        clerk = Clerk(
+            bound, accounts, gate, lambda day: self._window(bound, day),
+            self._closed_windows(bound), self._as_of, digits,
+        )  # fmt: skip
+        outcome = clerk.run(items)
+        for item in items:
+            if item.record:
+                continue
+            if item.again:
+                self._take_again(bound, item, outcome.shares.get(item.key, []))
+                continue
+            self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
+        self._settled_again(bound, items, outcome, taken)
+        for reached in outcome.reached:
+            self._notice(
+                bound, reached.watch.rule.id, reached.period, reached.at_percent, reached.on,
+                text_in(reached.watch.rule.because, self._language),
+            )  # fmt: skip
+
+    def _before_go_live(self, bound: BoundContract, items: list[Item]) -> list[Item]:
+        """Without the time that was billed before go-live (semantics 6)."""
+        found = []
+        for item in items:
+            entry = item.work.entry
+            terms = [
+                term
+                for term in self._terms(bound, item.work.disposition)
+                if term.span.covers(entry.date)
+            ]
+            before = terms and terms[0].billed_until
+            if before and entry.date <= before:
+                part = Part("billed_elsewhere", OPENING, item.work.seconds, item.work.rounded)
+                code = bound.contract.code
+                self._add(entry, part._replace(contract=code, term=terms[0].term.id))
+            else:
+                found.append(item)
+        return found
+
+    def _settled_items(self, bound: BoundContract) -> list[Item]:
+        """What is on record for this contract: it happens again as it happened."""
+        code = bound.contract.code
+        entries = {entry.id: entry for entry in self._entries}
+        scope = self._scopes[bound.policy.name]
+        found = []
+        for entry_id, settled in self._settled.items():
+            parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
+            if not parts or (self._adjust and entry_id not in self._held_before):
+                continue
+            entry = entries.get(entry_id) or gone(entry_id, parts[0].key.period)
+            decision = self._decided.get(entry_id)
+            if decision is None or decision.contract is not bound:
+                ticket, project, employee = self._around(entry)
+                subject = Subject(entry, ticket, project, self._customer, employee, bound.contract)
+                rule = Rule(parts[0].rule, parts[0].disposition, {}, NO_WHERE)
+                decision = Decision(bound, rule, False, subject)
+            work = self._work(entry, decision)._replace(disposition=parts[0].disposition)
+            seen = decision.subject
+            assert seen is not None
+            for counted in dict.fromkeys(part.counted for part in parts):
+                some = tuple(part for part in parts if part.counted == counted)
+                found.append(
+                    Item(
+                        work,
+                        scope.requirement(seen, some[0].disposition),
+                        scope.watches(seen, some[0].disposition),
+                        record=some,
+                        gated_before=settled.gated,
+                    )
+                )
+        return found
+
+    def _closed_windows(self, bound: BoundContract) -> Callable[[Span], bool]:
+        """Whether a window is closed on record: a period that ends with it is."""
+        ledger = self._ledger[bound.contract.code]
+        if not ledger.groups:
+            return lambda span: False
+        known: dict[date, bool] = {}
+
+        def closed(span: Span) -> bool:
+            found = known.get(span.first)
+            if found is None:
+                found = known[span.first] = self._is_closed(bound, ledger, span)
+            return found
+
+        return closed
+
+    def _is_closed(self, bound: BoundContract, ledger: Ledger, span: Span) -> bool:
+        for term in bound.terms:
+            if not term.span.covers(span.first):
+                continue
+            for component in term.components:
+                period = component.bound.period(span.first) if component.takes_time else None
+                if period is None or (span.last is not None and period.last > span.last):
+                    continue
+                if CLOSING in ledger.groups.get((term.term.id, component.id, period.first), {}):
+                    return True
+        return False
+
+    def _take_over(
+        self,
+        bound: BoundContract,
+        item: Item,
+        shares: Sequence[Share],
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        """What the clerk found for one entry: parts to bill, parts that wait."""
+        entry = item.work.entry
+        rule = self._rules[bound.contract.code, item.work.rule]
+        held = [share for share in shares if share.held]
+        for share in shares:
+            if share.taken is not None:
+                part = share.taken
+                taken[share.term, share.component, part.period.first].append(part)
+        for share in held:
+            self._hold(
+                entry, bound.contract.code, rule, share.seconds, share.rounded, share.amount,
+                share.held,
+            )  # fmt: skip
+        self._remember_held(bound, item, held)
+
+    def _remember_held(self, bound: BoundContract, item: Item, held: Sequence[Share]) -> None:
+        """Held time of closed windows goes on record, so that it is known as such later."""
+        entry = item.work.entry
+        window = self._window(bound, entry.date)
+        if not self._on_record or window.last is None or window.last >= self._as_of:
+            return
+        before = self._held_before.get(entry.id)
+        seconds = sum(share.seconds for share in held) - (before.seconds if before else 0)
+        rounded = sum(share.rounded for share in held) - (before.rounded if before else 0)
+        if not held and before is None:
+            return
+        if before is not None and not seconds and not rounded:
+            return
+        sequence = before.sequence + 1 if before is not None else 0
+        key = LedgerKey(bound.contract.code, "", HELD, window.first, "held", sequence)
+        self._settle(
+            bound, key, entry, seconds=seconds, rounded=rounded,
+            disposition=item.work.disposition, rule=item.work.rule,
+            held=held[0].held if held else before.reason if before else "",
+        )  # fmt: skip
+
+    def _settled_again(
+        self,
+        bound: BoundContract,
+        items: Sequence[Item],
+        outcome: Outcome,
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        """Parts that went on record before their period was due belong to its line."""
+        for item in items:
+            if not item.record:
+                continue
+            for share in outcome.shares.get(item.key, ()):
+                part = share.taken
+                if part is not None and part.rate is not None:
+                    taken[share.term, share.component, part.period.first].append(part)
+
+    def _show_account(self, bound: BoundContract, term: BoundTerm, account: Account) -> None:
+        code = bound.contract.code
+        for stand in account.balances(self._as_of):
+            self.balances.append(Balance(code, term.term.id, *stand))
+        for found in account.notices(self._as_of):
+            text = text_in(term.plan.title, self._language, term.plan.name)
+            self._notice(bound, found.rule, found.lot, found.at_percent, found.on, text)

@@ -1,0 +1,196 @@
+"""Adjustments: what is on record becomes what it would be with today's facts (semantics 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+from klausel.charges.base import Charge, Work
+from klausel.charges.stock import BEYOND
+from klausel.clerk import Item, OnRecord, Share
+from klausel.customer.lines import Lines
+from klausel.customer.state import Ident, batches, corrected, fingerprint, ident
+from klausel.ledger import CLOSING
+from klausel.model import (
+    Entry,
+    LedgerKey,
+    LedgerRow,
+)
+from klausel.money import (
+    ZERO,
+    line_amount,
+)
+from klausel.period import ONE_DAY
+from klausel.record import Settled
+from klausel.result import (
+    Line,
+)
+from klausel.terms import BoundComponent, BoundContract, BoundTerm
+
+
+class Corrections(Lines):
+    """Rows and lines that correct the record."""
+
+    def _allocate_again(self, bound: BoundContract, work: Work) -> None:
+        """What an entry on record would be with today's rules and prices."""
+        code = bound.contract.code
+        found = self._again[code].setdefault(work.entry.id, [])
+        for term in self._terms(bound, work.disposition):
+            for component in term.components if term.span.covers(work.entry.date) else ():
+                part = component.bound.take(work) if component.takes_time else None
+                if part is not None:
+                    found.append(ident(code, term.term.id, component.id, part))
+                    self._desired[code].append((term.term.id, component.id, part))
+                    self._show(bound, part, term.term.id, "")
+                    return
+        rule = self._rules[code, work.rule]
+        self._hold(work.entry, code, rule, work.seconds, work.rounded, None, "no_term")
+
+    def _take_again(self, bound: BoundContract, item: Item, shares: Sequence[Share]) -> None:
+        """What an entry on record would be with today's facts."""
+        entry = item.work.entry
+        code = bound.contract.code
+        found = self._again[code].setdefault(entry.id, [])
+        for share in shares:
+            if share.taken is not None:
+                found.append(ident(code, share.term, share.component, share.taken))
+                self._desired[code].append((share.term, share.component, share.taken))
+                self._show(bound, share.taken, share.term, "")
+        rule = self._rules[code, item.work.rule]
+        for share in shares:
+            if share.held:
+                self._hold(
+                    entry, code, rule, share.seconds, share.rounded, share.amount, share.held
+                )
+
+    def _corrections(self, bound: BoundContract) -> list[Line]:
+        """Rows that bring entries on record to what they would be, and the lines of them."""
+        code = bound.contract.code
+        changed: set[tuple[str, str, date]] = set()
+        entries = {entry.id: entry for entry in self._entries}
+        for entry_id, settled in self._settled.items():
+            mine = [part for part in settled.parts if part.key.contract == code]
+            if mine and entry_id not in self._held_before:
+                wanted = self._again[code].get(entry_id, [])
+                entry = entries.get(entry_id)
+                changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)
+        lines: list[Line] = []
+        terms = {term.term.id: term for term in bound.terms}
+        for place in sorted(changed):
+            term = terms.get(place[0])
+            component = (
+                next((c for c in term.components if c.id == place[1]), None) if term else None
+            )
+            if term is not None and component is not None:
+                lines += self._correct_lines(bound, term, component, place[2])
+        return lines
+
+    def _correct_entry(
+        self,
+        bound: BoundContract,
+        entry_id: str,
+        entry: Entry | None,
+        settled: Settled,
+        parts: Sequence[OnRecord],
+        wanted: Sequence[Ident],
+    ) -> set[tuple[str, str, date]]:
+        """Puts the changes of one entry on record; the places that they are in."""
+        sums: dict[Ident, list[int]] = {}
+        for part in parts:
+            ident = Ident(
+                part.key._replace(sequence=0), part.disposition, part.rate, part.lot, part.counted
+            )
+            held = sums.setdefault(ident, [0, 0, 0])
+            for number, value in enumerate((part.seconds, part.rounded, part.drawn)):
+                held[number] -= value
+        rules: dict[Ident, str] = {}
+        for found in wanted:
+            ident = found.bare
+            rules[ident] = found.rule
+            held = sums.setdefault(ident, [0, 0, 0])
+            for number, value in enumerate((found.seconds, found.rounded, found.drawn)):
+                held[number] += value
+        facts = fingerprint(entry) if entry is not None else ""
+        changes = [(ident, held) for ident, held in sums.items() if any(held)]
+        if not changes and settled.fingerprint == facts:
+            return set()
+        if not changes:
+            changes = [(next(iter(sums)), [0, 0, 0])]
+        for ident, (seconds, rounded, drawn) in changes:
+            self._correction_row(
+                ident, entry_id, facts, bound.policy.stamp, seconds, rounded, drawn,
+                rules.get(ident) or parts[0].rule,
+            )  # fmt: skip
+        return {
+            (ident.key.term, ident.key.component, ident.key.period)
+            for ident, _ in changes
+            if ident.rate is not None
+        }
+
+    def _correction_row(
+        self, ident: Ident, entry: str, facts: str, policy: str, seconds: int, rounded: int,
+        drawn: int, rule: str,
+    ) -> None:  # fmt: skip
+        if not self._on_record:
+            return
+        used = self._entry_sequences
+        place = (ident.key, entry, ident.lot)
+        known = max(
+            (row.key.sequence for row in self._rows_of.get(entry, ())
+             if row.key._replace(sequence=0) == ident.key),
+            default=-1,
+        )  # fmt: skip
+        sequence = used[place] = max(known, used.get(place, -1)) + 1
+        self.settlements.append(
+            LedgerRow(
+                ident.key._replace(sequence=sequence),
+                entry,
+                seconds,
+                rounded,
+                ident.disposition,
+                rule,
+                ident.rate,
+                ident.lot,
+                fingerprint=facts,
+                policy=policy,
+                drawn=drawn,
+                counted=ident.counted,
+            )
+        )
+
+    def _correct_lines(
+        self, bound: BoundContract, term: BoundTerm, component: BoundComponent, first: date
+    ) -> Iterable[Line]:
+        """Lines of one billed period whose time has changed."""
+        code = bound.contract.code
+        ledger = self._ledger[code]
+        place = (term.term.id, component.id, first)
+        period = component.bound.period(first)
+        if period is None or CLOSING not in ledger.groups.get(place, {}):
+            return
+        parts = [
+            part
+            for term_id, id_, part in self._desired[code]
+            if (term_id, id_, part.period.first) == place
+        ]
+        wanted: dict[str, Decimal] = {}
+        charges: dict[str, Charge] = {}
+        for _, batch in batches(parts):
+            for charge in component.bound.charges(period, period.last + ONE_DAY, batch):
+                amount = line_amount(charge.quantity, charge.unit_price, term.term.discount)
+                wanted[charge.group] = wanted.get(charge.group, ZERO) + amount
+                charges.setdefault(charge.group, charge)
+        billed = {
+            group: amount
+            for group, amount in ledger.amounts.get(place, {}).items()
+            if not component.has_balance or group.startswith(BEYOND)
+        }
+        for group in sorted(billed.keys() | wanted.keys()):
+            amount = wanted.get(group, ZERO) - billed.get(group, ZERO)
+            if not amount:
+                continue
+            charge = charges.get(group) or self._as_it_was(ledger, place, group, period)
+            charge = charge._replace(label=corrected(charge.label))
+            key = LedgerKey(code, *place, group)
+            yield self._correction(bound, term, component, charge, key, amount, term.term.discount)

@@ -1,0 +1,446 @@
+"""Charges that should exist, minus the ledger: the lines of one contract (semantics 5, 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+from klausel.charges.base import ONE, Account, Charge, Label, Taken, Work
+from klausel.charges.fee import REFUND
+from klausel.customer.state import DRAW, ITEM, OPENING, Ledger, State, batches, corrected
+from klausel.ledger import CLOSING
+from klausel.model import (
+    LedgerKey,
+    natural,
+)
+from klausel.money import (
+    ZERO,
+    line_amount,
+    quantity,
+    round_half_up,
+    seconds_from_hours,
+)
+from klausel.period import ONE_DAY, Period
+from klausel.policy.ir import text_in
+from klausel.result import (
+    Because,
+    EntryShare,
+    Line,
+    Part,
+)
+from klausel.terms import BoundComponent, BoundContract, BoundTerm
+from klausel.texts import line_text
+
+
+class Lines(State):
+    """Lines of due periods, of charges that are made once, and what would differ today."""
+
+    def _allocate(
+        self,
+        bound: BoundContract,
+        work: Work,
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        """Offers ``work`` to the terms that take its disposition, by priority."""
+        entry = work.entry
+        for term in self._terms(bound, work.disposition):
+            if not term.span.covers(entry.date):
+                continue
+            if term.billed_until is not None and entry.date <= term.billed_until:
+                part = Part("billed_elsewhere", OPENING, work.seconds, work.rounded)
+                self._add(entry, part._replace(contract=bound.contract.code, term=term.term.id))
+                return
+            for component in term.components:
+                found = component.bound.take(work) if component.takes_time else None
+                if found is not None:
+                    taken[term.term.id, component.id, found.period.first].append(found)
+                    return
+        rule = self._rules[bound.contract.code, work.rule]
+        self._hold(entry, bound.contract.code, rule, work.seconds, work.rounded, None, "no_term")
+
+    def _component(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> Iterable[Line]:
+        """Lines of one component's due periods that the ledger does not hold yet."""
+        code = bound.contract.code
+        ledger = self._ledger[code]
+        for period, due in component.bound.due_periods(self._as_of):
+            place = (term.term.id, component.id, period.first)
+            mine = taken.pop(place, [])
+            known = ledger.groups.get(place, {})
+            closed = CLOSING in known
+            if closed:
+                mine = [part for part in mine if not part.settled]
+            if closed and not mine:
+                yield from self._compare_amounts(bound, term, component, period, due)
+                continue
+            groups = dict(known)
+            for counted, parts in batches(mine):
+                late = closed or counted is not None
+                yield from self._batch(bound, term, component, (period, due), parts, groups, late)
+            if not closed:
+                self._settle(bound, LedgerKey(code, *place, CLOSING))
+
+    def _batch(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        when: tuple[Period, date],
+        parts: Sequence[Taken],
+        groups: dict[str, int],
+        late: bool,
+    ) -> Iterable[Line]:
+        """Lines of parts that are billed together; ``groups`` are those on record, kept up."""
+        period, due = when
+        place = (bound.contract.code, term.term.id, component.id, period.first)
+        before = dict(groups)
+
+        def key_of(group: str) -> LedgerKey:
+            # Late lines never take the place of the regular one, even where there was none.
+            known = before.get(group)
+            sequence = (known if known is not None else (0 if late else -1)) + 1
+            if not late and known is not None:
+                earlier = LedgerKey(*place, group, known)
+                if earlier not in self._lines:
+                    sequence = known  # its parts went on record before the line was due
+            groups[group] = sequence
+            return LedgerKey(*place, group, sequence)
+
+        charges = [
+            charge
+            for charge in component.bound.charges(period, due, parts)
+            if charge.taken or charge.group not in before  # it was opened again in part
+        ]
+        on_lines = {id(part) for charge in charges for part in charge.taken}
+        for part in parts:
+            if id(part) not in on_lines and not part.settled:
+                group = part.group or DRAW
+                key = LedgerKey(*place, group, groups[group]) if group in groups else None
+                if key is None or (group in before and groups[group] == before[group]):
+                    key = key_of(group)
+                self._record(bound, part, key, "")
+        for charge in charges:
+            yield self._line(bound, term, component, charge, key_of(charge.group))
+
+    def _singles(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        account: Account | None,
+    ) -> Iterable[Line]:
+        """Lines that are made once, whatever periods are closed."""
+        code = bound.contract.code
+        ledger = self._ledger[code]
+        recorded = ledger.lines.get((term.term.id, component.id), ())
+        charges = list(component.bound.singles(self._as_of, recorded))
+        if account is not None:
+            charges += account.singles(self._as_of)
+        for charge in charges:
+            if charge.due > self._as_of:
+                continue
+            key = LedgerKey(code, term.term.id, component.id, charge.period.first, charge.group)
+            rows = [row for row in recorded if row.key._replace(sequence=0) == key]
+            if not rows:
+                groups = ledger.groups.get((key.term, key.component, key.period), {})
+                if charge.cumulative and CLOSING in groups:
+                    key = key._replace(sequence=1)  # it came of late facts
+                if charge.quantity or not charge.cumulative:
+                    yield self._line(bound, term, component, charge, key)
+            elif charge.cumulative:
+                yield from self._grown(bound, term, component, charge, key)
+            else:
+                yield from self._compare_single(bound, term, component, charge, key)
+
+    def _grown(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        charge: Charge,
+        key: LedgerKey,
+    ) -> Iterable[Line]:
+        """What came to a line since it was billed (late facts after a settlement)."""
+        ledger = self._ledger[bound.contract.code]
+        rows = [
+            row
+            for row in ledger.lines.get((key.term, key.component), ())
+            if row.key._replace(sequence=0) == key
+        ]
+        more = charge.granted - sum(row.rounded for row in rows)
+        if more:
+            digits = self._book.company.quantity_digits
+            sequence = max(row.key.sequence for row in rows) + 1
+            charge = charge._replace(quantity=quantity(more, digits), granted=more)
+            yield self._line(bound, term, component, charge, key._replace(sequence=sequence))
+
+    def _compare_single(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        charge: Charge,
+        key: LedgerKey,
+    ) -> Iterable[Line]:
+        """A line on record that is made once: would it be the same today?"""
+        ledger = self._ledger[bound.contract.code]
+        was = ledger.amounts[key.term, key.component, key.period][key.group]
+        discount = ZERO if charge.undiscounted else term.term.discount
+        wanted = charge.quantity if charge.wanted is None else charge.wanted
+        was = -was if charge.credit else was
+        now = line_amount(wanted, charge.unit_price, discount)
+        if was == now:
+            return
+        if not self._adjust:
+            self._differ_in_money(bound, key, was, now)
+            return
+        granted = 0
+        if charge.wanted is not None:
+            granted = seconds_from_hours(wanted) - seconds_from_hours(charge.quantity)
+        charge = charge._replace(granted=granted, credit=False, label=corrected(charge.label))
+        yield self._correction(bound, term, component, charge, key, now - was, discount)
+
+    def _differ_in_money(
+        self, bound: BoundContract, key: LedgerKey, was: Decimal, now: Decimal
+    ) -> None:
+        digits = bound.money_digits
+        texts = (format(round_half_up(amount, digits), "f") for amount in (was, now))
+        self._differ(key, "", "amount", *texts)
+
+    def _correction(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        charge: Charge,
+        key: LedgerKey,
+        amount: Decimal,
+        discount: Decimal,
+    ) -> Line:
+        """A line that adds ``amount`` to what is on record: hours at their price where that comes
+        out even, else the amount (semantics 8)."""
+        ledger = self._ledger[bound.contract.code]
+        place = (key.term, key.component, key.period)
+        rows = ledger.lines.get((key.term, key.component), ())
+        original = next(
+            (
+                row.key
+                for row in rows
+                if row.key.period == key.period and row.key.group == key.group
+            ),
+            next((row.key for row in rows if row.key.period == key.period), None),
+        )
+        digits = self._book.company.quantity_digits
+        net = line_amount(ONE, charge.unit_price, discount)
+        count = round_half_up(amount / net, digits) if net else ZERO
+        even = count and line_amount(count, charge.unit_price, discount) == amount
+        if even and charge.unit in ("hour", "piece"):
+            charge = charge._replace(quantity=count, taken=())
+        else:
+            charge = charge._replace(
+                quantity=ONE, unit_price=round_half_up(amount, bound.money_digits),
+                undiscounted=True, taken=(), unit="period",
+            )  # fmt: skip
+        groups = ledger.groups.setdefault(place, {})
+        sequence = groups.get(key.group, 0) + 1
+        groups[key.group] = sequence
+        charge = charge._replace(reverses=original)
+        return self._line(bound, term, component, charge, key._replace(sequence=sequence))
+
+    def _one_off(self, bound: BoundContract) -> Iterable[Line]:
+        """Charges on a date of their own (semantics 5, "item")."""
+        code = bound.contract.code
+        ledger = self._ledger[code]
+        for item in sorted(
+            self._others.items.get(code, ()), key=lambda row: (row.date, natural(row.id))
+        ):
+            key = LedgerKey(code, "", ITEM, item.date, item.id)
+            if item.date > self._as_of:
+                continue
+            label = Label(ITEM, item.date, item.date)
+            period = Period(item.date, item.date, item.date, item.date)
+            charge = Charge(
+                period, item.id, item.date, label, item.quantity, "piece", item.price,
+                text=item.text,
+            )  # fmt: skip
+            if key not in self._lines:
+                yield self._line(bound, None, None, charge, key)
+            else:
+                was = ledger.amounts["", ITEM, item.date][item.id]
+                now = line_amount(item.quantity, item.price, ZERO)
+                if was != now:
+                    self._differ_in_money(bound, key, was, now)
+
+    def _compare_amounts(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        period: Period,
+        due: date,
+    ) -> Iterable[Line]:
+        """A settled period of a component without time: does it still come out the same?"""
+        if component.takes_time:
+            return
+        place = (term.term.id, component.id, period.first)
+        ledger = self._ledger[bound.contract.code]
+        billed = {
+            group: amount
+            for group, amount in ledger.amounts.get(place, {}).items()
+            if not group.startswith(REFUND)
+        }
+        if place in ledger.last:
+            period = component.bound.as_billed(period, ledger.last[place])
+        discount = term.term.discount
+        charges = {charge.group: charge for charge in component.bound.charges(period, due, ())}
+        today = {
+            group: line_amount(charge.quantity, charge.unit_price, discount)
+            for group, charge in charges.items()
+        }
+        was, now = sum(billed.values(), ZERO), sum(today.values(), ZERO)
+        if was == now:
+            return
+        if not self._adjust:
+            key = LedgerKey(bound.contract.code, *place, "")
+            self._differ_in_money(bound, key, was, now)
+            return
+        for group in sorted(billed.keys() | today.keys()):
+            amount = today.get(group, ZERO) - billed.get(group, ZERO)
+            if amount:
+                charge = charges.get(group) or self._as_it_was(ledger, place, group, period)
+                charge = charge._replace(unit="period", label=corrected(charge.label))
+                key = LedgerKey(bound.contract.code, *place, group)
+                yield self._correction(bound, term, component, charge, key, amount, discount)
+
+    def _as_it_was(
+        self, ledger: Ledger, place: tuple[str, str, date], group: str, period: Period
+    ) -> Charge:
+        """A charge for a group that has nothing any more, at the price on record."""
+        row = next(
+            row
+            for row in ledger.lines[place[0], place[1]]
+            if row.key.period == place[2] and row.key.group == group
+        )
+        label = Label("time", period.first, period.last)
+        return Charge(period, group, period.last + ONE_DAY, label, ZERO, "hour", row.rate or ZERO)
+
+    def _line(
+        self,
+        bound: BoundContract,
+        term: BoundTerm | None,
+        component: BoundComponent | None,
+        charge: Charge,
+        key: LedgerKey,
+    ) -> Line:
+        discount = ZERO if term is None or charge.undiscounted else term.term.discount
+        exact = line_amount(charge.quantity, charge.unit_price, discount)
+        label = charge.label._replace(
+            details=tuple(self._named(kind, value) for kind, value in charge.label.details)
+        )
+        text_key = str(key)
+        late = key.sequence > 0
+        if term is None:
+            description = charge.text
+        else:
+            title = text_in(term.plan.title, self._language, term.plan.name)
+            description = line_text(title, label, self._language, late)
+        line = Line(
+            key=key,
+            first=charge.label.first,
+            last=charge.label.last,
+            description=description,
+            label=label,
+            quantity=charge.quantity,
+            unit=charge.unit,
+            unit_price=charge.unit_price,
+            discount=discount,
+            exact=exact,
+            amount=round_half_up(exact, bound.money_digits),
+            entries=tuple(
+                EntryShare(part.work.entry.id, part.seconds, part.rounded) for part in charge.taken
+            ),
+            because=self._because(bound, term, component, charge),
+            credit=charge.credit,
+            reverses=charge.reverses,
+        )
+        self._settle(
+            bound,
+            key,
+            seconds=sum(part.seconds for part in charge.taken),
+            rounded=charge.granted or sum(part.rounded for part in charge.taken),
+            rate=charge.unit_price,
+            amount=-exact if charge.credit else exact,
+            last=line.last,
+        )
+        for part in charge.taken:
+            if not part.settled:
+                self._record(bound, part, key, text_key)
+        return line
+
+    def _named(self, kind: str, value: str) -> tuple[str, str]:
+        """A label's detail with the name that a project or ticket has today."""
+        if kind == "project" and value in self._book.projects:
+            return kind, self._book.projects[value].name or value
+        if kind == "ticket" and value in self._book.tickets:
+            return kind, self._book.tickets[value].title or value
+        return kind, value
+
+    def _because(
+        self,
+        bound: BoundContract,
+        term: BoundTerm | None,
+        component: BoundComponent | None,
+        charge: Charge,
+    ) -> tuple[Because, ...]:
+        if term is None or component is None:
+            return (Because(ITEM, "", bound.contract.where, charge.text),)
+        plan = term.plan
+        rules = dict.fromkeys(part.work.rule for part in charge.taken)
+        reasons = [
+            Because(rule.id, rule.clause, rule.where, text_in(rule.because, self._language))
+            for id_ in rules
+            if (rule := self._rules.get((bound.contract.code, id_))) is not None
+        ]
+        if not reasons:
+            text = text_in(plan.because, self._language) or text_in(plan.title, self._language)
+            where = component.plan_component.where
+            reasons = [Because(f"{plan.name}.{component.id}", plan.clause, where, text)]
+        return tuple(reasons)
+
+    def _open(self, bound: BoundContract, taken: dict[tuple[str, str, date], list[Taken]]) -> None:
+        """Time of periods that are not over yet: shown with the day on which it is due."""
+        code = bound.contract.code
+        for (term, component, first), parts in taken.items():
+            known = self._ledger[code].groups.get((term, component, first), {})
+            for part in parts:
+                if part.settled:
+                    continue
+                self._show(bound, part, term, "", part.period.last + ONE_DAY)
+                if bound.stateful:
+                    self._record_early(bound, part, (term, component), known)
+
+    def _record_early(
+        self,
+        bound: BoundContract,
+        part: Taken,
+        place: tuple[str, str],
+        known: dict[str, int],
+    ) -> None:
+        """What a closed window decided goes on record, though its period is not due yet."""
+        work = part.work
+        window = self._window(bound, work.entry.date)
+        if not self._on_record or window.last is None or window.last >= self._as_of:
+            return
+        group = part.group or DRAW
+        key = LedgerKey(bound.contract.code, *place, part.period.first, group, known.get(group, 0))
+        self._settle(
+            bound, key, work.entry, seconds=part.seconds, rounded=part.rounded,
+            disposition=part.disposition or work.disposition, rule=work.rule, rate=part.rate,
+            lot=part.lot, drawn=part.drawn, counted=part.counted,
+        )  # fmt: skip

@@ -1,0 +1,345 @@
+"""Which contract has an entry, and by which rule (semantics 3); what is on record is compared."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from klausel.approvals import held_reason
+from klausel.clerk import Item
+from klausel.customer.state import (
+    NO_WHERE,
+    SETTLING,
+    Decision,
+    Ident,
+    Parked,
+    State,
+    fingerprint,
+    hours,
+    said,
+)
+from klausel.ledger import SCOPE
+from klausel.model import (
+    NARROWNESS,
+    OVERRIDE,
+    Employee,
+    Entry,
+    LedgerKey,
+    Override,
+    Project,
+    Ticket,
+    natural,
+)
+from klausel.money import (
+    round_half_up,
+)
+from klausel.policy.facts import Subject
+from klausel.policy.ir import Rule
+from klausel.problems import problem
+from klausel.record import Settled
+from klausel.result import (
+    Part,
+    Uncovered,
+)
+from klausel.terms import BoundContract
+
+
+class Scoping(State):
+    """The first stage: every entry finds its contract."""
+
+    def _scope(self, entry: Entry) -> None:
+        """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
+        self._parts[entry.id] = []
+        override = self._overrides.get(entry.id)
+        if entry.billed_elsewhere and entry.id not in self._settled:
+            self._add(entry, Part("billed_elsewhere", "", entry.seconds, entry.seconds))
+            return
+        settled = entry.id in self._settled
+        written_off = override is not None and override.disposition == "written_off"
+        if written_off and (not settled or self._adjust):
+            self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
+            return
+        decision = self._offer(entry, override)
+        if decision is None:
+            self._uncover(entry)
+            return
+        code = decision.contract.contract.code
+        rule = decision.rule
+        self._decided[entry.id] = decision
+        self._rules[code, rule.id] = rule
+        if settled and self._adjust:
+            if self._done_again(entry, decision):
+                return
+        elif settled:
+            self._compare(entry, decision)
+        rest = self._held_before.get(entry.id)
+        if rest is not None and rest.contract != code:
+            rest = None
+        reopened = self._others.reopened.get(entry.id) if settled else None
+        if reopened is not None and reopened.contract != code:
+            reopened = None
+        if settled and rest is None and reopened is None:
+            return
+        reason = held_reason(entry)
+        if reason and (decision.settles or not decision.contract.stateful):
+            self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
+            return
+        if decision.settles:
+            self._settle_free(entry, decision)
+            return
+        work = self._work(entry, decision)
+        if not decision.contract.stateful:
+            self._works[code].append(work)
+            return
+        if rest is not None:
+            work = work._replace(seconds=rest.seconds, rounded=rest.rounded)
+        elif reopened is not None:
+            work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
+        subject = decision.subject
+        assert subject is not None
+        scope = self._scopes[decision.contract.policy.name]
+        self._items[code].append(
+            Item(
+                work,
+                scope.requirement(subject, rule.disposition),
+                scope.watches(subject, rule.disposition),
+                not reason,
+                held_before=rest is not None or reopened is not None,
+                gated_before=rest is not None and rest.gated,
+                reopened=entry.id in self._others.released.get(code, ()),
+            )
+        )
+
+    def _done_again(self, entry: Entry, decision: Decision) -> bool:
+        """Takes a settled entry up again, in its old place; False where it is new to its contract
+        and goes the way of new entries."""
+        bound, rule, settles, subject = decision
+        code = bound.contract.code
+        settled = self._settled[entry.id]
+        mine = [part for part in settled.parts if part.key.contract == code]
+        if not mine:
+            return False
+        if settles:
+            self._add(entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code))
+            place = next((p.key for p in mine if p.key.component == SCOPE), None)
+            if place is None:
+                window = self._window(bound, entry.date)
+                place = LedgerKey(code, "", SCOPE, window.first, "")
+            self._again[code][entry.id] = [
+                Ident(place._replace(sequence=0), rule.disposition, None, "", None).holding(
+                    entry.seconds, entry.seconds, 0, rule.id
+                )
+            ]
+            return True
+        work = self._work(entry, decision)
+        if not bound.stateful:
+            self._works[code].append(work)
+            return True
+        if entry.id in self._held_before:
+            self._compare(entry, decision)  # a part of it waits: it is left as it is
+            return False
+        if settled.gated and settled.fingerprint == fingerprint(entry):
+            work = work._replace(rounded=sum(part.rounded for part in mine))
+        assert subject is not None
+        scope = self._scopes[bound.policy.name]
+        self._items[code].append(
+            Item(
+                work,
+                scope.requirement(subject, rule.disposition),
+                scope.watches(subject, rule.disposition),
+                held_before=settled.gated,
+                gated_before=settled.gated,
+                counted=mine[-1].counted,
+                again=True,
+            )
+        )
+        return True
+
+    def _offer(self, entry: Entry, override: Override | None) -> Decision | None:
+        """Offers ``entry`` to the contracts running on its date, narrowest first."""
+        self._last_rule = self._last_disposition = ""
+        ticket, project, employee = self._around(entry)
+        for tier in self._tiers_of(ticket, project):
+            found: list[Decision] = []
+            for bound in tier:
+                if not bound.contract.span.covers(entry.date):
+                    continue
+                rule, subject = self._rule(bound, entry, ticket, project, employee, override)
+                self._last_rule = self._last_rule or rule.id
+                self._last_disposition = self._last_disposition or rule.disposition
+                if rule.disposition in SETTLING:
+                    found.append(Decision(bound, rule, True, subject))
+                elif any(
+                    term.span.covers(entry.date) for term in self._terms(bound, rule.disposition)
+                ):
+                    found.append(Decision(bound, rule, False, subject))
+            if len(found) > 1:
+                first, second = found[0].contract.contract, found[1].contract.contract
+                raise Parked(
+                    [
+                        problem(
+                            "contracts-clash", second.where, self._root, first=first.code,
+                            second=second.code, entry=entry.id, date=entry.date,
+                        )
+                    ]
+                )  # fmt: skip
+            if found:
+                return found[0]
+        return None
+
+    def _rule(
+        self,
+        bound: BoundContract,
+        entry: Entry,
+        ticket: Ticket,
+        project: Project,
+        employee: Employee,
+        override: Override | None,
+    ) -> tuple[Rule, Subject]:
+        country, region = self._home
+        subject = Subject(
+            entry, ticket, project, self._customer, employee, bound.contract, country, region
+        )
+        if override is not None:
+            texts = {self._language: override.reason}
+            return Rule(OVERRIDE, override.disposition, texts, NO_WHERE), subject
+        return self._scopes[bound.policy.name].decide(subject), subject
+
+    def _tiers_of(self, ticket: Ticket, project: Project) -> list[list[BoundContract]]:
+        """Contracts that cover ``ticket`` of ``project``, equally narrow ones together."""
+        key = (ticket.id, project.id)
+        found = self._tiers.get(key)
+        if found is not None:
+            return found
+        above = {ticket.id}
+        parent = self._book.tickets.get(ticket.parent)
+        while parent is not None and parent.id not in above:
+            above.add(parent.id)
+            parent = self._book.tickets.get(parent.parent)
+        ids = {"ticket": above, "project": {project.id}}
+        tiers = []
+        for kind in NARROWNESS:
+            tier = [
+                bound
+                for bound in self._contracts
+                if bound.contract.covers.kind == kind
+                and (kind == "customer" or not ids[kind].isdisjoint(bound.contract.covers.ids))
+            ]
+            if tier:
+                tiers.append(tier)
+        self._tiers[key] = tiers
+        return tiers
+
+    def _uncover(self, entry: Entry) -> None:
+        if entry.id in self._settled and not self._adjust:
+            self._compare(entry, None)
+            return
+        # A contract that was asked keeps the ERP's own order from billing it, taken or not.
+        reason: str = "erp_order" if entry.order else "no_contract"
+        if not self._root:
+            reason = "no_customer"
+        elif self._last_rule:
+            reason = "not_taken"
+        part = Part(
+            self._last_disposition or "uncovered", self._last_rule,
+            entry.seconds, entry.seconds, uncovered=reason,
+        )  # fmt: skip
+        self._add(entry, part)
+        self.uncovered.append(Uncovered(entry.id, self._root, entry.seconds, reason))  # type: ignore[arg-type]
+
+    def _settle_free(self, entry: Entry, decision: Decision) -> None:
+        """Included, warranty, internal: no money; on record once its window is closed."""
+        bound, rule, *_ = decision
+        code = bound.contract.code
+        self._add(entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code))
+        if not self._on_record:
+            return
+        window = self._window(bound, entry.date)
+        if window.last is not None and window.last < self._as_of:
+            self._settle(
+                bound,
+                LedgerKey(code, "", SCOPE, window.first, ""),
+                entry,
+                seconds=entry.seconds,
+                rounded=entry.seconds,
+                disposition=rule.disposition,
+                rule=rule.id,
+            )
+
+    def _compare(self, entry: Entry, decision: Decision | None) -> None:
+        """The settled parts of ``entry`` stand; what would differ today is listed."""
+        settled = self._settled[entry.id]
+        for part in settled.parts:
+            self._add(
+                entry,
+                Part(
+                    part.disposition,
+                    part.rule,
+                    part.seconds,
+                    part.rounded,
+                    part.key.contract,
+                    part.key.term,
+                    part.lot,
+                    str(part.key) if part.key in self._lines else "",
+                    settled=True,
+                ),
+            )
+        if settled.fingerprint != fingerprint(entry):
+            worked = sum(part.seconds for part in settled.parts)
+            rest = self._held_before.get(entry.id)
+            worked += rest.seconds if rest is not None else 0
+            self._differ(settled.key, entry.id, "changed", hours(worked), hours(entry.seconds))
+            return
+        was = {(p.key.contract, p.disposition, p.rate) for p in settled.parts}
+        now = self._today(entry, decision, settled)
+        if was != now:
+            self._differ(settled.key, entry.id, "terms", said(was), said(now))
+
+    def _today(
+        self, entry: Entry, decision: Decision | None, settled: Settled
+    ) -> set[tuple[str, str, Decimal | None]]:
+        """What the parts on record would be with today's rules and prices."""
+        if decision is None:
+            return {("", "", None)}
+        bound, rule, settles, _ = decision
+        code = bound.contract.code
+        if settles:
+            return {(code, rule.disposition, None)}
+        work = self._work(entry, decision)
+        if not bound.stateful:
+            for term in self._terms(bound, rule.disposition):
+                for component in term.components if term.span.covers(entry.date) else ():
+                    if component.takes_time and (taken := component.bound.take(work)) is not None:
+                        return {(code, taken.disposition or rule.disposition, taken.rate)}
+            return {(code, rule.disposition, None)}
+        found: set[tuple[str, str, Decimal | None]] = set()
+        components = {
+            (term.term.id, component.id): component
+            for term in bound.terms
+            for component in term.components
+        }
+        for part in settled.parts:
+            there = components.get((part.key.term, part.key.component))
+            if there is None or part.key.contract != code:
+                found.add((code, rule.disposition, None))
+                continue
+            rate = there.bound.rate_again(work, part.rate) if part.rate is not None else None
+            included = there.bound.includes
+            found.add((code, "included" if included else rule.disposition, rate))
+        return found
+
+    def _vanished(self) -> None:
+        """Settled entries that are no longer there."""
+        if self._adjust:
+            return
+        for entry_id in sorted(self._settled.keys() - self._parts.keys(), key=natural):
+            settled = self._settled[entry_id]
+            worked = sum(part.seconds for part in settled.parts)
+            self._differ(settled.key, entry_id, "vanished", hours(worked), "")
+
+    def _edited(self) -> None:
+        """Invoice lines that somebody changed by hand: they stay, and are shown."""
+        for row, digits in self._by_hand:
+            if row.amount is not None and row.invoiced is not None:
+                was, now = (round_half_up(found, digits) for found in (row.amount, row.invoiced))
+                if was != now:
+                    self._differ(row.key, row.entry, "edited", format(was, "f"), format(now, "f"))

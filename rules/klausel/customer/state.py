@@ -1,0 +1,418 @@
+"""What one run knows and finds of one customer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from klausel.charges.base import Label, Taken, Work
+from klausel.clerk import Item
+from klausel.model import (
+    Approval,
+    Book,
+    Customer,
+    Employee,
+    Entry,
+    LedgerKey,
+    LedgerRow,
+    Override,
+    Project,
+    Ticket,
+    natural,
+)
+from klausel.model import Item as ChargedItem
+from klausel.money import (
+    hours_exact,
+    round_half_up,
+    shortest,
+)
+from klausel.period import Span, intersect, period_of
+from klausel.policy.facts import Subject
+from klausel.policy.ir import GroupBy, Rule, Scope
+from klausel.problems import Problem, Where
+from klausel.record import Reopened, on_record
+from klausel.result import (
+    Balance,
+    Difference,
+    Draft,
+    Held,
+    Notice,
+    Part,
+    Uncovered,
+)
+from klausel.terms import BoundContract, BoundTerm
+from klausel.texts import language_of
+
+#: Dispositions that settle an entry with the contract that decided so, at no charge (semantics 3).
+SETTLING = frozenset(("included", "warranty", "internal"))
+
+OPENING = "opening"
+
+#: Component names of rows that belong to no component of a plan.
+ITEM = "item"
+HELD = "held"
+NOTICE = "notice"
+
+#: Group of rows of time that was drawn from a balance.
+DRAW = "draw"
+
+_NO_TICKET = Ticket("")
+_NO_PROJECT = Project("")
+_NO_EMPLOYEE = Employee("")
+NO_WHERE = Where("")
+
+
+class Parked(Exception):
+    """This customer cannot be billed: ``problems`` say why."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+
+
+def fingerprint(entry: Entry) -> str:
+    """Short hash of the facts of ``entry`` that a decision may rest on."""
+    facts = "\x1f".join(
+        (
+            entry.date.isoformat(),
+            str(entry.seconds),
+            entry.employee,
+            entry.project,
+            entry.ticket,
+            entry.customer,
+            entry.activity,
+            ";".join(entry.tags),
+        )
+    )
+    return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
+
+
+class Others(NamedTuple):
+    """What belongs to contracts beside their terms, by contract."""
+
+    approvals: dict[str, list[Approval]]
+    items: dict[str, list[ChargedItem]]
+    released: dict[str, set[str]]
+    """Entries that were billed and are open again."""
+    reopened: dict[str, Reopened]
+    """By entry: what of it is open again beside parts that are on record."""
+
+
+class Ledger(NamedTuple):
+    """Live rows of one contract."""
+
+    groups: dict[tuple[str, str, date], dict[str, int]]
+    """(term, component, period) -> group -> highest sequence; with CLOSING the period is closed."""
+    amounts: dict[tuple[str, str, date], dict[str, Decimal]]
+    """(term, component, period) -> group -> amount billed, late lines included."""
+    last: dict[tuple[str, str, date], date]
+    """(term, component, period) -> last day that its lines cover."""
+    lines: dict[tuple[str, str], list[LedgerRow]]
+    """(term, component) -> rows of its lines."""
+
+
+def index(rows: Sequence[LedgerRow]) -> Ledger:
+    known: dict[tuple[str, str, date], dict[str, int]] = defaultdict(dict)
+    amounts: dict[tuple[str, str, date], dict[str, Decimal]] = defaultdict(dict)
+    last: dict[tuple[str, str, date], date] = {}
+    lines: dict[tuple[str, str], list[LedgerRow]] = defaultdict(list)
+    for row in rows:
+        key = row.key
+        place = (key.term, key.component, key.period)
+        groups = known[place]
+        groups[key.group] = max(groups.get(key.group, 0), key.sequence)
+        if row.amount is not None:
+            amounts[place][key.group] = amounts[place].get(key.group, Decimal(0)) + row.amount
+            lines[key.term, key.component].append(row)
+            if row.last is not None:
+                last[place] = max(last.get(place, row.last), row.last)
+    return Ledger(known, amounts, last, lines)
+
+
+class Decision(NamedTuple):
+    """Which contract has an entry, by which rule."""
+
+    contract: BoundContract
+    rule: Rule
+    settles: bool
+    subject: Subject | None
+
+
+class Ident(NamedTuple):
+    """What makes a part of an entry the same part, and how much of it there is."""
+
+    key: LedgerKey
+    disposition: str
+    rate: Decimal | None
+    lot: str
+    counted: date | None
+    seconds: int = 0
+    rounded: int = 0
+    drawn: int = 0
+    rule: str = ""
+
+    @property
+    def bare(self) -> Ident:
+        return self._replace(seconds=0, rounded=0, drawn=0, rule="")
+
+    def holding(self, seconds: int, rounded: int, drawn: int, rule: str) -> Ident:
+        return self._replace(seconds=seconds, rounded=rounded, drawn=drawn, rule=rule)
+
+
+def ident(code: str, term: str, component: str, part: Taken) -> Ident:
+    key = LedgerKey(code, term, component, part.period.first, part.group or DRAW)
+    disposition = part.disposition or part.work.disposition
+    bare = Ident(key, disposition, part.rate, part.lot, part.counted)
+    return bare.holding(part.seconds, part.rounded, part.drawn, part.work.rule)
+
+
+def corrected(label: Label) -> Label:
+    return label._replace(details=(*label.details, ("phrase", "correction")))
+
+
+def batches(parts: Sequence[Taken]) -> list[tuple[date | None, list[Taken]]]:
+    """Regular parts together (none is a batch, too), late ones by the day they count behind."""
+    regular: list[Taken] = []
+    late: dict[date, list[Taken]] = {}
+    for part in parts:
+        if part.counted is None:
+            regular.append(part)
+        else:
+            late.setdefault(part.counted, []).append(part)
+    return [(None, regular), *sorted(late.items())]
+
+
+def gone(id_: str, day: date) -> Entry:
+    """Stands for an entry that is on record and no longer there."""
+    return Entry(id_, day, "", "", "", "", 0, "", "", (), True, "", "")
+
+
+def hours(seconds: int) -> str:
+    return f"{shortest(round_half_up(hours_exact(seconds), 4))} h"
+
+
+def said(decisions: set[tuple[str, str, Decimal | None]]) -> str:
+    texts = []
+    for contract, disposition, rate in sorted(decisions, key=str):
+        price = f" at {shortest(rate)}" if rate is not None else ""
+        texts.append(f"{disposition or 'uncovered'} {contract}{price}".strip())
+    return ", ".join(texts)
+
+
+class State:
+    """One customer in one run: facts in, findings out. Everything here is made new for each run."""
+
+    def __init__(
+        self,
+        book: Book,
+        as_of: date,
+        root: str,
+        contracts: Sequence[BoundContract],
+        entries: Sequence[Entry],
+        scopes: dict[str, Scope],
+        ledger: dict[str, list[LedgerRow]],
+        overrides: dict[str, Override],
+        record: bool,
+        group_by: GroupBy | None,
+        others: Others,
+        adjust: bool,
+    ) -> None:
+        self._adjust = adjust
+        self._again: dict[str, dict[str, list[Ident]]] = defaultdict(dict)
+        """By contract and entry: the parts that settled entries have with today's facts."""
+        self._desired: dict[str, list[tuple[str, str, Taken]]] = defaultdict(list)
+        self._group_by = group_by
+        self._others = others
+        self._on_record = record
+        self._book = book
+        self._as_of = as_of
+        self._root = root
+        self._contracts = sorted(contracts, key=lambda bound: natural(bound.contract.code))
+        self._entries = entries
+        self._scopes = scopes
+        self._overrides = overrides
+        self._customer = book.customers.get(root, Customer(root))
+        self._language = language_of(self._customer.language, *book.company.languages)
+        own = (self._customer.country, self._customer.region)
+        self._home = own if own[0] else (book.company.country, book.company.region)
+        self._ledger = {
+            bound.contract.code: index(ledger.get(bound.contract.code, ()))
+            for bound in self._contracts
+        }
+        self._lines = {
+            row.key
+            for bound in self._contracts
+            for row in ledger.get(bound.contract.code, ())
+            if row.amount is not None
+        }
+        rows = [row for bound in self._contracts for row in ledger.get(bound.contract.code, ())]
+        self._settled, self._held_before = on_record(rows)
+        self._by_hand = [
+            (row, bound.money_digits)
+            for bound in self._contracts
+            for row in ledger.get(bound.contract.code, ())
+            if row.invoiced is not None
+        ]
+        self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
+        self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
+        self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
+        self._decided: dict[str, Decision] = {}
+        self._parts: dict[str, list[Part]] = {}
+        self._entry_sequences: dict[tuple[LedgerKey, str, str], int] = {}
+        self._rows_of: dict[str, list[LedgerRow]] = defaultdict(list)
+        if adjust:
+            for row in rows:
+                self._rows_of[row.entry].append(row)
+        self._rules: dict[tuple[str, str], Rule] = {}
+        self._windows: dict[tuple[str, date], Span] = {}
+        self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
+        self._last_rule = ""
+        self._last_disposition = ""
+        self.drafts: list[Draft] = []
+        self.uncovered: list[Uncovered] = []
+        self.held: list[Held] = []
+        self.notices: list[Notice] = []
+        self.balances: list[Balance] = []
+        self.differences: list[Difference] = []
+        self.settlements: list[LedgerRow] = []
+
+    def _work(self, entry: Entry, decision: Decision) -> Work:
+        ticket, project, employee = self._around(entry)
+        work = Work(
+            entry,
+            project.id,
+            ticket.id,
+            entry.activity or ticket.activity,
+            employee.role,
+            decision.rule.disposition,
+            decision.rule.id,
+            entry.seconds,
+            entry.seconds,
+        )
+        policy = decision.contract.policy
+        if policy.surcharges and decision.subject is not None:
+            price, hours = self._scopes[policy.name].factors(decision.subject)
+            work = work._replace(price_factor=price, hours_factor=hours)
+        return work
+
+    def _around(self, entry: Entry) -> tuple[Ticket, Project, Employee]:
+        ticket = self._book.tickets.get(entry.ticket, _NO_TICKET)
+        project = self._book.projects.get(entry.project or ticket.project, _NO_PROJECT)
+        return ticket, project, self._book.employees.get(entry.employee, _NO_EMPLOYEE)
+
+    def _terms(self, bound: BoundContract, disposition: str) -> list[BoundTerm]:
+        key = (bound.contract.code, disposition)
+        found = self._taking.get(key)
+        if found is None:
+            found = self._taking[key] = bound.taking(disposition)
+        return found
+
+    def _add(self, entry: Entry, part: Part) -> None:
+        self._parts[entry.id].append(part)
+
+    def _hold(
+        self,
+        entry: Entry,
+        code: str,
+        rule: Rule,
+        seconds: int,
+        rounded: int,
+        amount: Decimal | None,
+        reason: str,
+    ) -> None:
+        self._add(entry, Part(rule.disposition, rule.id, seconds, rounded, code, held=reason))
+        self.held.append(Held(entry.id, self._root, code, rounded, amount, reason, rule.id))
+
+    def _settle(
+        self, bound: BoundContract, key: LedgerKey, entry: Entry | None = None, **facts: Any
+    ) -> None:
+        """Puts a row on record, where this run is one that goes on record."""
+        if self._on_record:
+            self.settlements.append(
+                LedgerRow(
+                    key,
+                    entry.id if entry is not None else "",
+                    fingerprint=fingerprint(entry) if entry is not None else "",
+                    policy=bound.policy.stamp,
+                    **facts,
+                )
+            )
+
+    def _window(self, bound: BoundContract, day: date) -> Span:
+        """The closing window of ``day``: inside one period of every term that takes time."""
+        key = (bound.contract.code, day)
+        found = self._windows.get(key)
+        if found is None:
+            month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
+            spans = [
+                Span(period.first, period.last)
+                for term in bound.terms
+                if term.span.covers(day)
+                for component in term.components
+                if (period := component.bound.period(day)) is not None
+            ]
+            window: Span | None = None
+            for span in spans:
+                window = span if window is None else intersect(window, span)
+            if window is None:
+                window = intersect(Span(month.first, month.last), bound.contract.span)
+            assert window is not None
+            found = self._windows[key] = window
+        return found
+
+    def _show(
+        self, bound: BoundContract, part: Taken, term: str, line: str, due: date | None = None
+    ) -> None:
+        work = part.work
+        self._add(
+            work.entry,
+            Part(
+                part.disposition or work.disposition,
+                work.rule,
+                part.seconds,
+                part.rounded,
+                bound.contract.code,
+                term,
+                part.lot,
+                line,
+                due=due,
+            ),
+        )
+
+    def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
+        """A part that this run bills (or settles at zero): shown, and put on record."""
+        work = part.work
+        self._show(bound, part, key.term, line)
+        self._settle(
+            bound,
+            key,
+            work.entry,
+            seconds=part.seconds,
+            rounded=part.rounded,
+            disposition=part.disposition or work.disposition,
+            rule=work.rule,
+            rate=part.rate,
+            lot=part.lot,
+            drawn=part.drawn,
+            counted=part.counted,
+        )
+
+    def _notice(
+        self, bound: BoundContract, rule: str, period: str, percent: int, on: date, text: str
+    ) -> None:
+        """One notice once ever."""
+        code = bound.contract.code
+        group = f"{rule}/{period}/{percent}"
+        key = LedgerKey(code, "", NOTICE, bound.contract.start, group)
+        if group in self._ledger[code].groups.get(("", NOTICE, bound.contract.start), {}):
+            return
+        self.notices.append(Notice(code, rule, period, percent, on, text))
+        self._settle(bound, key)
+
+    def _differ(self, key: LedgerKey, entry: str, cause: str, was: str, now: str) -> None:
+        self.differences.append(
+            Difference(key.contract, str(key), entry, cause, was, now)  # type: ignore[arg-type]
+        )
