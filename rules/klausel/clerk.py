@@ -69,6 +69,10 @@ class Item:
     """It is (a part of) an entry that is on record as held, with the seconds it was held with."""
     gated_before: bool = False
     """It was held before rounding when its window was closed."""
+    cut: bool = False
+    """An approval's limit cut it off."""
+    stuck: bool = False
+    """It had passed the gate, and no term had hours for it: it is tried again in its place."""
     reopened: bool = False
     """It was billed, and a release opened it again."""
     decisive: date = date.min
@@ -270,7 +274,7 @@ class Clerk:
         return passed, still
 
     def _passes(self, item: Item, day: date, used: dict[str, tuple[int, Decimal]]) -> bool:
-        if item.record or item.again:
+        if item.record or item.again or item.stuck:
             item.rooms = self._rooms_of_settled(item)
             if item.rooms:
                 self._use_provisionally(item, item.rooms, used)
@@ -331,6 +335,9 @@ class Clerk:
             else:
                 item.adds_to_group = not item.gated_before
                 self._after(item.counted).late.append(item)
+        elif self._closed(window.span) and item.stuck:
+            item.counted = self._last_closed
+            here.append(item)
         elif self._closed(window.span) and not item.reopened:
             item.counted = self._last_closed
             item.adds_to_group = not item.held_before
@@ -406,11 +413,12 @@ class Clerk:
         passes = work.rounded
         if item.requirement is not None:
             used = self._gate.use(item.rooms, work.rounded, price)
-            passes = work.rounded if item.again else used
+            passes = work.rounded if item.again or item.stuck else used
         limit = work.rounded - passes
         over = 0
         if item.watches:
             kept = self._budgets.count(item.watches, work, passes, price, item.decisive)
+            kept = passes if item.stuck else kept
             over = passes - kept
             passes = kept
         if passes or not work.rounded:
@@ -433,6 +441,7 @@ class Clerk:
     ) -> None:
         day = item.decisive
         rest = work.rounded
+        mark = item.counted if item.stuck else behind
         for term in self._taking(work):
             for component in term.components:
                 if not component.takes_time:
@@ -442,12 +451,12 @@ class Clerk:
                 if account is None:
                     found = component.bound.take(offered)
                     if found is not None:
-                        shares.append(self._took(term, component, found, behind))
+                        shares.append(self._took(term, component, found, mark))
                         return
                     continue
                 self._drive(account, day, behind)
                 offer = account.offer(offered, day, late)
-                shares += [self._took(term, component, part, behind) for part in offer.taken]
+                shares += [self._took(term, component, part, mark) for part in offer.taken]
                 rest = offer.rest
                 if offer.waits and rest:
                     account.wait(offered._replace(rounded=rest))
@@ -535,7 +544,7 @@ class Clerk:
                 work = item.work._replace(seconds=seconds, rounded=wanted)
                 return [
                     Item(
-                        work, item.requirement, item.watches, held_before=True,
+                        work, item.requirement, item.watches, held_before=True, cut=True,
                         decisive=item.decisive,
                     )
                 ]  # fmt: skip
@@ -547,6 +556,8 @@ class Clerk:
         work = item.work
         if not item.validated:
             reason = NOT_VALIDATED
+        elif item.cut:
+            reason = LIMIT
         else:
             assert item.requirement is not None
             entry = work.entry

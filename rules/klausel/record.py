@@ -37,6 +37,8 @@ class HeldBefore(NamedTuple):
     reason: str
     gated: bool
     sequence: int
+    taken_up: bool = False
+    """A later run has billed of it (an entry without time may wait, too)."""
 
 
 class Reopened(NamedTuple):
@@ -137,7 +139,11 @@ def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, 
     for entry, before in held.items():
         if entry in settled:
             settled[entry].gated = before.gated
-    waiting = {entry: rest for entry, rest in held.items() if rest.seconds or rest.rounded}
+    waiting = {
+        entry: rest
+        for entry, rest in held.items()
+        if rest.seconds or rest.rounded or not rest.taken_up
+    }
     return settled, waiting
 
 
@@ -151,5 +157,6 @@ def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:
         seconds=before.seconds + row.seconds,
         rounded=before.rounded + row.rounded,
         gated=before.gated or gated,
+        taken_up=True,
         sequence=max(before.sequence, row.key.sequence),
     )

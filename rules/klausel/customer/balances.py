@@ -180,7 +180,7 @@ class Balances(Corrections):
         rounded = sum(share.rounded for share in held) - (before.rounded if before else 0)
         if not held and before is None:
             return
-        if before is not None and not seconds and not rounded:
+        if before is not None and held and not seconds and not rounded:
             return
         sequence = before.sequence + 1 if before is not None else 0
         key = LedgerKey(bound.contract.code, "", HELD, window.first, "held", sequence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from klausel.approvals import held_reason
+from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, held_reason
 from klausel.clerk import Item
 from klausel.customer.state import (
     NO_WHERE,
@@ -105,6 +105,8 @@ class Scoping(State):
                 not reason,
                 held_before=rest is not None or reopened is not None,
                 gated_before=rest is not None and rest.gated,
+                cut=rest is not None and rest.reason == LIMIT,
+                stuck=rest is not None and rest.reason in (NO_HOURS, NO_TERM),
                 reopened=entry.id in self._others.released.get(code, ()),
             )
         )
