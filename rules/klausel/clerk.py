@@ -73,6 +73,8 @@ class Item:
     """An approval's limit cut it off."""
     stuck: bool = False
     """It had passed the gate, and no term had hours for it: it is tried again in its place."""
+    over_budget: bool = False
+    """A budget holds it: it is asked again in its place."""
     reopened: bool = False
     """It was billed, and a release opened it again."""
     decisive: date = date.min
@@ -335,7 +337,7 @@ class Clerk:
             else:
                 item.adds_to_group = not item.gated_before
                 self._after(item.counted).late.append(item)
-        elif self._closed(window.span) and item.stuck:
+        elif self._closed(window.span) and (item.stuck or item.over_budget):
             item.counted = self._last_closed
             here.append(item)
         elif self._closed(window.span) and not item.reopened:
@@ -441,7 +443,7 @@ class Clerk:
     ) -> None:
         day = item.decisive
         rest = work.rounded
-        mark = item.counted if item.stuck else behind
+        mark = item.counted if item.stuck or item.over_budget else behind
         for term in self._taking(work):
             for component in term.components:
                 if not component.takes_time:

@@ -97,16 +97,20 @@ class Scoping(State):
         subject = decision.subject
         assert subject is not None
         scope = self._scopes[decision.contract.policy.name]
+        needed = scope.requirement(subject, rule.disposition)
+        cut = rest is not None and rest.reason == LIMIT
         self._items[code].append(
             Item(
                 work,
-                scope.requirement(subject, rule.disposition),
+                needed,
                 scope.watches(subject, rule.disposition),
                 not reason,
                 held_before=rest is not None or reopened is not None,
                 gated_before=rest is not None and rest.gated,
-                cut=rest is not None and rest.reason == LIMIT,
+                cut=cut,
                 stuck=rest is not None and rest.reason in (NO_HOURS, NO_TERM),
+                # Without an approval in play it was a budget that cut it off.
+                over_budget=cut and needed is None,
                 reopened=entry.id in self._others.released.get(code, ()),
             )
         )
