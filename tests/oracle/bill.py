@@ -279,7 +279,7 @@ def fee_refunds(clerk: Clerk, term: Facts, component: Facts) -> list[Line]:
         return []
     billed = [
         line for lines in clerk.record["billed"].values() if isinstance(lines, list)
-        for line in lines if line["of"] == key
+        for line in lines if line["of"] == key and line["end"] != term["last"]
     ]  # fmt: skip
     lines = []
     for made in fees.refund_lines(term, component, clerk.contract, billed):
@@ -367,6 +367,7 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
         if "fee" in line and not line["refund"]:
             kept = line["fee"] | {
                 "of": line["mark"][1],
+                "end": clerk.contract["terms"][line["place"][0]]["last"],  # as known today
                 "invoice": (turn,),
                 "amount": line["amount"],
                 "factor": 1 - line["discount"] / 100,

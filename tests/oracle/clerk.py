@@ -299,7 +299,8 @@ class Clerk:
                 if lot.get("over"):
                     continue
                 if "own_last" in lot:
-                    balances.clip(lot, term)
+                    if component["kind"] != "pool":
+                        balances.clip(lot, term)
                     continue
                 for period in self.periods(term, component):
                     if period["first"] == lot["first"]:
