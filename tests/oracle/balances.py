@@ -78,8 +78,8 @@ def _bill(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
         if price is None:
             price, _ = entry_rate(entry, piece["disposition"], desk.contract)
     assert price is not None, f"no price for {entry['id']}"
-    desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
-    return [_part(term, component, rest, None) | {"billed": True}], 0, False
+    charge = desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
+    return [_part(term, component, rest, None) | {"charge": charge}], 0, False
 
 
 def _beyond(
@@ -292,7 +292,9 @@ def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
             opening["date"] + ONE < day and day == desk.first_day
         ):
             continue
-        secs = seconds(opening.get("hours") or 0)
+        secs: int | Fraction = seconds(opening.get("hours") or 0)
+        if component["kind"] == "quota":
+            secs = number(opening.get("hours") or 0)
         balance = desk.balance(term, component)
         first = opening["date"] + ONE
         last = opening.get("valid_until") or None
@@ -457,19 +459,21 @@ def _spend_quota(
             outcome = "piece" if word == "bill" and piece_price is not None else word
             balance["tickets"][ticket] = (outcome, None)
             if outcome == "piece":
-                desk.charge(term, component, piece, rest, piece_price, place, pieces=1)
+                charge = desk.charge(term, component, piece, rest, piece_price, place, pieces=1)
+                part = _part(term, component, rest, None) | {"charge": charge}
+                return [part], 0, False
     outcome, name = balance["tickets"][ticket]
     if outcome == "lot":
         return [_part(term, component, rest, name)], 0, False
     if outcome == "piece":
-        return [_part(term, component, rest, None) | {"billed": True}], 0, False
+        return [_part(term, component, rest, None)], 0, False
     if outcome == "bill":
         price = card(component, entry, default=True)
         if price is None:
             price, _ = entry_rate(entry, piece["disposition"], desk.contract)
         assert price is not None
-        desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
-        return [_part(term, component, rest, None) | {"billed": True}], 0, False
+        charge = desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
+        return [_part(term, component, rest, None) | {"charge": charge}], 0, False
     return [], rest, outcome == "hold"
 
 

@@ -158,12 +158,25 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
             first = made["first"] or made["last"]
             line = made_line(clerk, made | {"quantity": quantity, "first": first})
             if quantity:
-                lines.append(line | {"refund": (*key[:1], made["term"], made["place"])})
+                invoice, of = original(clerk, key)
+                line |= {"refund": (*key[:1], made["term"], made["place"], invoice)}
+                lines.append(line | {"reverses": of})
     for made, mark in milestones(clerk) + items(clerk):
         if mark not in billed:
             marks.append(mark)
             lines.append(made_line(clerk, made))
     return lines, marks
+
+
+def original(clerk: Clerk, key: tuple[Any, ...]) -> tuple[str, str | None]:
+    """The invoice on which a lot that goes back stands here, and its line."""
+    lot = ("lot", key[1])
+    on_record = clerk.record["billed"].get(lot)
+    if on_record:
+        return f"invoice {on_record['turn']}", on_record["key"]
+    if key[0] == "leftover" and lot in clerk.state["oneoffs"]:
+        return "this run", line_key(made_line(clerk, clerk.state["oneoffs"][lot]))
+    return "", None
 
 
 def line_of(clerk: Clerk, term: Facts, component: Facts, made: Facts, group: str) -> Line:
@@ -223,9 +236,8 @@ def time_lines(clerk: Clerk) -> list[Line]:
     for number_, charges in enumerate(found.values()):
         secs = sum(charge["seconds"] for charge in charges)
         entries: dict[str, int] = {}
-        for charge in charges:
-            if charge["entry"]:
-                entries[charge["entry"]] = entries.get(charge["entry"], 0) + charge["seconds"]
+        for entry, worked in (pair for charge in charges for pair in on_charge(clerk, charge)):
+            entries[entry] = entries.get(entry, 0) + worked
         pieces = sum(charge["pieces"] for charge in charges)
         quantity = Fraction(pieces) if pieces else hours(secs, clerk.facts["digits"])
         if not pieces and secs == 0:
@@ -243,6 +255,15 @@ def time_lines(clerk: Clerk) -> list[Line]:
     return lines
 
 
+def on_charge(clerk: Clerk, charge: Facts) -> list[tuple[str, int]]:
+    """The worked seconds that stand on a charge."""
+    return [
+        (charge["entry"], part["seconds"])
+        for part in clerk.state["parts"].get(charge["entry"], [])
+        if part.get("charge") == charge["number"]
+    ]
+
+
 def flat_line(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> list[Line]:
     """The agreed hours of a period at their price."""
     quantity = balances.granted(clerk, term, component, period)
@@ -257,7 +278,7 @@ def flat_line(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> lis
     for entry, parts in clerk.state["parts"].items():
         for part in parts:
             if part.get("component") == key and part["lot"] == name:
-                entries[entry] = entries.get(entry, 0) + part["rounded"]
+                entries[entry] = entries.get(entry, 0) + part["seconds"]
     made = {
         "first": period["first"],
         "last": period["last"],
@@ -279,7 +300,7 @@ def fee_refunds(clerk: Clerk, term: Facts, component: Facts) -> list[Line]:
         return []
     billed = [
         line for lines in clerk.record["billed"].values() if isinstance(lines, list)
-        for line in lines if line["of"] == key
+        for line in lines if line["of"] == key and line["end"] != term["last"]
     ]  # fmt: skip
     lines = []
     for made in fees.refund_lines(term, component, clerk.contract, billed):
@@ -363,10 +384,14 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
             charge["billed"] = charge["billed"] or charge["due"] <= clerk.as_of
     for mark in marks:
         record["billed"][mark] = True
+        if mark[0] == "lot":
+            line = made_line(clerk, clerk.state["oneoffs"][mark])
+            record["billed"][mark] = {"turn": turn, "key": line_key(line)}
     for line in lines:
         if "fee" in line and not line["refund"]:
             kept = line["fee"] | {
                 "of": line["mark"][1],
+                "end": clerk.contract["terms"][line["place"][0]]["last"],  # as known today
                 "invoice": (turn,),
                 "amount": line["amount"],
                 "factor": 1 - line["discount"] / 100,

@@ -148,7 +148,7 @@ class Clerk:
         self.state["parts"].setdefault(piece["entry"], []).append(row)
 
     def charge(self, term: Facts, component: Facts, piece: Facts, secs: int, price: Fraction,
-               place: Facts, pieces: int = 0) -> None:  # fmt: skip
+               place: Facts, pieces: int = 0) -> int:  # fmt: skip
         """Time (or a request) that is billed with its period."""
         entry = self.entry(piece)
         if component["kind"] == "block":
@@ -163,6 +163,7 @@ class Clerk:
         late = place["late"] and last <= place["position"]
         self.state["charges"].append(
             {
+                "number": len(self.state["charges"]),
                 "term": term["id"],
                 "place": (term["place"], component["index"]),
                 "component": component["kind"],
@@ -180,11 +181,13 @@ class Clerk:
                 "billed": False,
             }
         )
+        return len(self.state["charges"]) - 1
 
     def settle_charge(self, term: Facts, component: Facts, period: Facts, secs: int,
                       price: Fraction | None, day: date, late: bool) -> None:  # fmt: skip
         self.state["charges"].append(
             {
+                "number": len(self.state["charges"]),
                 "term": term["id"],
                 "place": (term["place"], component["index"]),
                 "component": component["kind"],
@@ -299,7 +302,8 @@ class Clerk:
                 if lot.get("over"):
                     continue
                 if "own_last" in lot:
-                    balances.clip(lot, term)
+                    if component["kind"] != "pool":
+                        balances.clip(lot, term)
                     continue
                 for period in self.periods(term, component):
                     if period["first"] == lot["first"]:
@@ -460,10 +464,18 @@ class Clerk:
             for day in self.tries(piece):
                 if day <= until:
                     events.append((day, 1, entry["date"], natural(entry["id"]), piece))
+        for piece in self.state["stuck"]:
+            if piece["reason"] == "no_term" and self._not_asked(piece):
+                own = self.entry(piece)["date"]
+                events.append((own, 2, own, natural(piece["entry"]), piece))
         for event in sorted(events, key=lambda one: one[:4]):
             day, kind, *_, thing = event
             if kind == 0:
                 self._buy(thing, late=True)
+            elif kind == 2:
+                self.state["stuck"] = [one for one in self.state["stuck"] if one is not thing]
+                place = {"position": closed, "decided": day, "late": True}
+                self._give(thing, thing["rounded"], place, [], day)
             else:
                 self._try_late(thing, day, closed)
         for piece in self.state["held"]:
@@ -649,20 +661,28 @@ class Clerk:
             passed = gate.cut(total, self.value(piece), good, self.state["used"],
                               self.facts["digits"])  # fmt: skip
         allowed = self._watch(piece, passed, place)
+        beyond: list[Facts] = []
+        if passed != allowed:
+            beyond.append({"rounded": passed - allowed, "to": "stuck", "held": "limit"})
+        if total != passed:
+            beyond.append({"rounded": total - passed, "to": "held", "held": "limit"})
+        self._give(piece, allowed, place, beyond, day)
+
+    def _give(
+        self, piece: Facts, allowed: int, place: Facts, beyond: list[Facts], day: date
+    ) -> None:
+        """Gives seconds to the terms; ``beyond`` are the parts that may not pass."""
         parts: list[Facts] = []
         rest = allowed
         waits: Facts | None = None
-        if allowed or total == 0:
+        if allowed or not beyond:
             rest, waits = self._allocate(piece, allowed, place, parts)
-        if rest or waits or not (parts or passed != total or allowed != passed):
-            row = {"rounded": rest, "to": "waiting" if waits else "stuck"}
+        if rest or waits or not (parts or beyond):
+            row: Facts = {"rounded": rest, "to": "waiting" if waits else "stuck"}
             row |= {"held": "no_hours" if waits else "no_term"}
-            parts.append(row | (waits or {}))
-        if passed != allowed:
-            parts.append({"rounded": passed - allowed, "to": "stuck", "held": "limit"})
-        if total != passed:
-            parts.append({"rounded": total - passed, "to": "held", "held": "limit"})
-        self._share(piece, parts, day)
+            asked = [balances.key_of(*one) for one in self._chain(piece)]
+            parts.append(row | {"asked": asked} | (waits or {}))
+        self._share(piece, parts + beyond, day)
 
     def _share(self, piece: Facts, parts: list[Facts], day: date) -> None:
         """Worked seconds fill the parts in order; the last one has the rest."""
@@ -688,6 +708,7 @@ class Clerk:
                 "reason": part["held"],
                 "since": day,
                 "remainder": where == "held",
+                "asked": part.get("asked", []),
             }
             if where == "waiting":
                 kept |= {"component": part["component"], "term": part["term"]}
@@ -740,20 +761,30 @@ class Clerk:
         self, piece: Facts, rest: int, place: Facts, parts: list[Facts]
     ) -> tuple[int, Facts | None]:
         """Through the terms by priority; what is left, and where it waits."""
-        entry = self.entry(piece)
-        for term in takers(self.contract, piece["disposition"], entry["date"]):
-            for component in term["components"]:
-                milestone = component["kind"] == "milestone" and self.contract["width"] < 2
-                if component["kind"] not in TAKING and not milestone:
-                    continue
-                made, rest, waits = balances.spend(self, term, component, piece, rest, place)
-                parts += made
-                if waits:
-                    key = balances.key_of(term, component)
-                    return rest, {"component": key, "term": term["id"]}
-                if rest == 0 and parts:
-                    return 0, None
+        for term, component in self._not_asked(piece):
+            made, rest, waits = balances.spend(self, term, component, piece, rest, place)
+            parts += made
+            if waits:
+                key = balances.key_of(term, component)
+                return rest, {"component": key, "term": term["id"]}
+            if rest == 0 and parts:
+                return 0, None
         return rest, None
+
+    def _chain(self, piece: Facts) -> list[tuple[Facts, Facts]]:
+        """The components that a piece goes through, in order."""
+        return [
+            (term, component)
+            for term in takers(self.contract, piece["disposition"], self.entry(piece)["date"])
+            for component in term["components"]
+            if component["kind"] in TAKING
+            or (component["kind"] == "milestone" and self.contract["width"] < 2)
+        ]
+
+    def _not_asked(self, piece: Facts) -> list[tuple[Facts, Facts]]:
+        """Those that a piece did not go through before (a term that came later)."""
+        asked = piece.get("asked") or []
+        return [one for one in self._chain(piece) if balances.key_of(*one) not in asked]
 
 
 def listed_numbers(value: Any) -> list[int]:

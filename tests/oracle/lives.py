@@ -154,9 +154,12 @@ def rates(draw: st.DrawFn) -> dict[str, Any]:
 def fee(draw: st.DrawFn, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     words: dict[str, Any] = period_words(draw)
     words["per"] = pick(draw, "month", "period")
-    words["proration"] = pick(draw, "daily", "none", "started_months")
-    if words["timing"] == "advance" and "refund" in features and chance(draw, 2):
-        words["refund"] = pick(draw, "unused_months", "daily")
+    words["proration"] = pick(draw, "daily", "started_months", "none")
+    able = words["proration"] != "none"  # it charges what it would have to return
+    if able and words["timing"] == "advance" and "refund" in features and chance(draw, 2):
+        words["refund"] = "unused_months"
+        if words["proration"] == "daily" and chance(draw, 2):
+            words["refund"] = "daily"
         words["keep_months"] = pick(draw, "0", "1", "2")
     parameters = {"price": price(draw)}
     if chance(draw, 4):
