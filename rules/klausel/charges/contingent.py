@@ -78,7 +78,9 @@ class ContingentAccount(Stock):
         opened = self.bound.binding.opened
         for period in self.bound.all_periods(as_of):
             if opened is None or period.last > opened:
-                yield self.lot_of(period).stand(as_of)
+                lot = self.lot_of(period)
+                if lot.first <= as_of:
+                    yield lot.stand(as_of)
 
 
 def sales(bound: BoundStock, as_of: date, granted: dict[date, int]) -> Iterator[Charge]:
@@ -92,11 +94,9 @@ def sales(bound: BoundStock, as_of: date, granted: dict[date, int]) -> Iterator[
     for period in periods(span, bound.shape.every, bound.shape.align, start, lead):
         if bound.due_of(period) > as_of:
             break
-        if binding.opened is not None and period.first <= binding.opened < period.last:
-            if binding.billed_until is None:
-                continue  # the opening stands for it
-        elif binding.opened is not None and period.last <= binding.opened:
-            continue
+        whole = bound.period(period.first)
+        if binding.opened is not None and whole is not None and whole.first <= binding.opened:
+            continue  # the opening stands for it
         known = granted.get(period.first)
         today = bound.hours_of(period)
         if bound.shape.timing == "advance" and known is not None:

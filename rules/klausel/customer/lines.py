@@ -376,7 +376,7 @@ class Lines(State):
             rounded=charge.granted or sum(part.rounded for part in charge.taken),
             rate=charge.unit_price,
             amount=-exact if charge.credit else exact,
-            last=line.last,
+            last=min(line.last, charge.period.last),
         )
         for part in charge.taken:
             if not part.settled:
