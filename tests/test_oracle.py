@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import json
 from collections import Counter
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from klausel.engine import Matchers
 from klausel.formats.json import result_data
@@ -21,13 +22,17 @@ from klausel.scenario import play as play_product
 from klausel.tree import Tree, parse
 from tests.counts import count
 from tests.oracle.bill import play
+from tests.oracle.days import add_months
+from tests.oracle.facts import merged
+from tests.oracle.lives import FEATURES as FEATURES_ALL
 from tests.oracle.lives import lives
+from tests.oracle.numbers import seconds
 from tests.test_cases import SCENARIOS, name
 
 ORACLE = Path(__file__).parent / "oracle"
 
 #: What lives may have today. Everything in tests.oracle.lives.FEATURES is to stand here.
-FEATURES = frozenset({"fee", "time", "late", "contracts"})
+FEATURES = frozenset({"fee", "time", "late", "ends", "openings", "contracts"})
 
 #: Cases that the oracle does not express, and why.
 NOT_SAID = {
@@ -213,8 +218,8 @@ def parts_view(parts: list[dict[str, Any]]) -> dict[tuple[Any, ...], tuple[int, 
 
 def sums(rows: Any) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
-    for entry, reason, seconds in rows:
-        found[entry, reason] = found.get((entry, reason), 0) + seconds
+    for entry, reason, time in rows:
+        found[entry, reason] = found.get((entry, reason), 0) + time
     return found
 
 
@@ -233,6 +238,62 @@ def balances_view(rows: Any) -> dict[str, dict[str, Fraction]]:
     else:
         found = {key: {word: Fraction(row[word]) for word in words} for key, row in rows.items()}
     return {key: row for key, row in found.items() if any(row.values())}
+
+
+# The oracle by itself
+
+
+@settings(max_examples=settings.default.max_examples // 5)
+@given(lives())
+def test_the_oracle_keeps_count(life: dict[str, Any]) -> None:
+    """Every second is in a part; lots add up; the same run again finds nothing to do."""
+    count("generated lives: the oracle keeps count")
+    again = {"as_of": life["runs"][-1]["as_of"]}
+    last = {**life["runs"][-1], "do": "bill"}
+    results = play({**life, "runs": [*life["runs"][:-1], last, again]})
+    book = life["book"]
+    for run, result in zip(life["runs"], results[:-1], strict=True):
+        book = merged(book, run)
+        for entry in book["entries"]:
+            if entry["date"] <= run["as_of"]:
+                parts = result["entries"][entry["id"]]
+                assert sum(part["seconds"] for part in parts) == seconds(entry["hours"]), parts
+        for name_, row in result["balances"].items():
+            found = {word: Fraction(hours) for word, hours in row.items()}
+            assert min(found.values()) >= 0, (name_, row)
+            spent = found["drawn"] + found["expired"] + found["refunded"] + found["remaining"]
+            assert abs(found["granted"] - spent) < Fraction(1, 100), (name_, row)
+    assert not results[-1]["drafts"]
+    assert not results[-1]["notices"]
+    before, after = view(results[-2]), view(results[-1])
+    for word in ("entries", "held", "uncovered", "balances"):
+        assert before[word] == after[word], word
+
+
+@settings(max_examples=settings.default.max_examples // 20)
+@given(lives(FEATURES_ALL - {"late", "ends"}))
+def test_the_oracle_catches_up(life: dict[str, Any]) -> None:
+    """Month by month is one late run, where every fact was known in time."""
+    count("generated lives: the oracle catches up")
+    days = [add_months(date(2027, 11, 1), months).isoformat() for months in range(18)]
+    many = play({**life, "runs": [{"as_of": day, "do": "bill"} for day in days]})
+    once = play({**life, "runs": [{"as_of": days[-1], "do": "bill"}]})
+    assert billed(many) == billed(once)
+    for word in ("entries", "held", "uncovered", "balances"):
+        assert view(many[-1])[word] == view(once[-1])[word], word
+
+
+def billed(results: list[dict[str, Any]]) -> dict[tuple[Any, ...], Fraction]:
+    """Quantities by what they are for, whatever document they stand on."""
+    found: dict[tuple[Any, ...], Fraction] = {}
+    for result in results:
+        for draft in result["drafts"]:
+            sign = 1 if draft["kind"] == "invoice" else -1
+            for line in draft["lines"]:
+                key = (line["contract"], line["term"], line["component"], *line["period"],
+                       line["unit_price"], line["unit"])  # fmt: skip
+                found[key] = found.get(key, Fraction(0)) + sign * Fraction(line["quantity"])
+    return {key: quantity for key, quantity in found.items() if quantity}
 
 
 def test_oracle_imports_nothing_of_the_product() -> None:

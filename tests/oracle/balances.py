@@ -32,6 +32,7 @@ def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
     opened = desk.opened_until(term, component)
     if opened and entry["date"] <= opened:
         part = {"rounded": rest, "disposition": "billed_elsewhere", "rule": "opening"}
+        part |= {"term": term["id"]}
         return [part], 0, False
     if kind == "time":
         return _bill(desk, term, component, piece, rest, place)

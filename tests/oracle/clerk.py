@@ -151,13 +151,7 @@ class Clerk:
                place: Facts, pieces: int = 0) -> int:  # fmt: skip
         """Time (or a request) that is billed with its period."""
         entry = self.entry(piece)
-        if component["kind"] == "block":
-            first, last = balances.month_of(entry["date"], term)
-        else:
-            period = next(
-                one for one in self.periods(term, component) if one["last"] >= entry["date"]
-            )
-            first, last = period["first"], period["last"]
+        first, last = self.billing_period(term, component, entry["date"])
         by = component.get("group_by") if component["kind"] == "time" else None
         group = entry[by] if by in ("project", "ticket") else ""
         late = place["late"] and last <= place["position"]
@@ -182,6 +176,13 @@ class Clerk:
             }
         )
         return len(self.state["charges"]) - 1
+
+    def billing_period(self, term: Facts, component: Facts, day: date) -> tuple[date, date]:
+        """First and last covered day of the period with whose line time is billed."""
+        if component["kind"] == "block":
+            return balances.month_of(day, term)
+        period = next(one for one in self.periods(term, component) if one["last"] >= day)
+        return period["first"], period["last"]
 
     def settle_charge(self, term: Facts, component: Facts, period: Facts, secs: int,
                       price: Fraction | None, day: date, late: bool) -> None:  # fmt: skip
@@ -296,7 +297,16 @@ class Clerk:
             self.snapshot = None if day is None else self.snapshot
 
     def _renew(self) -> None:
-        """Today's ends count for periods and lots that are not over."""
+        """Today's ends count for periods that are not billed and lots that are not over."""
+        for charge in self.state["charges"]:
+            if not charge["billed"] and charge["entry"]:
+                term = self.contract["terms"][charge["place"][0]]
+                day = self.state["facts"][charge["entry"]]["date"]
+                if running(term, day):
+                    component = term["components"][charge["place"][1]]
+                    span = self.billing_period(term, component, day)
+                    charge["first"], charge["last"] = span
+                    charge["due"] = span[1] + ONE
         for term, component in self.components():
             for lot in self.balance(term, component)["lots"]:
                 if lot.get("over"):
