@@ -34,7 +34,8 @@ from klausel.period import ONE_DAY, Span
 from klausel.policy.ir import Requirement, Watch
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
 
-Key = tuple[str, bool, date | None]
+Key = tuple[str, str]
+"""Entry, and which piece of it."""
 
 Place = tuple[str, str]
 """Term and component."""
@@ -69,6 +70,10 @@ class Item:
     """It is (a part of) an entry that is on record as held, with the seconds it was held with."""
     gated_before: bool = False
     """It was held before rounding when its window was closed."""
+    included: bool = False
+    """A fixed price pays for it."""
+    waits_for: str = ""
+    """The reason with which it is on record as held."""
     cut: bool = False
     """An approval's limit cut it off."""
     stuck: bool = False
@@ -88,10 +93,15 @@ class Item:
     """It is on record and done again with today's facts, in its old place (semantics 8)."""
 
     @property
-    def key(self) -> tuple[str, bool, date | None]:
-        """An entry may have a part on record and another on its way."""
-        recorded = bool(self.record)
-        return self.work.entry.id, recorded, self.record[0].counted if recorded else None
+    def is_rounded(self) -> bool:
+        return self.work.disposition in ROUNDED and not self.included
+
+    @property
+    def key(self) -> Key:
+        """An entry may have parts on record, and pieces that wait for different things."""
+        if self.record:
+            return self.work.entry.id, f"on record {self.record[0].counted}"
+        return self.work.entry.id, self.waits_for
 
     @property
     def order(self) -> tuple[date, date, tuple[tuple[int, int, str], ...]]:
@@ -116,6 +126,7 @@ class Outcome:
 
     shares: dict[Key, list[Share]] = field(default_factory=dict)
     reached: list[Reached] = field(default_factory=list)
+    last_closed: date = date.min
 
 
 @dataclass(slots=True)
@@ -359,7 +370,7 @@ class Clerk:
             return
         for item in window.natural:
             known = self._groups[window.span.first, group_of(rule, item.work)]
-            if item.gated_before or item.work.disposition not in ROUNDED:
+            if item.gated_before or not item.is_rounded:
                 continue
             if item.record:
                 known[0] += sum(part.seconds for part in item.record)
@@ -374,7 +385,7 @@ class Clerk:
             return
         groups: dict[Group, list[Item]] = defaultdict(list)
         for item in sorted(items, key=lambda item: item.order):
-            if item.work.disposition in ROUNDED and not item.record and not item.held_before:
+            if item.is_rounded and not item.record and not item.held_before:
                 groups[group_of(rule, item.work)].append(item)
         for group, members in groups.items():
             known = self._groups[span.first, group]
@@ -389,7 +400,7 @@ class Clerk:
         """A late entry pays what it adds to its group; what was held is not rounded again."""
         rule = self._bound.policy.rounding
         for item in items:
-            if rule is None or not item.adds_to_group or item.work.disposition not in ROUNDED:
+            if rule is None or not item.adds_to_group or not item.is_rounded:
                 continue
             first = self._window(item.work.entry.date).first
             known = self._groups[first, group_of(rule, item.work)]
@@ -547,6 +558,7 @@ class Clerk:
                 return [
                     Item(
                         work, item.requirement, item.watches, held_before=True, cut=True,
+                        waits_for=item.waits_for,
                         decisive=item.decisive,
                     )
                 ]  # fmt: skip
@@ -584,7 +596,11 @@ class Clerk:
 
     def _pay(self, term: str, component: str, work: Work, taken: Taken) -> None:
         """Turns (a part of) a held share into one that was drawn."""
-        shares = self._parts[work.entry.id, False, None]
+        for key, shares in self._parts.items():
+            if key[0] == work.entry.id and self._pay_share(shares, term, component, taken):
+                return
+
+    def _pay_share(self, shares: list[Share], term: str, component: str, taken: Taken) -> bool:
         for number, share in enumerate(shares):
             if share.held == NO_HOURS and (share.term, share.component) == (term, component):
                 rest = share.rounded - taken.rounded
@@ -596,7 +612,8 @@ class Clerk:
                     [share._replace(seconds=share.seconds - seconds, rounded=rest)] if rest else []
                 )
                 shares[number : number + 1] = [drawn, *after]
-                return
+                return True
+        return False
 
     # -- prices, results ---------------------------------------------------------------------------
 
@@ -611,7 +628,7 @@ class Clerk:
         return ZERO
 
     def _outcome(self, items: Sequence[Item]) -> Outcome:
-        return Outcome(self._parts, list(self._budgets.reached.values()))
+        return Outcome(self._parts, list(self._budgets.reached.values()), self._last_closed)
 
 
 def _at_most(wanted: int, left: int) -> int:

@@ -76,7 +76,9 @@ def reopened(rows: Iterable[LedgerRow]) -> dict[str, Reopened]:
     return found
 
 
-def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, HeldBefore]]:
+def on_record(
+    rows: Iterable[LedgerRow],
+) -> tuple[dict[str, Settled], dict[str, list[HeldBefore]]]:
     """By entry: its settled parts, and what of it waits.
 
     Parts that an adjustment has taken back as a whole are no longer on record.
@@ -84,12 +86,13 @@ def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, 
     settled: dict[str, Settled] = {}
     places: dict[str, dict[tuple[object, ...], int]] = {}
     counts: dict[str, list[int]] = {}
-    held: dict[str, HeldBefore] = {}
+    held: dict[tuple[str, str], HeldBefore] = {}
     for number, row in enumerate(rows):
         if not row.entry:
             continue
         if row.held:
-            held[row.entry] = _held(held.get(row.entry), row)
+            place = (row.entry, row.held)
+            held[place] = _held(held.get(place), row)
             continue
         found = settled.get(row.entry)
         if found is None:
@@ -136,14 +139,12 @@ def on_record(rows: Iterable[LedgerRow]) -> tuple[dict[str, Settled], dict[str, 
             settled[entry].parts = kept
         else:
             del settled[entry]
-    for entry, before in held.items():
-        if entry in settled:
-            settled[entry].gated = before.gated
-    waiting = {
-        entry: rest
-        for entry, rest in held.items()
-        if rest.seconds or rest.rounded or not rest.taken_up
-    }
+    waiting: dict[str, list[HeldBefore]] = {}
+    for (entry, _), rest in held.items():
+        if entry in settled and rest.gated:
+            settled[entry].gated = True
+        if rest.seconds or rest.rounded or not rest.taken_up:
+            waiting.setdefault(entry, []).append(rest)
     return settled, waiting
 
 

@@ -33,7 +33,7 @@ class Budgets:
     def place(self, watch: Watch, work: Work) -> str:
         """What is counted together: a period's first day, a ticket, or the contract."""
         if watch.per == "ticket":
-            return work.ticket or f"entry {work.entry.id}"
+            return work.ticket
         if watch.per == "contract":
             return ""
         return grid_start(work.entry.date, watch.every, "calendar", work.entry.date).isoformat()
@@ -43,6 +43,7 @@ class Budgets:
     ) -> int:
         """Counts ``rounded`` seconds that passed; gives back those that no budget holds."""
         passes = rounded
+        watches = tuple(watch for watch in watches if watch.per != "ticket" or work.ticket)
         for watch in watches:
             if watch.hold:
                 spent = self._sums.get((watch.rule.id, self.place(watch, work)), ZERO)

@@ -205,6 +205,8 @@ class BlockAccount(Stock):
             found = self.bound.beyond(work, rest, work.entry.date)
             if found is not None:
                 return Offer((*taken, found), 0)
+        if empty in ("hold", "top_up") and not rest and not taken:
+            return Offer((self.part(work, 0, "", 0, work.entry.date),), 0)
         return Offer(tuple(taken), rest, waits=bool(rest) and empty in ("hold", "top_up"))
 
     def _buy(self, work: Work, rest: int, day: date, taken: list[Taken]) -> Offer:

@@ -388,6 +388,8 @@ class Stock:
             found = self.bound.beyond(work, rest, work.entry.date)
             if found is not None:
                 return Offer((*taken, found), 0)
+        if beyond == "hold" and not rest and not taken:
+            return Offer((self.part(work, 0, "", 0, work.entry.date),), 0)
         if beyond == "hold":
             return Offer(tuple(taken), rest, waits=bool(rest))
         return Offer(tuple(taken), rest)

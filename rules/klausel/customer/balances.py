@@ -54,6 +54,7 @@ class Balances(Corrections):
             self._closed_windows(bound), self._as_of, digits,
         )  # fmt: skip
         outcome = clerk.run(items)
+        self._closed_until[code] = outcome.last_closed
         for item in items:
             if item.record:
                 continue
@@ -175,20 +176,25 @@ class Balances(Corrections):
         window = self._window(bound, entry.date)
         if not self._on_record or window.last is None or window.last >= self._as_of:
             return
-        before = self._held_before.get(entry.id)
-        seconds = sum(share.seconds for share in held) - (before.seconds if before else 0)
-        rounded = sum(share.rounded for share in held) - (before.rounded if before else 0)
-        if not held and before is None:
-            return
-        if before is not None and held and not seconds and not rounded:
-            return
-        sequence = before.sequence + 1 if before is not None else 0
-        key = LedgerKey(bound.contract.code, "", HELD, window.first, "held", sequence)
-        self._settle(
-            bound, key, entry, seconds=seconds, rounded=rounded,
-            disposition=item.work.disposition, rule=item.work.rule,
-            held=held[0].held if held else before.reason if before else "",
-        )  # fmt: skip
+        before = self._held_before.get(entry.id, [])
+        known = {rest.reason: rest for rest in before if rest.reason == item.waits_for}
+        sequence = max((rest.sequence for rest in before), default=-1)
+        for reason in dict.fromkeys([*known, *(share.held for share in held)]):
+            mine = [share for share in held if share.held == reason]
+            rest = known.get(reason)
+            seconds = sum(share.seconds for share in mine) - (rest.seconds if rest else 0)
+            rounded = sum(share.rounded for share in mine) - (rest.rounded if rest else 0)
+            if rest is not None and mine and not seconds and not rounded:
+                continue
+            place = (bound.contract.code, entry.id)
+            sequence = self._held_sequences[place] = (
+                max(sequence, self._held_sequences.get(place, -1)) + 1
+            )
+            key = LedgerKey(bound.contract.code, "", HELD, window.first, "held", sequence)
+            self._settle(
+                bound, key, entry, seconds=seconds, rounded=rounded,
+                disposition=item.work.disposition, rule=item.work.rule, held=reason,
+            )  # fmt: skip
 
     def _settled_again(
         self,
@@ -211,5 +217,7 @@ class Balances(Corrections):
         for stand in account.balances(self._as_of):
             self.balances.append(Balance(code, term.term.id, *stand))
         for found in account.notices(self._as_of):
+            if found.at_percent == 0 and found.on <= self._closed_until[code]:
+                continue  # of a lot that was entered too late for it
             text = text_in(term.plan.title, self._language, term.plan.name)
             self._notice(bound, found.rule, found.lot, found.at_percent, found.on, text)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, held_reason
+from klausel.charges.base import Work
 from klausel.clerk import Item
 from klausel.customer.state import (
     NO_WHERE,
@@ -71,13 +74,11 @@ class Scoping(State):
                 return
         elif settled:
             self._compare(entry, decision)
-        rest = self._held_before.get(entry.id)
-        if rest is not None and rest.contract != code:
-            rest = None
+        rests = [rest for rest in self._held_before.get(entry.id, ()) if rest.contract == code]
         reopened = self._others.reopened.get(entry.id) if settled else None
         if reopened is not None and reopened.contract != code:
             reopened = None
-        if settled and rest is None and reopened is None:
+        if settled and not rests and reopened is None:
             return
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
@@ -90,30 +91,49 @@ class Scoping(State):
         if not decision.contract.stateful:
             self._works[code].append(work)
             return
-        if rest is not None:
-            work = work._replace(seconds=rest.seconds, rounded=rest.rounded)
-        elif reopened is not None:
+        item = self._item(entry, decision, work, not reason)
+        if reopened is not None and not rests:
             work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
-        subject = decision.subject
-        assert subject is not None
-        scope = self._scopes[decision.contract.policy.name]
-        needed = scope.requirement(subject, rule.disposition)
-        cut = rest is not None and rest.reason == LIMIT
-        self._items[code].append(
-            Item(
-                work,
-                needed,
-                scope.watches(subject, rule.disposition),
-                not reason,
-                held_before=rest is not None or reopened is not None,
-                gated_before=rest is not None and rest.gated,
-                cut=cut,
-                stuck=rest is not None and rest.reason in (NO_HOURS, NO_TERM),
-                # Without an approval in play it was a budget that cut it off.
-                over_budget=cut and needed is None,
-                reopened=entry.id in self._others.released.get(code, ()),
+            self._items[code].append(replace(item, work=work, held_before=True))
+        elif not rests:
+            self._items[code].append(item)
+        for rest in rests:
+            cut = rest.reason == LIMIT
+            self._items[code].append(
+                replace(
+                    item,
+                    work=work._replace(seconds=rest.seconds, rounded=rest.rounded),
+                    held_before=True,
+                    gated_before=rest.gated,
+                    waits_for=rest.reason,
+                    cut=cut,
+                    stuck=rest.reason in (NO_HOURS, NO_TERM),
+                    # Without an approval in play it was a budget that cut it off.
+                    over_budget=cut and item.requirement is None,
+                )
             )
-        )
+
+    def _item(self, entry: Entry, decision: Decision, work: Work, validated: bool) -> Item:
+        """``work`` as the clerk takes it up: what it needs, and what counts it."""
+        bound, rule, _, subject = decision
+        assert subject is not None
+        scope = self._scopes[bound.policy.name]
+        code = bound.contract.code
+        reopened = entry.id in self._others.released.get(code, ())
+        if self._is_included(bound, rule.disposition, entry.date):
+            return Item(work, validated=validated, included=True, reopened=reopened)
+        needed = scope.requirement(subject, rule.disposition)
+        watches = scope.watches(subject, rule.disposition)
+        return Item(work, needed, watches, validated, reopened=reopened)
+
+    def _is_included(self, bound: BoundContract, disposition: str, day: date) -> bool:
+        """Whether a fixed price pays for it: then nobody has to approve or to round it."""
+        for term in self._terms(bound, disposition):
+            if term.span.covers(day):
+                for component in term.components:
+                    if component.takes_time:
+                        return component.bound.includes
+        return False
 
     def _done_again(self, entry: Entry, decision: Decision) -> bool:
         """Takes a settled entry up again, in its old place; False where it is new to its contract
@@ -291,8 +311,7 @@ class Scoping(State):
             )
         if settled.fingerprint != fingerprint(entry):
             worked = sum(part.seconds for part in settled.parts)
-            rest = self._held_before.get(entry.id)
-            worked += rest.seconds if rest is not None else 0
+            worked += sum(rest.seconds for rest in self._held_before.get(entry.id, ()))
             self._differ(settled.key, entry.id, "changed", hours(worked), hours(entry.seconds))
             return
         was = {(p.key.contract, p.disposition, p.rate) for p in settled.parts}

@@ -261,6 +261,8 @@ class State:
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
         self._decided: dict[str, Decision] = {}
         self._parts: dict[str, list[Part]] = {}
+        self._held_sequences: dict[tuple[str, str], int] = {}
+        self._closed_until: dict[str, date] = {}
         self._entry_sequences: dict[tuple[LedgerKey, str, str], int] = {}
         self._rows_of: dict[str, list[LedgerRow]] = defaultdict(list)
         if adjust:

@@ -19,6 +19,9 @@ from klausel.problems import Where
 Texts = Mapping[str, str]
 GroupBy = Literal["contract", "customer"]
 
+#: Dispositions of time that may cost something.
+CHARGED = frozenset(("service", "change", "third_party"))
+
 _ONE = Decimal(1)
 
 
@@ -224,14 +227,14 @@ class Scope:
 
     def requirement(self, subject: Subject, disposition: str) -> Requirement | None:
         """The approval that ``subject`` needs: the first that applies."""
-        if not self._requirements:
+        if not self._requirements or disposition not in CHARGED:
             return None
         rule = self._gate.choose(subject.entry.date, self._full(subject, disposition))
         return self._requirements[rule.id] if rule is not None else None
 
     def watches(self, subject: Subject, disposition: str) -> tuple[Watch, ...]:
         """The budgets that count ``subject``."""
-        if not self._watches:
+        if not self._watches or disposition not in CHARGED:
             return ()
         combination = self._full(subject, disposition)
         return tuple(
