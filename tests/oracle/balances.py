@@ -283,6 +283,21 @@ def _top_up(
     return parts, rest
 
 
+def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
+    """A top-up that is invoiced stays bought, also where its work needs it no longer."""
+    balance = desk.balance(term, component)
+    for mark, billed in desk.record["billed"].items():
+        if mark[0] != "lot" or billed["bought"] is None:
+            continue
+        mine = (billed["term"], billed["first"]) == (term["id"], day)
+        if mine and billed["name"] not in {lot["name"] for lot in balance["lots"]}:
+            lot = bought_lot(
+                term, billed["name"], billed["bought"], day, component.get("validity"),
+                billed["price"],
+            )  # fmt: skip
+            balance["lots"].append(lot)
+
+
 # Periods' grants
 
 

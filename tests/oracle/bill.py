@@ -10,7 +10,7 @@ from tests.oracle import balances, fees, gate
 from tests.oracle import lots as stock
 from tests.oracle.clerk import PERIODIC, Clerk, nothing_on_record
 from tests.oracle.days import ONE
-from tests.oracle.facts import Facts, merged, on, read, the_policies
+from tests.oracle.facts import CannotSay, Facts, merged, on, read, the_policies
 from tests.oracle.numbers import DIGITS, HOUR, half_up, hours, natural, number, text
 from tests.oracle.scope import Parked, route
 
@@ -27,8 +27,6 @@ def play(scenario: Facts) -> list[Facts]:
         book = merged(book, run)
         do = run.get("do") or "preview"
         if do not in ("preview", "bill") or run.get("release"):
-            from tests.oracle.facts import CannotSay
-
             raise CannotSay(f"do: {do}, release: {run.get('release')}")
         as_of = run["as_of"] if isinstance(run["as_of"], date) else date.fromisoformat(run["as_of"])
         facts = read(book, policies)
@@ -385,8 +383,16 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
     for mark in marks:
         record["billed"][mark] = True
         if mark[0] == "lot":
-            line = made_line(clerk, clerk.state["oneoffs"][mark])
-            record["billed"][mark] = {"turn": turn, "key": line_key(line)}
+            made = clerk.state["oneoffs"][mark]
+            record["billed"][mark] = {
+                "turn": turn,
+                "key": line_key(made_line(clerk, made)),
+                "name": mark[1],
+                "term": made["term"],
+                "first": made["first"],
+                "bought": int(half_up(made["quantity"] * HOUR)) if made["top_up"] else None,
+                "price": made["price"],
+            }
     for line in lines:
         if "fee" in line and not line["refund"]:
             kept = line["fee"] | {

@@ -222,6 +222,7 @@ class Clerk:
             "unit": "hour",
             "due": due,
             "group": group,
+            "top_up": entry is not None,
         }
 
     def refund(self, key: tuple[Any, ...], term: Facts, component: Facts, secs: int,
@@ -624,6 +625,9 @@ class Clerk:
                     continue
                 self.state["held"] = [one for one in self.state["held"] if one is not piece]
             self.admit(piece, day, {"position": day, "decided": day, "late": False})
+        for term, component in self.components():
+            if component["kind"] == "block":
+                balances.keep_top_ups(self, term, component, day)
         self._expiry_notices(day)
         if day == self.as_of:
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -81,21 +82,44 @@ def up_to(number: int) -> st.SearchStrategy[int]:
     return st.integers(0, number)
 
 
-def days(draw: st.DrawFn, first: date = FIRST, last: date = LAST) -> date:
-    """Any day, but boundaries far more often."""
-    if draw(up_to(3)) < 3:
-        some = boundaries(first, last)
-        return some[draw(up_to(len(some) - 1))]
-    return first + timedelta(days=draw(up_to((last - first).days)))
+class Dice:
+    """Draws of one life. Most of what happens in it happens on a few days and boundaries."""
 
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.first, self.last = FIRST, LAST
+        self.favourites: list[date] = []
 
-def pick(draw: st.DrawFn, *values: Any) -> Any:
-    return values[draw(up_to(len(values) - 1))]
+    def busy(self, first: date) -> None:
+        """From here on days are drawn from half a year, and often from three of its days."""
+        self.first, self.last = first, min(add_months(first, 6), LAST)
+        self.favourites = [self.any_day(self.first, self.last) for _ in range(3)]
 
+    def up_to(self, number: int) -> int:
+        return self.draw(up_to(number))
 
-def chance(draw: st.DrawFn, one_in: int) -> bool:
-    """True once in so many; shrinks to False."""
-    return draw(up_to(one_in - 1)) == one_in - 1
+    def pick(self, *values: Any) -> Any:
+        return values[self.up_to(len(values) - 1)]
+
+    def chance(self, one_in: int) -> bool:
+        """True once in so many; shrinks to False."""
+        return self.up_to(one_in - 1) == one_in - 1
+
+    def any_day(self, first: date, last: date) -> date:
+        """Any day, but boundaries far more often."""
+        if self.up_to(3) < 3:
+            some = boundaries(first, last)
+            return some[self.up_to(len(some) - 1)]
+        return first + timedelta(days=self.up_to((last - first).days))
+
+    def day(self, first: date | None = None, last: date | None = None) -> date:
+        """A day of the busy time, or of the days given."""
+        first, last = first or self.first, last or self.last
+        some = [day for day in self.favourites if first <= day <= last]
+        if some and self.up_to(2) == 2:
+            return self.pick(*some)
+        soon = max(first, min(last, self.last))
+        return self.any_day(first, last if self.chance(5) else soon)
 
 
 HOURS = (
@@ -117,116 +141,116 @@ HOURS = (
 PRICES = ("95.50", "100", "0", "10", "49.00", "99.995", "33.33")
 
 
-def price(draw: st.DrawFn, with_dates: bool = True) -> Any:
+def price(dice: Dice, with_dates: bool = True) -> Any:
     """A price, sometimes with dates."""
-    if not with_dates or not chance(draw, 3):
-        return pick(draw, *PRICES)
-    steps = {"always": pick(draw, *PRICES)}
-    steps[days(draw).isoformat()] = pick(draw, *PRICES)
+    if not with_dates or not dice.chance(3):
+        return dice.pick(*PRICES)
+    steps = {"always": dice.pick(*PRICES)}
+    steps[dice.day().isoformat()] = dice.pick(*PRICES)
     return steps
 
 
-def amount(draw: st.DrawFn, *values: str) -> Any:
+def amount(dice: Dice, *values: str) -> Any:
     """Hours (or a count), sometimes resized."""
-    if not chance(draw, 4):
-        return pick(draw, *values)
-    return {"always": pick(draw, *values), days(draw).isoformat(): pick(draw, *values)}
+    if not dice.chance(4):
+        return dice.pick(*values)
+    return {"always": dice.pick(*values), dice.day().isoformat(): dice.pick(*values)}
 
 
-def period_words(draw: st.DrawFn, arrears: bool = True) -> dict[str, str]:
+def period_words(dice: Dice, arrears: bool = True) -> dict[str, str]:
     words = {}
-    every = pick(draw, 1, 1, 1, 3, 2, 12)
-    align = "start" if every == 2 or chance(draw, 3) else "calendar"
+    every = dice.pick(1, 1, 1, 3, 2, 12)
+    align = "start" if every == 2 or dice.chance(3) else "calendar"
     words["every"] = "1 month" if every == 1 else f"{every} months"
     words["align"] = align
-    words["timing"] = pick(draw, "arrears", "advance") if arrears else "advance"
-    if words["timing"] == "advance" and chance(draw, 4):
-        words["lead_days"] = pick(draw, "5", "1")
+    words["timing"] = dice.pick("arrears", "advance") if arrears else "advance"
+    if words["timing"] == "advance" and dice.chance(4):
+        words["lead_days"] = dice.pick("5", "1")
     return words
 
 
-def rates(draw: st.DrawFn) -> dict[str, Any]:
-    return {"role": {"senior": pick(draw, "120.00", "0")}, "default": "90.00"}
+def rates(dice: Dice) -> dict[str, Any]:
+    return {"role": {"senior": dice.pick("120.00", "0")}, "default": "90.00"}
 
 
 # Plans: each returns (component words, parameters of the term)
 
 
-def fee(draw: st.DrawFn, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    words: dict[str, Any] = period_words(draw)
-    words["per"] = pick(draw, "month", "period")
-    words["proration"] = pick(draw, "daily", "started_months", "none")
+def fee(dice: Dice, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    words: dict[str, Any] = period_words(dice)
+    words["per"] = dice.pick("month", "period")
+    words["proration"] = dice.pick("daily", "started_months", "none")
     able = words["proration"] != "none"  # it charges what it would have to return
-    if able and words["timing"] == "advance" and "refund" in features and chance(draw, 2):
+    if able and words["timing"] == "advance" and "refund" in features and dice.chance(2):
         words["refund"] = "unused_months"
-        if words["proration"] == "daily" and chance(draw, 2):
+        if words["proration"] == "daily" and dice.chance(2):
             words["refund"] = "daily"
-        words["keep_months"] = pick(draw, "0", "1", "2")
-    parameters = {"price": price(draw)}
-    if chance(draw, 4):
-        parameters["quantity"] = amount(draw, "2", "0", "3")
+        words["keep_months"] = dice.pick("0", "1", "2")
+    parameters = {"price": price(dice)}
+    if dice.chance(4):
+        parameters["quantity"] = amount(dice, "2", "0", "3")
     return words, parameters
 
 
-def time(draw: st.DrawFn, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    words: dict[str, Any] = period_words(draw)
+def time(dice: Dice, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    words: dict[str, Any] = period_words(dice)
     words.pop("timing")
     words.pop("lead_days", None)
-    if chance(draw, 3):
-        words["group_by"] = pick(draw, "ticket", "project")
-    if chance(draw, 4):
-        words["rates"] = rates(draw)
-    return words, {"price": price(draw)}
+    if dice.chance(3):
+        words["group_by"] = dice.pick("ticket", "project")
+    if dice.chance(4):
+        words["rates"] = rates(dice)
+    return words, {"price": price(dice)}
 
 
-def contingent(draw: st.DrawFn, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    words: dict[str, Any] = period_words(draw)
-    words["proration"] = pick(draw, "none", "daily")
-    words["beyond"] = pick(draw, "bill", "hold", "next")
-    parameters = {"hours": amount(draw, "2", "1", "0", "4.5", "10"), "price": price(draw)}
-    if words["beyond"] == "bill" and chance(draw, 2):
-        parameters["beyond_price"] = price(draw)
+def contingent(dice: Dice, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    words: dict[str, Any] = period_words(dice)
+    words["proration"] = dice.pick("none", "daily")
+    words["beyond"] = dice.pick("bill", "hold", "next")
+    parameters = {"hours": amount(dice, "2", "1", "0", "4.5", "10"), "price": price(dice)}
+    if words["beyond"] == "bill" and dice.chance(2):
+        parameters["beyond_price"] = price(dice)
     return words, parameters
 
 
-def pool(draw: st.DrawFn, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    words, parameters = contingent(draw, features)
-    if chance(draw, 2):
-        words["carry_periods"] = pick(draw, "0", "1", "2")
-    if chance(draw, 2):
-        words["carry_cap"] = pick(draw, "1", "0", "2.5")
-    if chance(draw, 2):
-        words["deficit_limit"] = pick(draw, "0", "1", "4")
-    words["settle"] = pick(draw, "none", "bill_deficit", "refund_credit", "both")
+def pool(dice: Dice, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    words, parameters = contingent(dice, features)
+    if dice.chance(2):
+        words["carry_periods"] = dice.pick("0", "1", "2")
+    if dice.chance(2):
+        words["carry_cap"] = dice.pick("1", "0", "2.5")
+    if dice.chance(2):
+        words["deficit_limit"] = dice.pick("0", "1", "4")
+    words["settle"] = dice.pick("none", "bill_deficit", "refund_credit", "both")
     return words, parameters
 
 
-def block(draw: st.DrawFn, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    words: dict[str, Any] = {"empty": pick(draw, "hold", "bill", "next", "top_up")}
-    if chance(draw, 2):
-        words["validity"] = pick(draw, "1 month", "3 months", "12 months")
-    if chance(draw, 3):
+def block(dice: Dice, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    words: dict[str, Any] = {"empty": dice.pick("hold", "bill", "next", "top_up")}
+    if dice.chance(2):
+        words["validity"] = dice.pick("1 month", "3 months", "12 months")
+    if dice.chance(3):
         words["leftover"] = "refund"
-    if chance(draw, 3):
+    if dice.chance(3):
         words["notify_left"] = ["20", "10"]
-    if chance(draw, 3):
-        words["notify_days"] = pick(draw, "14", "0")
-    parameters = {"hours": amount(draw, "5", "2", "1"), "price": price(draw)}
-    if words["empty"] == "bill" and chance(draw, 2):
-        parameters["beyond_price"] = price(draw)
+    if dice.chance(3):
+        words["notify_days"] = dice.pick("14", "0")
+    parameters = {"hours": amount(dice, "5", "2", "1"), "price": price(dice)}
+    if words["empty"] == "bill" and dice.chance(2):
+        parameters["beyond_price"] = price(dice)
     return words, parameters
 
 
-def quota(draw: st.DrawFn, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    words: dict[str, Any] = period_words(draw)
-    words["proration"] = pick(draw, "none", "daily")
-    words["beyond"] = pick(draw, "bill", "hold", "next")
-    parameters = {"requests": amount(draw, "1", "2", "0", "3"), "price": price(draw)}
+def quota(dice: Dice, features: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    words: dict[str, Any] = period_words(dice)
+    words["proration"] = dice.pick("none", "daily")
+    words["beyond"] = dice.pick("bill", "hold", "next")
+    parameters = {"requests": amount(dice, "1", "2", "0", "3"), "price": price(dice)}
     if words["beyond"] == "bill":
-        if chance(draw, 2):
-            parameters["beyond_price"] = price(draw)
+        if dice.chance(2):
+            parameters["beyond_price"] = price(dice)
         else:
-            words["rates"] = rates(draw)
+            words["rates"] = rates(dice)
     return words, parameters
 
 
@@ -240,52 +264,52 @@ MAKERS = {
 }
 
 
-def rounding(draw: st.DrawFn) -> dict[str, str]:
-    words = {"to": pick(draw, "15m", "30m", "6m", "1h")}
-    words["mode"] = pick(draw, "up", "nearest", "down")
-    words["per"] = pick(draw, "ticket", "entry", "ticket_day", "day", "period")
-    if chance(draw, 3):
-        words["minimum"] = pick(draw, "15m", "30m", "1h")
+def rounding(dice: Dice) -> dict[str, str]:
+    words = {"to": dice.pick("15m", "30m", "6m", "1h")}
+    words["mode"] = dice.pick("up", "nearest", "down")
+    words["per"] = dice.pick("ticket", "entry", "ticket_day", "day", "period")
+    if dice.chance(3):
+        words["minimum"] = dice.pick("15m", "30m", "1h")
     return words
 
 
-def surcharges(draw: st.DrawFn, features: frozenset[str]) -> list[dict[str, Any]]:
+def surcharges(dice: Dice, features: frozenset[str]) -> list[dict[str, Any]]:
     found = []
     kinds = [kind for kind in ("price", "hours") if f"surcharge_{kind}" in features]
-    for number in range(draw(up_to(2)) if kinds else 0):
+    for number in range(dice.up_to(2) if kinds else 0):
         found.append(
             {
                 "id": f"U{number}",
-                "when": {"urgency": pick(draw, "urgent", "weekend")},
-                "times": pick(draw, "1.5", "2", "1.25", "0.5"),
-                "on": pick(draw, *kinds),
+                "when": {"urgency": dice.pick("urgent", "weekend")},
+                "times": dice.pick("1.5", "2", "1.25", "0.5"),
+                "on": dice.pick(*kinds),
                 "because": "u",
             }
         )
     return found
 
 
-def approval_rules(draw: st.DrawFn, features: frozenset[str]) -> list[dict[str, Any]]:
+def approval_rules(dice: Dice, features: frozenset[str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    if "approvals" in features and not chance(draw, 3):
+    if "approvals" in features and not dice.chance(3):
         found.append(
             {
                 "id": "A1",
-                "when": {"disposition": pick(draw, ["change"], ["change", "third_party"])},
+                "when": {"disposition": dice.pick(["change"], ["change", "third_party"])},
                 "require": "approval",
-                "per": pick(draw, "ticket", "contract", "period"),
-                "retroactive": pick(draw, "no", "yes"),
+                "per": dice.pick("ticket", "contract", "period"),
+                "retroactive": dice.pick("no", "yes"),
                 "because": "a",
             }
         )
-    if "thresholds" in features and chance(draw, 2):
-        kind = pick(draw, "amount", "hours")
+    if "thresholds" in features and dice.chance(2):
+        kind = dice.pick("amount", "hours")
         watch = {
-            kind: pick(draw, "period", "ticket", "contract"),
-            "budget": pick(draw, "200", "100", "955") if kind == "amount" else pick(draw, "2", "5"),
-            "notify_at": pick(draw, ["80", "100"], ["50"]),
-            "period": pick(draw, "month", "quarter", "year"),
-            "hold": pick(draw, "no", "yes"),
+            kind: dice.pick("period", "ticket", "contract"),
+            "budget": dice.pick("200", "100", "955") if kind == "amount" else dice.pick("2", "5"),
+            "notify_at": dice.pick(["80", "100"], ["50"]),
+            "period": dice.pick("month", "quarter", "year"),
+            "hold": dice.pick("no", "yes"),
         }
         found.append({"id": "B1", "watch": watch})
     return found
@@ -294,24 +318,27 @@ def approval_rules(draw: st.DrawFn, features: frozenset[str]) -> list[dict[str, 
 @st.composite
 def lives(draw: st.DrawFn, features: frozenset[str] = FEATURES) -> dict[str, Any]:
     """One life; ``features`` says what it may have."""
+    dice = Dice(draw)
+    begin = dice.any_day(FIRST, date(2028, 5, 31))
+    dice.busy(begin)
     policy: dict[str, Any] = {"fields": FIELDS, "scope": SCOPE, "plans": {}}
-    if "rounding" in features and chance(draw, 2):
-        policy["rounding"] = rounding(draw)
-    extra = surcharges(draw, features)
+    if "rounding" in features and dice.chance(2):
+        policy["rounding"] = rounding(dice)
+    extra = surcharges(dice, features)
     if extra:
         policy["surcharges"] = extra
         policy["fields"] = {**FIELDS, **URGENCY}
-    rules = approval_rules(draw, features)
+    rules = approval_rules(dice, features)
     if rules:
         policy["approvals"] = rules
     book: dict[str, Any] = {
-        "company": {"rounding_method": pick(draw, "global", "line")},
+        "company": {"rounding_method": dice.pick("global", "line")},
         "employees": [{"id": "u2", "role": "senior"}],
         "projects": [{"id": "P", "customer": "c1"}],
         "tickets": [{"id": name, "customer": "c1"} for name in ("t1", "t2", "t3")],
     }
-    book["contracts"] = _contracts(draw, features, policy)
-    book["entries"] = _entries(draw)
+    book["contracts"] = _contracts(dice, features, policy, begin)
+    book["entries"] = _entries(dice)
     for name, make in (
         ("purchases", _purchases),
         ("approvals", _approvals),
@@ -319,56 +346,56 @@ def lives(draw: st.DrawFn, features: frozenset[str] = FEATURES) -> dict[str, Any
         ("items", _items),
         ("openings", _openings),
     ):
-        rows = make(draw, features, policy, book)
+        rows = make(dice, features, policy, book)
         if rows:
             book[name] = rows
-    if book["entries"] and chance(draw, 6):
+    if book["entries"] and dice.chance(6):
         book["overrides"] = [
             {
-                "entry": pick(draw, *[row["id"] for row in book["entries"]]),
-                "disposition": pick(draw, "written_off", "included", "service"),
+                "entry": dice.pick(*[row["id"] for row in book["entries"]]),
+                "disposition": dice.pick("written_off", "included", "service"),
                 "reason": "because",
             }
         ]
-    runs = _runs(draw, features, book)
+    runs = _runs(dice, features, book)
     return {"title": "a life", "policy": policy, "book": book, "runs": runs}
 
 
 def _contracts(
-    draw: st.DrawFn, features: frozenset[str], policy: dict[str, Any]
+    dice: Dice, features: frozenset[str], policy: dict[str, Any], begin: date
 ) -> list[dict[str, Any]]:
     found = []
     models = [model for model in MODELS if model in features]
-    for number in range(1 + draw(up_to(2)) if "contracts" in features else 1):
-        start = days(draw, FIRST, date(2028, 4, 30))
+    for number in range(1 + min(dice.up_to(2), dice.up_to(2)) if "contracts" in features else 1):
+        start = begin if number == 0 else dice.day()
         covers: Any = ("customer", {"projects": ["P"]}, {"tickets": ["t3"]})[number]
         contract: dict[str, Any] = {
             "code": f"C{number + 1}",
             "start": start.isoformat(),
             "covers": covers,
         }
-        if chance(draw, 3):
-            contract["end"] = days(draw, start, LAST).isoformat()
+        if dice.chance(3):
+            contract["end"] = dice.day(start, LAST).isoformat()
         terms = []
-        for place in range(1 + draw(up_to(2))):
-            model = pick(draw, *models)
-            words, parameters = MAKERS[model](draw, features)
+        for place in range(1 + dice.up_to(2)):
+            model = dice.pick(*models)
+            words, parameters = MAKERS[model](dice, features)
             plan = f"{model}{number + 1}{place + 1}"
             policy["plans"][plan] = {"title": plan, "components": [{model: words}]}
             term = {"id": f"T{place + 1}", "plan": plan, **parameters}
-            if chance(draw, 3):
-                term["takes"] = pick(draw, ["service", "change"], ["change"], ["third_party"])
+            if dice.chance(3):
+                term["takes"] = dice.pick(["service", "change"], ["change"], ["third_party"])
             else:
                 term["takes"] = ["service", "change", "third_party"]
-            if chance(draw, 3):
-                term["priority"] = pick(draw, "1", "2")
-            if chance(draw, 4):
-                term["discount"] = pick(draw, "10", "33.3")
-            if chance(draw, 8):
-                term["from"] = days(draw, start, LAST).isoformat()
+            if dice.chance(3):
+                term["priority"] = dice.pick("1", "2")
+            if dice.chance(4):
+                term["discount"] = dice.pick("10", "33.3")
+            if dice.chance(8):
+                term["from"] = dice.day(start, LAST).isoformat()
             terms.append(term)
-        if "milestone" in features and number == 1 and chance(draw, 2):
-            parts = pick(draw, ["a", "b", "c"], {"a": "30", "b": "70"})
+        if "milestone" in features and number == 1 and dice.chance(2):
+            parts = dice.pick(["a", "b", "c"], {"a": "30", "b": "70"})
             component = {"milestone": {"parts": parts}}
             policy["plans"]["stones"] = {"title": "stones", "components": [component]}
             terms.append(
@@ -383,31 +410,31 @@ def _contracts(
     return found
 
 
-def _entries(draw: st.DrawFn) -> list[dict[str, Any]]:
+def _entries(dice: Dice) -> list[dict[str, Any]]:
     found = []
-    for number in range(draw(up_to(12))):
-        row = {"id": f"e{number + 1}", "date": days(draw).isoformat(), "hours": pick(draw, *HOURS)}
-        if chance(draw, 15):
-            row["hours"] = pick(draw, "-1", "-0.25")
-        ticket = pick(draw, "", "t1", "t2", "t3")
+    for number in range(max(dice.up_to(12), dice.up_to(12))):
+        row = {"id": f"e{number + 1}", "date": dice.day().isoformat(), "hours": dice.pick(*HOURS)}
+        if dice.chance(15):
+            row["hours"] = dice.pick("-1", "-0.25")
+        ticket = dice.pick("", "t1", "t2", "t3")
         if ticket:
             row["ticket"] = ticket
-        if chance(draw, 3):
+        if dice.chance(3):
             row["project"] = "P"
         if not ticket and "project" not in row:
             row["customer"] = "c1"
-        kind = pick(draw, "", "", "", "feature", "feature", "foreign", "defect", "patch", "meeting")
+        kind = dice.pick("", "", "", "feature", "feature", "foreign", "defect", "patch", "meeting")
         if kind == "patch":
             row["text"] = "a patch"
         elif kind == "meeting":
             row["activity"] = "meeting"
         elif kind:
             row["tags"] = kind
-        if chance(draw, 4):
+        if dice.chance(4):
             row["tags"] = ";".join(filter(None, (row.get("tags", ""), "urgent")))
-        if chance(draw, 6):
+        if dice.chance(6):
             row["employee"] = "u2"
-        if chance(draw, 12):
+        if dice.chance(12):
             row["billed_elsewhere"] = "INV/1"
         found.append(row)
     return found
@@ -423,66 +450,66 @@ def _terms(book: dict[str, Any], policy: dict[str, Any], model: str) -> list[tup
 
 
 def _purchases(
-    draw: st.DrawFn, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
+    dice: Dice, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
 ) -> list[dict[str, Any]]:
     found = []
     for contract, term in _terms(book, policy, "block"):
         first = date.fromisoformat(max(contract["start"], term.get("from", "")))
         last = date.fromisoformat(contract.get("end", LAST.isoformat()))
-        for _ in range(draw(up_to(3))):
+        for _ in range(dice.up_to(3)):
             row = {
                 "id": f"L{len(found) + 1}",
                 "contract": contract["code"],
                 "term": term["id"],
-                "date": days(draw, first, max(first, min(last, add_months(first, 8)))).isoformat(),
-                "hours": pick(draw, "5", "1", "2", "4"),
+                "date": dice.day(first, max(first, min(last, add_months(first, 8)))).isoformat(),
+                "hours": dice.pick("5", "1", "2", "4"),
             }
-            if chance(draw, 2):
-                row["price"] = pick(draw, "90", "80.50")
-            if chance(draw, 3):
-                row["validity"] = pick(draw, "1 month", "3 months")
-            if chance(draw, 3):
+            if dice.chance(2):
+                row["price"] = dice.pick("90", "80.50")
+            if dice.chance(3):
+                row["validity"] = dice.pick("1 month", "3 months")
+            if dice.chance(3):
                 row["invoice"] = "INV/9"
             found.append(row)
     return found
 
 
 def _approvals(
-    draw: st.DrawFn, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
+    dice: Dice, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
 ) -> list[dict[str, Any]]:
     if not any("require" in rule for rule in policy.get("approvals", [])):
         return []
     found = []
-    for number in range(draw(up_to(4))):
-        state = pick(draw, "approved", "approved", "approved", "rejected", "pending")
+    for number in range(dice.up_to(4)):
+        state = dice.pick("approved", "approved", "approved", "rejected", "pending")
         row = {
             "id": f"a{number + 1}",
-            "contract": pick(draw, *[one["code"] for one in book["contracts"]]),
-            "tickets": pick(draw, "", "t1", "t1;t2", "t3"),
+            "contract": dice.pick(*[one["code"] for one in book["contracts"]]),
+            "tickets": dice.pick("", "t1", "t1;t2", "t3"),
             "state": state,
         }
         if state != "pending":
-            row["decided_on"] = days(draw).isoformat()
+            row["decided_on"] = dice.day().isoformat()
         if state == "approved":
-            if chance(draw, 2):
-                row["limit_hours"] = pick(draw, "1", "2", "0.5", "4")
-            if chance(draw, 3):
-                row["limit_amount"] = pick(draw, "95.50", "100.00", "200", "1000.00")
-            if chance(draw, 4):
-                row["expires_on"] = days(draw).isoformat()
+            if dice.chance(2):
+                row["limit_hours"] = dice.pick("1", "2", "0.5", "4")
+            if dice.chance(3):
+                row["limit_amount"] = dice.pick("95.50", "100.00", "200", "1000.00")
+            if dice.chance(4):
+                row["expires_on"] = dice.day().isoformat()
         found.append(row)
     return found
 
 
 def _acceptances(
-    draw: st.DrawFn, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
+    dice: Dice, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
 ) -> list[dict[str, Any]]:
     found = []
     for contract, term in _terms(book, policy, "milestone"):
         parts = policy["plans"][term["plan"]]["components"][0]["milestone"]["parts"]
         for part in parts:
-            if chance(draw, 2):
-                day = days(draw, date.fromisoformat(contract["start"]), LAST).isoformat()
+            if dice.chance(2):
+                day = dice.day(date.fromisoformat(contract["start"]), LAST).isoformat()
                 found.append(
                     {"id": f"x{len(found) + 1}", "contract": contract["code"], "term": term["id"],
                      "part": part, "date": day}
@@ -491,28 +518,28 @@ def _acceptances(
 
 
 def _items(
-    draw: st.DrawFn, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
+    dice: Dice, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    if "item" not in features or not chance(draw, 3):
+    if "item" not in features or not dice.chance(3):
         return []
-    contract = pick(draw, *book["contracts"])
+    contract = dice.pick(*book["contracts"])
     return [
         {
             "id": "i1",
             "contract": contract["code"],
-            "date": days(draw, date.fromisoformat(contract["start"]), LAST).isoformat(),
+            "date": dice.day(date.fromisoformat(contract["start"]), LAST).isoformat(),
             "text": "travel",
-            "quantity": pick(draw, "1", "2.5", "-1"),
-            "price": pick(draw, "40", "0.33", "0"),
+            "quantity": dice.pick("1", "2.5", "-1"),
+            "price": dice.pick("40", "0.33", "0"),
         }
     ]
 
 
 def _openings(
-    draw: st.DrawFn, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
+    dice: Dice, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """At go-live: the end of a month in which every contract already ran."""
-    if "openings" not in features or not chance(draw, 3):
+    if "openings" not in features or not dice.chance(3):
         return []
     found = []
     for contract in book["contracts"]:
@@ -532,55 +559,69 @@ def _openings(
                 "billed_until": day.isoformat(),
             }
             if model in ("contingent", "pool", "block"):
-                row["hours"] = pick(draw, "3", "0", "1.5")
+                row["hours"] = dice.pick("3", "0", "1.5")
                 if model == "pool":
-                    row["hours"] = pick(draw, "3", "-2", "0")
-                if model == "block" and chance(draw, 2):
+                    row["hours"] = dice.pick("3", "-2", "0")
+                if model == "block" and dice.chance(2):
                     row["valid_until"] = add_months(day, 2).isoformat()
             found.append(row)
     return found
 
 
-def _runs(draw: st.DrawFn, features: frozenset[str], book: dict[str, Any]) -> list[dict[str, Any]]:
+def _runs(dice: Dice, features: frozenset[str], book: dict[str, Any]) -> list[dict[str, Any]]:
     start = min(date.fromisoformat(contract["start"]) for contract in book["contracts"])
-    moments = sorted(days(draw, start, LAST) for _ in range(1 + draw(up_to(3))))
+    early = start if dice.chance(3) else min(add_months(start, 2), LAST)
+    moments = sorted(dice.day(early, LAST) for _ in range(1 + max(dice.up_to(3), dice.up_to(3))))
     runs: list[dict[str, Any]] = [
-        {"as_of": day.isoformat(), "do": pick(draw, "bill", "bill", "bill", "preview")}
+        {"as_of": day.isoformat(), "do": dice.pick("bill", "bill", "bill", "bill", "preview")}
         for day in moments
     ]
-    if len(runs) == 1:
-        return runs
-    if "late" in features:
-        for name in ("entries", "purchases", "approvals"):
-            for row in list(book.get(name, [])):
-                if chance(draw, 5):
-                    book[name].remove(row)
-                    run = runs[1 + draw(up_to(len(runs) - 2))]
-                    run.setdefault("add", {}).setdefault(name, []).append(row)
-        for row in book.get("entries", []):
-            if chance(draw, 15):
-                row["validated"] = "no"
-                run = runs[1 + draw(up_to(len(runs) - 2))]
-                changed = {"id": row["id"], "validated": "yes"}
-                run.setdefault("change", {}).setdefault("entries", []).append(changed)
-        known = {row["id"] for row in book["entries"]}
-        for row in list(book.get("overrides", [])):
-            if row["entry"] not in known:
-                book.pop("overrides")
-    if "ends" in features:
+    bought: dict[str, list[date]] = {}
+    for row in book.get("purchases", []):
+        bought.setdefault(row["contract"], []).append(date.fromisoformat(row["date"]))
+    if len(runs) > 1 and "late" in features:
+        _late(dice, book, runs)
+    if len(runs) > 1 and "ends" in features:
         for contract in book["contracts"]:
-            if "end" not in contract and chance(draw, 2):
-                number = 1 + draw(up_to(len(runs) - 2))
+            if "end" not in contract and dice.chance(2):
+                number = 1 + dice.up_to(len(runs) - 2)
                 first = max(
                     date.fromisoformat(runs[number - 1]["as_of"]),
+                    date.fromisoformat(contract["start"]),
                     *[date.fromisoformat(term.get("from", "2000-01-01"))
                       for term in contract["terms"]],
-                    date.fromisoformat(contract["start"]),
+                    *bought.get(contract["code"], []),
                 )  # fmt: skip
-                for rows in (book.get("purchases", []),):
-                    days_of = [row["date"] for row in rows if row["contract"] == contract["code"]]
-                    first = max([first, *map(date.fromisoformat, days_of)])
-                end = days(draw, first, max(first, LAST))
+                end = dice.day(first, max(first, LAST))
                 changed = {"code": contract["code"], "end": end.isoformat()}
                 runs[number].setdefault("change", {}).setdefault("contracts", []).append(changed)
     return runs
+
+
+def _late(dice: Dice, book: dict[str, Any], runs: list[dict[str, Any]]) -> None:
+    """Facts that become known later, mostly after their month was billed."""
+    for name in ("entries", "purchases", "approvals"):
+        for row in list(book.get(name, [])):
+            if dice.chance(3):
+                book[name].remove(row)
+                day = date.fromisoformat(row.get("date") or row.get("decided_on") or "2000-01-01")
+                run = _run_after(dice, runs, day)
+                run.setdefault("add", {}).setdefault(name, []).append(row)
+    for row in book.get("entries", []):
+        if dice.chance(12):
+            row["validated"] = "no"
+            changed = {"id": row["id"], "validated": "yes"}
+            run = _run_after(dice, runs, date.fromisoformat(row["date"]))
+            run.setdefault("change", {}).setdefault("entries", []).append(changed)
+    known = {row["id"] for row in book["entries"]}
+    if any(row["entry"] not in known for row in book.get("overrides", [])):
+        book.pop("overrides")
+
+
+def _run_after(dice: Dice, runs: list[dict[str, Any]], day: date) -> dict[str, Any]:
+    """A later run than the first, mostly one before which the month of ``day`` was billed."""
+    over = add_months(day.replace(day=1), 1).isoformat()
+    found = [run for before, run in pairwise(runs) if before["as_of"] >= over]
+    if found and not dice.chance(5):
+        return found[dice.up_to(len(found) - 1)]
+    return runs[1 + dice.up_to(len(runs) - 2)]
