@@ -219,15 +219,17 @@ def parts_view(parts: list[dict[str, Any]]) -> dict[tuple[Any, ...], tuple[int, 
         if part.get("uncovered"):
             key = ("uncovered", part["uncovered"])
         else:
+            billed = part["disposition"] != "billed_elsewhere"
             key = (
                 part["disposition"],
-                part["contract"] if part["disposition"] != "billed_elsewhere" else None,
-                part["term"] if part["rounded"] and not part["held"] else None,
+                part["contract"] if billed else None,
+                part["term"] if part["rounded"] and not part["held"] and billed else None,
                 part["lot"] if part["rounded"] else None,
                 part["held"],
             )
         worked, rounded = found.get(key, (0, 0))
-        found[key] = (worked + part["seconds"], rounded + part["rounded"])
+        more = part["rounded"] if part["disposition"] != "billed_elsewhere" else 0
+        found[key] = (worked + part["seconds"], rounded + more)
     return found
 
 

@@ -149,7 +149,7 @@ class Gate:
         concerned = [
             approval
             for approval in self._all
-            if (needed.per == "ticket" and ticket in approval.tickets if approval.tickets else True)
+            if (not approval.tickets or ticket in approval.tickets)
             and (approval.decided_on is None or approval.decided_on <= at)
         ]
         approved = [
@@ -160,7 +160,8 @@ class Gate:
         rejected = [found for found in concerned if found.state == "rejected"]
         if rejected and all(self._void(found, ticket, at) for found in approved):
             return "rejected"
-        if any(found.state == "pending" for found in concerned):
+        pending = [found for found in concerned if found.state == "pending"]
+        if any(needed.per == "ticket" or not found.tickets for found in pending):
             return "pending"
         if self.rooms(needed, ticket, day, at):
             return LIMIT
