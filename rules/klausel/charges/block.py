@@ -191,11 +191,12 @@ class BlockAccount(Stock):
             if lot.left * 100 <= lot.granted * percent:
                 self._noticed.setdefault((lot.id, percent), day)
 
-    def force(self, part: Taken) -> None:
-        super().force(part)
+    def force(self, part: Taken) -> Taken:
+        found = super().force(part)
         for lot in self.lots:
             if lot.id == part.lot:
                 self._note(lot, part.drawn, part.work.entry.date)
+        return found
 
     def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
         empty = self.bound.shape.empty
