@@ -21,7 +21,9 @@ from klausel_shell.options import (
     FILE,
     FOLDER,
     Output,
+    Paper,
     Words,
+    activity_options,
     as_of_option,
     contract_option,
     customer_option,
@@ -73,6 +75,22 @@ def demo(as_of: date, customer: Words, copy: Path | None, output: Output) -> int
         click.echo(f"  klausel preview --book {copy} --as-of {as_of}")
         return 0
     return show_preview(BookSource(demo_folder()), as_of, customer, (), output)
+
+
+@cli.command()
+@source_options
+@as_of_option()
+@customer_option
+@activity_options
+def activity(source: Source, as_of: date, customer: Words, paper: Paper) -> int:
+    """List every entry behind what would be invoiced, to attach to the invoices.
+
+    What is billed, drawn from hours, included and waiting, in the customer's language. Make it
+    before `bill`: afterwards there are no drafts. Writes nothing to the ERP.
+    """
+    from klausel_shell.show import show_activity
+
+    return show_activity(source.open(), as_of, customer, paper)
 
 
 @cli.command()

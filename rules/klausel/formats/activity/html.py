@@ -13,6 +13,7 @@ from klausel.activity import CustomerRecord, Movement, Record, Row, Section
 from klausel.formats.activity.words import (
     WORDS,
     amount_of,
+    clean,
     clock,
     hours,
     lot_name,
@@ -49,13 +50,15 @@ tfoot th, tfoot td { border-top: 1px solid var(--ink); font-weight: 600;
   background: var(--tint); }
 th:first-child, td:first-child { padding-left: .2rem; }
 th:last-child, td:last-child { padding-right: .2rem; }
-.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.n { width: 5.6rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .day { white-space: nowrap; width: 6.2rem; }
 .who { width: 9rem; }
 .what { overflow-wrap: anywhere; }
 .on { display: block; font-weight: 600; }
 .mark { display: inline-block; font-size: .8rem; color: var(--mark); border: 1px solid;
   border-radius: .2rem; padding: 0 .3rem; margin-right: .3rem; }
+.lot { color: var(--soft); }
+.hours { font-weight: normal; color: var(--soft); margin-left: .4rem; }
 .note { color: var(--soft); font-size: .85rem; margin: .3rem 0 0; }
 .all { margin: 1.2rem 0 0; font-weight: 600; }
 .waits thead th { border-bottom-style: dashed; }
@@ -75,7 +78,7 @@ th:last-child, td:last-child { padding-right: .2rem; }
   .draft + .draft h2 { margin-top: 0; }
   thead { display: table-header-group; }
   tfoot { display: table-row-group; }
-  tr, .all, dl { break-inside: avoid; }
+  tr, h2, h3, .all, dl { break-inside: avoid; }
   h2, h3, caption { break-after: avoid; }
   tfoot tr { break-before: avoid; }
   tbody tr:first-child { break-after: avoid; }
@@ -151,12 +154,14 @@ PAGE = """\
 {% for row in section.rows %}
 <tr><td class="day">{{ row.day }}</td><td class="who">{{ row.who }}</td>
 <td class="what">{% if row.on %}<span class="on">{{ row.on }}</span>{% endif %}
+{% if row.lot %}<span class="mark lot">{{ row.lot }}</span>{% endif %}
 {% for mark in row.marks %}<span class="mark">{{ mark }}</span>{% endfor %}
 {{ row.done }}</td>
 {% for value in row.cells %}<td class="n">{{ value }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody>
-<tfoot><tr><th scope="row" colspan="3">{{ words.sum }}</th>
+<tfoot><tr><th scope="row" colspan="3">{{ words.sum }}
+{%- if section.hours %} <span class="hours">{{ section.hours }}</span>{% endif %}</th>
 {% for value in section.sums %}<td class="n">{{ value }}</td>{% endfor %}</tr></tfoot>
 </table>
 </div>
@@ -166,7 +171,7 @@ PAGE = """\
 <div class="scroll">
 <table aria-labelledby="d{{ draft }}b">
 <thead><tr>
-<th scope="col">{{ words.lot }}</th>
+<th scope="col">{{ words.item }}</th>
 <th scope="col" class="n">{{ words.before }}</th>
 <th scope="col" class="n">{{ words.taken }}</th>
 {% if record.other %}<th scope="col" class="n">{{ words.other }}</th>{% endif %}
@@ -244,7 +249,7 @@ def _record(record: Record, language: str) -> dict[str, Any]:
     other = any(move.other for move in record.movements)
     digits = max((_digits(line.quantity) for line in draft.lines if line.unit == "hour"), default=2)
     return {
-        "kind": f"{words[draft.kind]} ({words['draft']})",
+        "kind": words[draft.kind],
         "named": phrase(language, "contract" if len(codes) == 1 else "contracts", ", ".join(codes)),
         "days": days_text(record.first, record.last, language),
         "orders": ", ".join(orders),
@@ -281,12 +286,12 @@ def _line(line: Line, draft: Draft, language: str) -> dict[str, str]:
 
 def _section(section: Section, language: str, digits: int) -> dict[str, Any]:
     words = WORDS[language]
-    columns, sums = [words["worked"]], [clock(section.seconds)]
+    columns, sums, total = [words["worked"]], [clock(section.seconds)], ""
     if section.kind == "billed":
         columns.append(words["charged"])
         sums.append(clock(section.rounded))
         if section.line is not None and section.line.unit == "hour":
-            sums[-1] += f" = {hours(section.rounded, digits, language)}"
+            total = hours(section.rounded, digits, language)
     elif section.kind == "drawn":
         columns += [words["taken"], words["before"], words["after"]]
         sums += [amount_of(section.drawn, section.requests), "", ""]
@@ -299,6 +304,7 @@ def _section(section: Section, language: str, digits: int) -> dict[str, Any]:
         "columns": columns,
         "rows": [_row(section, row, language) for row in section.rows],
         "sums": sums,
+        "hours": total,
     }
 
 
@@ -307,12 +313,13 @@ def _row(section: Section, row: Row, language: str) -> dict[str, Any]:
     on, done = said(section, row)
     values = [clock(row.seconds)]
     marks = remarks(section, row, language)
+    lot = ""
     if section.kind == "free":
         marks = [mark for mark in marks if mark != words["included"]]  # the heading says it
     elif section.kind == "billed":
         values.append(clock(row.rounded))
     elif section.kind == "drawn":
-        marks.insert(0, lot_name(row.lot, language))
+        lot = lot_name(row.lot, language)
         values.append(amount_of(row.drawn, section.requests))
         values += [
             "–" if value is None else amount_of(value, section.requests)
@@ -320,9 +327,10 @@ def _row(section: Section, row: Row, language: str) -> dict[str, Any]:
         ]
     return {
         "day": days_text(row.day, row.day, language),
-        "who": row.who or words["staff"],
+        "who": clean(row.who) or words["staff"],
         "on": on,
         "done": done or ("" if on else "–"),
+        "lot": lot,
         "marks": marks,
         "cells": values,
     }

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from klausel.activity import CustomerRecord, Record, Row, Section
-from klausel.formats.activity.words import WORDS, amount_of, clock, hours, lot_name, remarks, said
+from klausel.formats.activity.words import (
+    WORDS,
+    amount_of,
+    clean,
+    clock,
+    hours,
+    lot_name,
+    remarks,
+    said,
+)
 from klausel.texts import days_text, phrase
 
 _WIDTH = 100
 
 
 def render(records: Sequence[CustomerRecord]) -> str:
-    if not records:
-        return WORDS["en"]["empty"] + "\n"
     return "\n".join("\n".join(_customer(found)) + "\n" for found in records)
 
 
@@ -35,7 +42,7 @@ def _record(record: Record, found: CustomerRecord) -> Iterator[str]:
     named = phrase(language, "contract" if len(codes) == 1 else "contracts", ", ".join(codes))
     kind = words[record.draft.kind]
     yield ""
-    yield f"{kind} ({words['draft']}), {named}, {days_text(record.first, record.last, language)}"
+    yield f"{kind}, {named}, {days_text(record.first, record.last, language)}"
     yield "─" * _WIDTH
     for section in record.sections:
         yield from _section(section, language)
@@ -84,7 +91,7 @@ def _row(section: Section, row: Row, language: str) -> Iterator[str]:
         times += f" {clock(row.rounded):>8}"
     elif section.kind == "drawn":
         times += f" {amount_of(row.drawn, section.requests):>8}"
-    who = row.who or words["staff"]
+    who = clean(row.who) or words["staff"]
     what = " · ".join(filter(None, said(section, row))) or "–"
     yield f"  {days_text(row.day, row.day, language):<11} {times}  {who}: {what}"
     notes = remarks(section, row, language)

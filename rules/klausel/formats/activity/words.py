@@ -16,12 +16,9 @@ _OPENING = "opening"
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "title": "Activity record",
-        "invoice": "Invoice",
-        "credit_note": "Credit note",
-        "draft": "draft",
+        "invoice": "For the invoice",
+        "credit_note": "For the credit note",
         "customer": "Customer",
-        "contract": "Contract",
-        "contracts": "Contracts",
         "po": "Your order",
         "period": "Work from",
         "as_of": "As of",
@@ -43,15 +40,12 @@ WORDS: dict[str, dict[str, str]] = {
         "what": "Work",
         "worked": "Worked",
         "charged": "Billed",
-        "from_lot": "From",
         "taken": "Drawn",
         "before": "Before",
         "after": "After",
         "other": "Other changes",
         "balance": "Balances",
         "balance_note": "Other changes: hours that were added, expired, or made up for a deficit.",
-        "lot": "Hours of",
-        "lot_requests": "Requests of",
         "reason": "Why",
         "sum": "Total",
         "hours": "{} h",
@@ -59,11 +53,12 @@ WORDS: dict[str, dict[str, str]] = {
         "included": "included",
         "warranty": "warranty",
         "nothing": "nothing to bill",
+        "from": "from {}",
         "deficit": "deficit",
         "opening": "balance brought forward",
         "staff": "employee",
         "gone": "(this entry is no longer there)",
-        "all": "All work on this draft",
+        "all": "All work of this record",
         "not_requested": "needs your approval",
         "pending": "waits for your approval",
         "rejected": "was not approved",
@@ -72,16 +67,12 @@ WORDS: dict[str, dict[str, str]] = {
         "no_hours": "no hours left",
         "no_term": "is being clarified",
         "not_validated": "is being checked by us",
-        "empty": "Nothing is to be recorded: there is no draft.",
     },
     "de": {
         "title": "Tätigkeitsnachweis",
-        "invoice": "Rechnung",
-        "credit_note": "Gutschrift",
-        "draft": "Entwurf",
+        "invoice": "Zur Rechnung",
+        "credit_note": "Zur Gutschrift",
         "customer": "Kunde",
-        "contract": "Vertrag",
-        "contracts": "Verträge",
         "po": "Ihre Bestellung",
         "period": "Leistungen vom",
         "as_of": "Stand",
@@ -103,7 +94,6 @@ WORDS: dict[str, dict[str, str]] = {
         "what": "Tätigkeit",
         "worked": "Gearbeitet",
         "charged": "Berechnet",
-        "from_lot": "Aus",
         "taken": "Verbraucht",
         "before": "Vorher",
         "after": "Nachher",
@@ -112,8 +102,6 @@ WORDS: dict[str, dict[str, str]] = {
         "balance_note": (
             "Sonstiges: Stunden, die hinzukamen, verfielen oder Minusstunden ausglichen."
         ),
-        "lot": "Stunden",
-        "lot_requests": "Anfragen",
         "reason": "Grund",
         "sum": "Summe",
         "hours": "{} Std.",
@@ -121,11 +109,12 @@ WORDS: dict[str, dict[str, str]] = {
         "included": "inbegriffen",
         "warranty": "Gewährleistung",
         "nothing": "nichts zu berechnen",
+        "from": "ab {}",
         "deficit": "Minusstunden",
         "opening": "übernommenes Guthaben",
         "staff": "Mitarbeiter/in",
         "gone": "(dieser Eintrag ist nicht mehr vorhanden)",
-        "all": "Alle Arbeiten zu diesem Entwurf",
+        "all": "Alle Arbeiten dieses Nachweises",
         "not_requested": "braucht Ihre Freigabe",
         "pending": "wartet auf Ihre Freigabe",
         "rejected": "wurde nicht freigegeben",
@@ -134,16 +123,12 @@ WORDS: dict[str, dict[str, str]] = {
         "no_hours": "keine Stunden mehr vorhanden",
         "no_term": "wird noch geklärt",
         "not_validated": "wird von uns noch geprüft",
-        "empty": "Nichts nachzuweisen: Es gibt keinen Entwurf.",
     },
     "nl": {
         "title": "Urenverantwoording",
-        "invoice": "Factuur",
-        "credit_note": "Creditnota",
-        "draft": "concept",
+        "invoice": "Bij de factuur",
+        "credit_note": "Bij de creditnota",
         "customer": "Klant",
-        "contract": "Contract",
-        "contracts": "Contracten",
         "po": "Uw bestelling",
         "period": "Werk van",
         "as_of": "Stand",
@@ -165,7 +150,6 @@ WORDS: dict[str, dict[str, str]] = {
         "what": "Werkzaamheden",
         "worked": "Gewerkt",
         "charged": "Berekend",
-        "from_lot": "Uit",
         "taken": "Verbruikt",
         "before": "Voor",
         "after": "Na",
@@ -174,8 +158,6 @@ WORDS: dict[str, dict[str, str]] = {
         "balance_note": (
             "Overig: uren die erbij kwamen, vervielen of een tekort aanvulden."
         ),
-        "lot": "Uren",
-        "lot_requests": "Verzoeken",
         "reason": "Waarom",
         "sum": "Totaal",
         "hours": "{} uur",
@@ -183,11 +165,12 @@ WORDS: dict[str, dict[str, str]] = {
         "included": "inbegrepen",
         "warranty": "garantie",
         "nothing": "niets te berekenen",
+        "from": "vanaf {}",
         "deficit": "tekort",
         "opening": "overgenomen tegoed",
         "staff": "medewerker",
         "gone": "(deze regel is er niet meer)",
-        "all": "Al het werk bij dit concept",
+        "all": "Al het werk in deze verantwoording",
         "not_requested": "heeft uw akkoord nodig",
         "pending": "wacht op uw akkoord",
         "rejected": "is niet goedgekeurd",
@@ -196,7 +179,6 @@ WORDS: dict[str, dict[str, str]] = {
         "no_hours": "geen uren meer over",
         "no_term": "wordt nog uitgezocht",
         "not_validated": "wordt door ons nog gecontroleerd",
-        "empty": "Niets te verantwoorden: er is geen concept.",
     },
 }  # fmt: skip
 
@@ -222,7 +204,7 @@ def amount_of(value: int, requests: bool) -> str:
 
 
 def lot_name(lot: str, language: str) -> str:
-    """A lot as people know it: deficit, opening, the period's first day, else its own name."""
+    """A lot as people know it: deficit, opening, from which day on, else its own name."""
     if lot == DEFICIT:
         return WORDS[language]["deficit"]
     if lot == _OPENING:
@@ -231,7 +213,7 @@ def lot_name(lot: str, language: str) -> str:
         day = date.fromisoformat(lot)
     except ValueError:
         return lot
-    return days_text(day, day, language)
+    return WORDS[language]["from"].format(days_text(day, day, language))
 
 
 def remarks(section: Section, row: Row, language: str) -> list[str]:
@@ -254,7 +236,12 @@ def said(section: Section, row: Row) -> tuple[str, str]:
     if section.title and row.ticket in section.title.split(", "):
         on[1] = ""
     done = [row.activity, row.text]
-    return " · ".join(filter(None, on)), " · ".join(filter(None, done))
+    return clean(" · ".join(filter(None, on))), clean(" · ".join(filter(None, done)))
+
+
+def clean(text: str) -> str:
+    """``text`` on one line, without signs that steer a terminal or the direction of writing."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def unit_text(line: Line, language: str, unit: str) -> str:
@@ -268,5 +255,5 @@ def unit_text(line: Line, language: str, unit: str) -> str:
 
 
 __all__ = [
-    "WORDS", "amount_of", "clock", "hours", "lot_name", "remarks", "said", "unit_text",
+    "WORDS", "amount_of", "clean", "clock", "hours", "lot_name", "remarks", "said", "unit_text",
 ]  # fmt: skip
