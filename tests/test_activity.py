@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from klausel.activity import Record, records
 from klausel.engine import bill
 from klausel.model import LedgerRow
 from klausel.money import quantity
+from klausel.period import add_months
 from klausel.policy import policy_at
 from klausel.result import Part, Result
 from klausel.scenario import Scenario, ScenarioShape, play, read_scenario
@@ -189,3 +191,56 @@ def test_lives_add_up(life: dict[str, Any]) -> None:
     for run in played:
         assert run.result is not None, run.data["problems"]
         adds_up(run.result)
+
+
+YEAR = """\
+title: a fee for the year in advance
+policy:
+  scope: {otherwise: {then: included, because: x}}
+  plans: {p: {title: P, components: [{fee: {every: 12 months}}]}}
+book:
+  contracts: [{start: 2026-01-01, terms: [{id: T, plan: p, price: 10}]}]
+  entries:
+    - {date: 2026-01-05, hours: 2}
+    - {date: 2026-06-30, hours: 1}
+    - {date: 2026-12-31, hours: 3}
+    - {date: 2027-01-01, hours: 4}
+runs:
+RUNS
+"""
+
+
+@pytest.mark.parametrize("months", [1, 12])
+def test_a_year_in_advance(months: int) -> None:
+    """What the year's fee includes is in the record of the next year's invoice, however often
+    one bills in between."""
+    runs = [add_months(date(2026, 1, 1), number) for number in range(0, 14, months)]
+    text = YEAR.replace("RUNS", "\n".join(f"  - {{as_of: {day}, do: bill}}" for day in runs))
+    played, _ = play(read_scenario(text, "year"))
+    found = {
+        run.result.as_of: [row.entry for section in record.sections for row in section.rows]
+        for run in played
+        if run.result is not None
+        for record in all_records(run.result)
+    }
+    assert found == {date(2026, 1, 1): [], date(2027, 1, 1): ["e1", "e2", "e3"]}
+
+
+def test_late_time_at_no_charge_is_in_the_record_of_the_run_that_finds_it() -> None:
+    text = YEAR.replace("every: 12 months", "every: 1 month").replace(
+        "RUNS",
+        """\
+  - {as_of: 2026-02-01, do: bill}
+  - as_of: 2026-03-01
+    do: bill
+    add: {entries: [{id: late, date: 2026-01-20, hours: 1}]}
+  - {as_of: 2026-04-01, do: bill}""",
+    )
+    played, _ = play(read_scenario(text, "late"))
+    rows = [
+        [(row.entry, row.late) for one in all_records(run.result) for s in one.sections
+         for row in s.rows]
+        for run in played
+        if run.result is not None
+    ]  # fmt: skip
+    assert rows == [[("e1", False)], [("late", True)], []]

@@ -51,16 +51,18 @@ def activity(
         write_whole(output, text)
         return Activity("", (output,), result.problems)
     if output is None:
-        return Activity(render(_only(found), "html") if found else "", (), result.problems)
+        return Activity(
+            render(_only(found, "--format"), "html") if found else "", (), result.problems
+        )
     return Activity("", tuple(_pages(found, output)), result.problems)
 
 
-def _only(found: Sequence[CustomerRecord]) -> Sequence[CustomerRecord]:
+def _only(found: Sequence[CustomerRecord], option: str) -> Sequence[CustomerRecord]:
     """The one customer of a single page. Raises ``ProblemError`` if there are more."""
     if len(found) > 1:
         reason = f"there are {len(found)} customers, and a page is of one"
         hint = "give --output FOLDER for all pages, or --customer for one"
-        raise ProblemError([problem("option", Where("--format"), reason=reason, hint=hint)])
+        raise ProblemError([problem("option", Where(option), reason=reason, hint=hint)])
     return found
 
 
@@ -68,19 +70,29 @@ def _pages(found: Sequence[CustomerRecord], output: Path) -> list[Path]:
     if output.suffix.lower() in (".html", ".htm"):
         if not found:
             return []
-        write_whole(output, render(_only(found), "html"))
+        write_whole(output, render(_only(found, "--output"), "html"))
         return [output]
+    make_folder(output)
+    return write_pages(found, output)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes ``folder`` where it is not there. Raises ``ProblemError``."""
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = f"the folder cannot be made: {(error.strerror or 'unknown').lower()}"
         hint = "name a folder that you may write to"
         raise ProblemError(
-            [problem("option", Where(str(output)), reason=reason, hint=hint)]
+            [problem("option", Where(str(folder)), reason=reason, hint=hint)]
         ) from None
+
+
+def write_pages(found: Sequence[CustomerRecord], folder: Path) -> list[Path]:
+    """Writes a page a customer to ``folder``, which is there. Raises ``ProblemError``."""
     paths = []
     for one in found:
-        path = output / f"{file_name(one.customer)}.html"
+        path = folder / f"{file_name(one.customer)}.html"
         write_whole(path, render([one], "html"))
         paths.append(path)
     return paths

@@ -44,7 +44,7 @@ WORDS: dict[str, dict[str, str]] = {
         "before": "Before",
         "after": "After",
         "other": "Other changes",
-        "balance": "Balances",
+        "balance": "Balance",
         "balance_note": "Other changes: hours that were added, expired, or made up for a deficit.",
         "reason": "Why",
         "sum": "Total",
