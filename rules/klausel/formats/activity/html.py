@@ -19,6 +19,7 @@ from klausel.formats.activity.words import (
     lot_name,
     remarks,
     said,
+    section_name,
     unit_text,
 )
 from klausel.result import Draft, Line
@@ -295,7 +296,7 @@ def _section(section: Section, language: str, digits: int) -> dict[str, Any]:
     elif section.kind == "drawn":
         columns += [words["taken"], words["before"], words["after"]]
         sums += [amount_of(section.drawn, section.requests), "", ""]
-    name = words["drawn_requests" if section.requests else section.kind]
+    name = section_name(section, language)
     return {
         "name": name if section.title else "",
         "title": section.title or name,

@@ -14,6 +14,7 @@ from klausel.formats.activity.words import (
     lot_name,
     remarks,
     said,
+    section_name,
 )
 from klausel.texts import days_text, phrase
 
@@ -61,7 +62,7 @@ def _record(record: Record, found: CustomerRecord) -> Iterator[str]:
 
 def _section(section: Section, language: str) -> Iterator[str]:
     words = WORDS[language]
-    name = words["drawn_requests" if section.requests else section.kind]
+    name = section_name(section, language)
     yield f"{name}: {section.title}" if section.title else name
     for row in section.rows:
         yield from _row(section, row, language)

@@ -30,6 +30,7 @@ WORDS: dict[str, dict[str, str]] = {
         "amount": "Amount",
         "net": "Net total",
         "billed": "Billed by time",
+        "billed_requests": "Billed by request",
         "drawn": "Paid from agreed hours",
         "drawn_requests": "Paid from agreed requests",
         "free": "At no charge",
@@ -84,6 +85,7 @@ WORDS: dict[str, dict[str, str]] = {
         "amount": "Betrag",
         "net": "Summe netto",
         "billed": "Nach Zeit berechnet",
+        "billed_requests": "Nach Anfragen berechnet",
         "drawn": "Aus vereinbarten Stunden bezahlt",
         "drawn_requests": "Aus vereinbarten Anfragen bezahlt",
         "free": "Ohne Berechnung",
@@ -140,6 +142,7 @@ WORDS: dict[str, dict[str, str]] = {
         "amount": "Bedrag",
         "net": "Totaal exclusief btw",
         "billed": "Op uurbasis berekend",
+        "billed_requests": "Per verzoek berekend",
         "drawn": "Uit afgesproken uren betaald",
         "drawn_requests": "Uit afgesproken verzoeken betaald",
         "free": "Zonder kosten",
@@ -230,6 +233,12 @@ def remarks(section: Section, row: Row, language: str) -> list[str]:
     return found
 
 
+def section_name(section: Section, language: str) -> str:
+    """What became of the section's time."""
+    requests = section.line.unit == "piece" if section.line is not None else section.requests
+    return WORDS[language][f"{section.kind}_requests" if requests else section.kind]
+
+
 def said(section: Section, row: Row) -> tuple[str, str]:
     """What the work was on, and what was done; what the section's title says is left out."""
     on = [row.project if section.projects else "", row.ticket]
@@ -255,5 +264,6 @@ def unit_text(line: Line, language: str, unit: str) -> str:
 
 
 __all__ = [
-    "WORDS", "amount_of", "clean", "clock", "hours", "lot_name", "remarks", "said", "unit_text",
+    "WORDS", "amount_of", "clean", "clock", "hours", "lot_name", "remarks", "said",
+    "section_name", "unit_text",
 ]  # fmt: skip
