@@ -21,7 +21,9 @@ from klausel_shell.options import (
     FILE,
     FOLDER,
     Output,
+    Paper,
     Words,
+    activity_options,
     as_of_option,
     contract_option,
     customer_option,
@@ -77,6 +79,23 @@ def demo(as_of: date, customer: Words, copy: Path | None, output: Output) -> int
 
 @cli.command()
 @source_options
+@as_of_option()
+@customer_option
+@activity_options
+def activity(source: Source, as_of: date, customer: Words, paper: Paper) -> int:
+    """List every entry behind what would be invoiced, to attach to the invoices.
+
+    What is billed, drawn from hours, included and waiting, in the customer's language. Afterwards
+    there are no drafts: `bill --records FOLDER` makes the pages of what it writes. Writes nothing
+    to the ERP.
+    """
+    from klausel_shell.show import show_activity
+
+    return show_activity(source.open(), as_of, customer, paper)
+
+
+@cli.command()
+@source_options
 @as_of_option("Entries up to this day (default: today).")
 @click.argument("folder", type=FOLDER)
 def snapshot(source: Source, as_of: date, folder: Path) -> int:
@@ -99,8 +118,15 @@ def snapshot(source: Source, as_of: date, folder: Path) -> int:
     "--group-by", type=click.Choice(["contract", "customer"]), help="One draft for each of these."
 )
 @click.option("--refresh", is_flag=True, help="Add to an unposted draft instead of a second one.")
+@click.option("--records", type=FOLDER, help="Also write activity records as pages to this folder.")
 def bill(
-    source: Source, as_of: date, customer: Words, yes: bool, group_by: Any, refresh: bool
+    source: Source,
+    as_of: date,
+    customer: Words,
+    yes: bool,
+    group_by: Any,
+    refresh: bool,
+    records: Path | None,
 ) -> int:
     """Write what the preview shows as draft invoices, customer by customer, each once.
 
@@ -109,7 +135,7 @@ def bill(
     from klausel_run.bill import bill as job
     from klausel_shell.terminal import Terminal
 
-    result, report = job(source.open(), as_of, customer, group_by, refresh, Terminal(yes))
+    result, report = job(source.open(), as_of, customer, group_by, refresh, Terminal(yes), records)
     if any(found.severity == "error" for found in result.problems):
         return EXIT_INPUT
     return EXIT_FINDINGS if report.refused else 0

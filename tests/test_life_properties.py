@@ -147,8 +147,8 @@ def shown(result: Result) -> dict[str, Counter[tuple[Any, ...]]]:
         sums = found[entry] = Counter()
         for part in parts:
             same = (part.disposition, part.rule, part.contract, part.term, part.lot, part.held)
-            sums[*same, "seconds"] += part.seconds
-            sums[*same, "rounded"] += part.rounded
+            sums[(*same, "seconds")] += part.seconds
+            sums[(*same, "rounded")] += part.rounded
     return found
 
 

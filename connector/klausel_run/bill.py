@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from typing import NamedTuple
 
+from klausel.activity import records
 from klausel.model import LedgerRow
 from klausel.policy.ir import GroupBy
 from klausel.port import Application, Applied, Erp, Refused
 from klausel.problems import ErpError
 from klausel.result import Result
+from klausel_run.activity import make_folder, write_pages
 from klausel_run.preview import Options, preview
 from klausel_run.screen import Screen
 
@@ -92,8 +95,14 @@ def bill(
     group_by: GroupBy | None,
     refresh: bool,
     screen: Screen,
+    record_in: Path | None = None,
 ) -> tuple[Result, Report]:
-    """Shows the preview, asks, writes, says what it did. A no leaves as ``screen.ask`` raises."""
+    """Shows the preview, asks, writes, says what it did. A no leaves as ``screen.ask`` raises.
+
+    With ``record_in`` the activity record of each customer that was written is put in that folder.
+    """
+    if record_in is not None:
+        make_folder(record_in)
     with screen.progress("billing") as tick:
         result = preview(erp, Options(as_of, customers, (), group_by, True), tick)
     screen.show(result)
@@ -104,9 +113,21 @@ def bill(
             report = write(erp, result, refresh, tick)
     except BrokenOffError as error:
         screen.say(summary(error.report))
+        _record(result, error.report, record_in, screen)
         raise
     screen.say(summary(report, "Nothing new to write."))
+    _record(result, report, record_in, screen)
     return result, report
+
+
+def _record(result: Result, report: Report, folder: Path | None, screen: Screen) -> None:
+    """Puts the activity records of what was written in ``folder``."""
+    if folder is None:
+        return
+    written = {applied.customer for applied in report.applied}
+    found = [one for one in records(result) if one.customer.id in written]
+    for path in write_pages(found, folder):
+        screen.say(f"  {path}")
 
 
 def summary(report: Report, nothing: str = "Nothing was written.") -> str:

@@ -92,5 +92,6 @@ def only_contracts(result: Result, contracts: Collection[str]) -> Result:
         balances=tuple(found for found in result.balances if found.contract in contracts),
         differences=tuple(found for found in result.differences if found.contract in contracts),
         problems=result.problems,
+        reporting=result.reporting,
         decided=result.decided,
     )

@@ -90,6 +90,39 @@ class Output(NamedTuple):
     fail_on_held: bool = False
 
 
+class Paper(NamedTuple):
+    """How to show activity records, as the options say it."""
+
+    format_: str = "text"
+    output: Path | None = None
+    employees: Any = None
+
+
+def activity_options(command: F) -> F:
+    """The options that say how to show activity records, handed on as one ``paper``."""
+
+    @click.option(
+        "--employees",
+        type=click.Choice(["name", "initials", "role"]),
+        help="How to name who worked (default: as the policy says).",
+    )
+    @click.option("--output", type=FOLDER, help="Write to this file; for html to this folder.")
+    @click.option(
+        "--format",
+        "format_",
+        default="text",
+        show_default=True,
+        type=click.Choice(["text", "csv", "html"]),
+        help="What to make; html is one page a customer.",
+    )
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        paper = Paper(**{name: kwargs.pop(name) for name in Paper._fields})
+        return command(*args, paper=paper, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
 def output_options(command: F) -> F:
     """The options that say how to show a result, handed on as one ``output``."""
 

@@ -10,11 +10,12 @@ import click
 
 from klausel.formats import render
 from klausel.port import Erp
+from klausel_run.activity import activity
 from klausel_run.doctor import Check
 from klausel_run.output import write_whole
 from klausel_run.preview import Options, preview
 from klausel_shell.exits import EXIT_FINDINGS, EXIT_INPUT
-from klausel_shell.options import Output, Words
+from klausel_shell.options import Output, Paper, Words
 from klausel_shell.terminal import progress, view
 
 
@@ -33,6 +34,23 @@ def show_preview(erp: Erp, as_of: date, customers: Words, contracts: Words, outp
     if bad:
         return EXIT_INPUT
     return EXIT_FINDINGS if output.fail_on_held and result.held else 0
+
+
+def show_activity(erp: Erp, as_of: date, customers: Words, paper: Paper) -> int:
+    """Makes activity records and shows them, or says where they are; the exit code."""
+    with progress("billing") as tick:
+        made = activity(
+            erp, as_of, customers, paper.format_, paper.output, paper.employees, tick
+        )  # fmt: skip
+    sys.stdout.write(made.text)
+    for path in made.files:
+        click.echo(str(path))
+    if not made.text and not made.files:
+        click.echo(f"There is no draft as of {as_of}, so there is nothing to record.")
+    bad = [found for found in made.problems if found.severity == "error"]
+    if bad:
+        click.echo("\n".join(str(found) for found in bad), err=True)
+    return EXIT_INPUT if bad else 0
 
 
 def show_checks(checks: Iterable[Check]) -> bool:

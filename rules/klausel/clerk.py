@@ -519,12 +519,12 @@ class Clerk:
                 continue
             taken = Taken(
                 item.work, part.seconds, part.rounded, period, part.key.group, part.rate,
-                part.lot, part.drawn, part.counted, settled=True,
+                part.lot, part.drawn, part.counted, settled=True, number=part.number,
             )  # fmt: skip
             account = self._accounts.get((part.key.term, part.key.component))
             if account is not None:
                 self._drive(account, item.decisive, behind)
-                account.force(taken)
+                taken = account.force(taken)
             shares.append(
                 Share(part.key.term, part.key.component, taken, "", part.seconds, part.rounded)
             )

@@ -35,6 +35,7 @@ from klausel.result import (
     Draft,
     EntryParts,
     Line,
+    Reporting,
     Result,
 )
 from klausel.terms import BoundContract, bind_contract
@@ -135,6 +136,7 @@ def bill(
         differences=tuple(found for run in runs for found in run.differences),
         problems=tuple(sorted(problems, key=lambda p: (p.where, p.code, p.message))),
         settlements=tuple(row for run in runs for row in run.settlements),
+        reporting={code: found for run in runs for code, found in run.reporting.items()},
         decided=sum(scope.fresh for scope in scopes.values()),
     )
 
@@ -267,6 +269,7 @@ class _CustomerRun(Scoping, Balances):
             draft = self._draft(currency, credit == "credit", members)
             drafts.append(draft)
             documents |= {line.key: draft.key for line in draft.lines}
+        self._report(drafts)
         self.settlements = [
             row._replace(document=documents[row.key])
             if row.amount is not None and row.key in documents
@@ -274,6 +277,15 @@ class _CustomerRun(Scoping, Balances):
             for row in self.settlements
         ]
         return drafts
+
+    def _report(self, drafts: Sequence[Draft]) -> None:
+        """Which draft of each contract has the record of its time that costs nothing: the first
+        invoice that corrects nothing, else the first document."""
+        first = sorted(drafts, key=lambda draft: (draft.kind != "invoice", bool(draft.reverses)))
+        for draft in first:
+            for code in {line.key.contract for line in draft.lines} - self.reporting.keys():
+                due, was_due = sorted(self._due[code]), sorted(self._was_due[code])
+                self.reporting[code] = Reporting(draft.key, tuple(due), tuple(was_due))
 
     def _document(self, key: LedgerKey | None) -> str:
         """The invoice that a line on record stands on."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -93,6 +94,24 @@ class Part(NamedTuple):
     due: date | None = None
     """Day on which it will be billed, where its period is not over yet."""
     settled: bool = False
+    component: str = ""
+    drawn: int = 0
+    """Seconds that its lot lost by it (a quota counts 3600 for a request)."""
+    after: int | None = None
+    """What it left in its lot, in the order of drawing; what is owed is below zero. None where it
+    drew nothing, or where a later lot paid for it before this run."""
+    turn: int = 0
+    """Its place among all draws of its component."""
+    late: bool = False
+    """A fact that came after its period had been settled (semantics 14)."""
+    closes: date | None = None
+    """Last day of the window that decides a part without a line: the first invoice that is due
+    after it has the part in its activity record. None where no record has it."""
+
+    @property
+    def before(self) -> int | None:
+        """What was in its lot before it."""
+        return None if self.after is None else self.after + self.drawn
 
 
 class EntryParts(NamedTuple):
@@ -144,6 +163,17 @@ class Balance(NamedTuple):
     deficit: int
 
 
+class Reporting(NamedTuple):
+    """Which draft has the activity record of one contract's time that costs nothing."""
+
+    draft: str
+    """Key."""
+    due: tuple[date, ...]
+    """Days on which lines of this run are due."""
+    recorded: tuple[date, ...]
+    """Days on which lines on record were due."""
+
+
 class Difference(NamedTuple):
     """Something settled that would come out differently with today's facts (semantics 8)."""
 
@@ -174,5 +204,7 @@ class Result:
     differences: tuple[Difference, ...] = ()
     problems: tuple[Problem, ...] = ()
     settlements: tuple[LedgerRow, ...] = field(default=(), repr=False)
+    reporting: Mapping[str, Reporting] = field(default_factory=dict)
+    """By contract that has a draft."""
     decided: int = 0
     """Distinct combinations that both matchers decided."""

@@ -19,6 +19,7 @@ from klausel.problems import ErpError
 from klausel_book import BookSource
 from klausel_book.source import demo_folder
 from klausel_odoo import OdooSettings, OdooSource, checks, erp
+from klausel_run.activity import activity
 from klausel_run.doctor import Check, examine
 from klausel_run.preview import Options, preview
 from klausel_run.snapshot import snapshot
@@ -328,6 +329,9 @@ def test_a_snapshot_gives_the_identical_result(source: OdooSource, tmp_path: Pat
     results = [render(preview(each, Options(UNTIL)), "json", View()) for each in (source, saved)]
     assert results[0] == results[1]
     assert json.loads(results[0])["drafts"]
+    records = [activity(each, UNTIL, (), "csv", None).text for each in (source, saved)]
+    assert records[0] == records[1]
+    assert records[0].count("\n") > 1
     assert saved.read(UNTIL).entries == source.read(UNTIL).entries
     assert saved.policy_files() == source.policy_files()
 

@@ -105,6 +105,12 @@ class Taken(NamedTuple):
     """Where the plan settles it otherwise than the rules of scope (a fixed price includes it)."""
     settled: bool = False
     """On record already, its line is not."""
+    after: int | None = None
+    """What the draw left in the lot, in seconds; below zero what is owed."""
+    turn: int = 0
+    """Its place among all draws of the account."""
+    number: int = -1
+    """Of what is on record: its number there."""
 
 
 class Charge(NamedTuple):
@@ -222,8 +228,8 @@ class Account(Protocol):
         """``work`` waits for hours that come later."""
         ...  # pragma: no cover
 
-    def force(self, part: Taken) -> None:
-        """A draw that is on record."""
+    def force(self, part: Taken) -> Taken:
+        """A draw that is on record; it comes back with what it leaves in its lot."""
         ...  # pragma: no cover
 
     @property

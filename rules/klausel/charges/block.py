@@ -191,11 +191,12 @@ class BlockAccount(Stock):
             if lot.left * 100 <= lot.granted * percent:
                 self._noticed.setdefault((lot.id, percent), day)
 
-    def force(self, part: Taken) -> None:
-        super().force(part)
+    def force(self, part: Taken) -> Taken:
+        found = super().force(part)
         for lot in self.lots:
             if lot.id == part.lot:
                 self._note(lot, part.drawn, part.work.entry.date)
+        return found
 
     def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
         empty = self.bound.shape.empty
@@ -206,7 +207,7 @@ class BlockAccount(Stock):
             if found is not None:
                 return Offer((*taken, found), 0)
         if empty in ("hold", "top_up") and not rest and not taken:
-            return Offer((self.part(work, 0, "", 0, work.entry.date),), 0)
+            return Offer((self._part(work, 0, "", 0, work.entry.date, None),), 0)
         return Offer(tuple(taken), rest, waits=bool(rest) and empty in ("hold", "top_up"))
 
     def _buy(self, work: Work, rest: int, day: date, taken: list[Taken]) -> Offer:

@@ -164,7 +164,9 @@ class PoolAccount(Stock):
             found, cost = covered(rest, gone, work.hours_factor) if rest and gone > 0 else (0, 0)
             if found:
                 self._take_back(lot, work.entry.date, cost)
-                taken.append(self.part(work, found, lot.id, cost, work.entry.date))
+                day_ = work.entry.date
+                lost = sum(lost for day, lost in lot.lost if day >= day_)
+                taken.append(self.part(work, found, lot, cost, day_, lost))
                 rest -= found
         for lot in self.drawable(work, day, late):
             part = self.draw(lot, work, rest, day, work.entry.date) if rest else None
@@ -199,7 +201,7 @@ class PoolAccount(Stock):
             found, cost = covered(-rest, self.deficit, work.hours_factor)
             if found:
                 self.deficit -= cost
-                taken = [*taken, self.part(work, -found, DEFICIT, -cost, work.entry.date)]
+                taken = [*taken, self._owed(work, -found, -cost)]
                 rest += found
         elif rest > 0:
             found, cost = rest, drawn(rest, work.hours_factor)
@@ -208,19 +210,23 @@ class PoolAccount(Stock):
                 found, cost = covered(rest, room, work.hours_factor)
             if found:
                 self.deficit += cost
-                taken = [*taken, self.part(work, found, DEFICIT, cost, work.entry.date)]
+                taken = [*taken, self._owed(work, found, cost)]
                 rest -= found
         elif not rest and not taken:
-            return Offer((self.part(work, 0, DEFICIT, 0, work.entry.date),), 0)
+            return Offer((self._owed(work, 0, 0),), 0)
         if not rest:
             return Offer(tuple(taken), 0)
         return super().rest(work, rest, day, late, taken)
 
-    def force(self, part: Taken) -> None:
+    def _owed(self, work: Work, rounded: int, cost: int) -> Taken:
+        """A part that adds to the deficit, which has it already."""
+        return self._part(work, rounded, DEFICIT, cost, work.entry.date, -self.deficit)
+
+    def force(self, part: Taken) -> Taken:
         if part.lot == DEFICIT:
             self.deficit += part.drawn
-        else:
-            super().force(part)
+            return self.forced(part, -self.deficit)
+        return super().force(part)
 
     # -- lines and balances ------------------------------------------------------------------------
 

@@ -106,13 +106,13 @@ class QuotaAccount(ContingentAccount):
             if lots and lots[0].left >= REQUEST:
                 lots[0].drawn += REQUEST
                 self._known[key] = lots[0].id
-                return Offer((self.part(work, work.rounded, lots[0].id, REQUEST, home),), 0)
+                return Offer((self.part(work, work.rounded, lots[0], REQUEST, home),), 0)
             if self.bound.shape.beyond != "bill":
                 return self.rest(work, work.rounded, day, late, [])
             self._known[key] = ""
             found = self.bound.beyond(work, work.rounded, home)
         elif lot := self._known[key]:
-            return Offer((self.part(work, work.rounded, lot, 0, home),), 0)
+            return Offer((self._part(work, work.rounded, lot, 0, home, self._left(lot)),), 0)
         else:
             found = self.bound.beyond_request(work, work.rounded, home, 0)
         if found is None:
@@ -127,9 +127,12 @@ class QuotaAccount(ContingentAccount):
             return None
         lot.drawn += cost
         known = self._known.setdefault(key, lot.id)
-        return self.part(work, wanted, known, cost, home)
+        return self._part(work, wanted, known, cost, home, lot.left)
 
-    def force(self, part: Taken) -> None:
+    def _left(self, id_: str) -> int | None:
+        return next((lot.left for lot in self.lots if lot.id == id_), None)
+
+    def force(self, part: Taken) -> Taken:
         key = part.work.ticket or f"entry {part.work.entry.id}"
         if part.lot:
             period = self.bound.period(part.period.first)
@@ -137,7 +140,7 @@ class QuotaAccount(ContingentAccount):
                 self.lot_of(period)
         if part.lot or part.group.startswith("beyond"):
             self._known.setdefault(key, part.lot)
-        super().force(part)
+        return super().force(part)
 
 
 class Quota:

@@ -312,6 +312,7 @@ class Stock:
         """By lot: seconds that waiting work on record drew from it, before its day is reached."""
         self.reached = date.min
         """The last day that is over."""
+        self._turns = 0
         self._events = Events()
         self._events.feed(self.events())
 
@@ -339,7 +340,7 @@ class Stock:
             return self._give_back(work, lots, day, late)
         if not work.rounded and lots:
             # An entry without time is settled where it would have been drawn.
-            return Offer((self.part(work, 0, lots[0].id, 0, work.entry.date),), 0)
+            return Offer((self.part(work, 0, lots[0], 0, work.entry.date),), 0)
         taken = []
         rest = work.rounded
         for lot in lots:
@@ -358,12 +359,23 @@ class Stock:
         if found <= 0:
             return None
         lot.drawn += cost
-        return self.part(work, found, lot.id, cost, home)
+        return self.part(work, found, lot, cost, home)
 
-    def part(self, work: Work, rounded: int, lot: str, cost: int, home: date) -> Taken:
+    def part(
+        self, work: Work, rounded: int, lot: Lot, cost: int, home: date, gone: int = 0
+    ) -> Taken:
+        """A part that ``lot`` has paid already; it had ``gone`` seconds beside those left."""
+        return self._part(work, rounded, lot.id, cost, home, lot.left + gone)
+
+    def _part(
+        self, work: Work, rounded: int, lot: str, cost: int, home: date, after: int | None
+    ) -> Taken:
         period = self.bound.period(home)
         assert period is not None
-        return Taken(work, 0, rounded, period, "", None, lot, cost)
+        self._turns += 1
+        return Taken(
+            work, 0, rounded, period, "", None, lot, cost, after=after, turn=self._turns
+        )  # fmt: skip
 
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
         """Negative time: what was drawn comes back, the latest lot first."""
@@ -375,7 +387,7 @@ class Stock:
             found, cost = covered(-rest, lot.drawn, work.hours_factor)
             if found:
                 lot.drawn -= cost
-                taken.append(self.part(work, -found, lot.id, -cost, work.entry.date))
+                taken.append(self.part(work, -found, lot, -cost, work.entry.date))
                 rest += found
         if not rest:
             return Offer(tuple(taken), 0)
@@ -389,7 +401,7 @@ class Stock:
             if found is not None:
                 return Offer((*taken, found), 0)
         if beyond == "hold" and not rest and not taken:
-            return Offer((self.part(work, 0, "", 0, work.entry.date),), 0)
+            return Offer((self._part(work, 0, "", 0, work.entry.date, None),), 0)
         if beyond == "hold":
             return Offer(tuple(taken), rest, waits=bool(rest))
         return Offer(tuple(taken), rest)
@@ -411,14 +423,19 @@ class Stock:
                 still.append(work._replace(rounded=rest))
         self.waiting = still
 
-    def force(self, part: Taken) -> None:
+    def force(self, part: Taken) -> Taken:
         if not part.lot:
-            return
+            return part
         for lot in self.lots:
             if lot.id == part.lot:
                 self.charge(lot, part.drawn)
-                return
+                return self.forced(part, lot.left)
         self.early[part.lot] = self.early.get(part.lot, 0) + part.drawn
+        return part
+
+    def forced(self, part: Taken, after: int) -> Taken:
+        self._turns += 1
+        return part._replace(after=after, turn=self._turns)
 
     def charge(self, lot: Lot, cost: int) -> None:
         """Draws ``cost`` without asking; hours that were taken away come back where needed."""

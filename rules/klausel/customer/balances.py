@@ -209,7 +209,11 @@ class Balances(Corrections):
                 continue
             for share in outcome.shares.get(item.key, ()):
                 part = share.taken
-                if part is not None and part.rate is not None:
+                if part is None:
+                    continue
+                if part.after is not None:
+                    self._amend(part, after=part.after, turn=part.turn)
+                if part.rate is not None:
                     taken[share.term, share.component, part.period.first].append(part)
 
     def _show_account(self, bound: BoundContract, term: BoundTerm, account: Account) -> None:

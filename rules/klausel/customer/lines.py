@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from klausel.charges.base import ONE, Account, Charge, Label, Taken, Work
 from klausel.charges.fee import REFUND
@@ -69,11 +70,15 @@ class Lines(State):
         """Lines of one component's due periods that the ledger does not hold yet."""
         code = bound.contract.code
         ledger = self._ledger[code]
+        singles = self._single[code]
         for period, due in component.bound.due_periods(self._as_of):
             place = (term.term.id, component.id, period.first)
             mine = taken.pop(place, [])
             known = ledger.groups.get(place, {})
             closed = CLOSING in known
+            billed = ledger.amounts.get(place)
+            if billed and any((*place, group) not in singles for group in billed):
+                self._was_due[code].add(due)
             if closed:
                 mine = [part for part in mine if not part.settled]
             if closed and not mine:
@@ -147,6 +152,9 @@ class Lines(State):
                 continue
             key = LedgerKey(code, term.term.id, component.id, charge.period.first, charge.group)
             rows = [row for row in recorded if row.key._replace(sequence=0) == key]
+            if rows:
+                self._single[code].add((key.term, key.component, key.period, key.group))
+                self._was_due[code].add(charge.due)
             if not rows:
                 groups = ledger.groups.get((key.term, key.component, key.period), {})
                 if charge.cumulative and CLOSING in groups:
@@ -272,6 +280,7 @@ class Lines(State):
             if key not in self._lines:
                 yield self._line(bound, None, None, charge, key)
             else:
+                self._was_due[code].add(item.date)
                 was = ledger.amounts["", ITEM, item.date][item.id]
                 now = line_amount(item.quantity, item.price, ZERO)
                 if was != now:
@@ -379,9 +388,19 @@ class Lines(State):
             last=min(line.last, charge.period.last),
         )
         for part in charge.taken:
-            if not part.settled:
+            if part.settled:
+                self._amend(part, line=text_key)
+            else:
                 self._record(bound, part, key, text_key)
+        self._due[key.contract].add(charge.due)
         return line
+
+    def _amend(self, part: Taken, **values: Any) -> None:
+        """Says more of a part that is on record: the line that it is on now, its balance."""
+        place = self._places.get(part.number)
+        if place is not None:  # its entry is still there
+            parts = self._parts[place[0]]
+            parts[place[1]] = parts[place[1]]._replace(**values)
 
     def _named(self, kind: str, value: str) -> tuple[str, str]:
         """A label's detail with the name that a project or ticket has today."""
@@ -421,7 +440,7 @@ class Lines(State):
             for part in parts:
                 if part.settled:
                     continue
-                self._show(bound, part, term, "", part.period.last + ONE_DAY)
+                self._show(bound, part, term, component, "", part.period.last + ONE_DAY)
                 if bound.stateful:
                     self._record_early(bound, part, (term, component), known)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, held_reason
 from klausel.charges.base import Work
-from klausel.clerk import Item
+from klausel.clerk import Item, OnRecord
 from klausel.customer.state import (
     NO_WHERE,
     SETTLING,
@@ -276,10 +276,11 @@ class Scoping(State):
         """Included, warranty, internal: no money; on record once its window is closed."""
         bound, rule, *_ = decision
         code = bound.contract.code
-        self._add(entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code))
+        window = self._window(bound, entry.date)
+        part = Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code)
+        self._add(entry, part._replace(closes=window.last))
         if not self._on_record:
             return
-        window = self._window(bound, entry.date)
         if window.last is not None and window.last < self._as_of:
             self._settle(
                 bound,
@@ -295,6 +296,8 @@ class Scoping(State):
         """The settled parts of ``entry`` stand; what would differ today is listed."""
         settled = self._settled[entry.id]
         for part in settled.parts:
+            self._places[part.number] = (entry.id, len(self._parts[entry.id]))
+            line = str(part.key) if part.key in self._lines else ""
             self._add(
                 entry,
                 Part(
@@ -305,8 +308,12 @@ class Scoping(State):
                     part.key.contract,
                     part.key.term,
                     part.lot,
-                    str(part.key) if part.key in self._lines else "",
+                    line,
                     settled=True,
+                    component=part.key.component,
+                    drawn=part.drawn,
+                    late=part.counted is not None,
+                    closes=None if line else self._closed_with(entry, part),
                 ),
             )
         if settled.fingerprint != fingerprint(entry):
@@ -318,6 +325,20 @@ class Scoping(State):
         now = self._today(entry, decision, settled)
         if was != now:
             self._differ(settled.key, entry.id, "terms", said(was), said(now))
+
+    def _closed_with(self, entry: Entry, part: OnRecord) -> date | None:
+        """Last day of the window that decided a part on record."""
+        bound = next((b for b in self._contracts if b.contract.code == part.key.contract), None)
+        if bound is None or not bound.contract.span.covers(part.key.period):
+            return None
+        for term in bound.terms:
+            for component in term.components:
+                if (term.term.id, component.id) == (part.key.term, part.key.component):
+                    period = component.bound.period(part.key.period)
+                    if period is not None:
+                        return self._closes(bound, entry.date, period, part.rate is not None)
+        day = entry.date if bound.contract.span.covers(entry.date) else part.key.period
+        return self._window(bound, day).last
 
     def _today(
         self, entry: Entry, decision: Decision | None, settled: Settled

@@ -30,7 +30,7 @@ from klausel.money import (
     round_half_up,
     shortest,
 )
-from klausel.period import Span, intersect, period_of
+from klausel.period import Period, Span, intersect, period_of
 from klausel.policy.facts import Subject
 from klausel.policy.ir import GroupBy, Rule, Scope
 from klausel.problems import Problem, Where
@@ -42,6 +42,7 @@ from klausel.result import (
     Held,
     Notice,
     Part,
+    Reporting,
     Uncovered,
 )
 from klausel.terms import BoundContract, BoundTerm
@@ -263,6 +264,13 @@ class State:
         self._parts: dict[str, list[Part]] = {}
         self._held_sequences: dict[tuple[str, str], int] = {}
         self._closed_until: dict[str, date] = {}
+        self._places: dict[int, tuple[str, int]] = {}
+        """By number on record: the entry, and which of its parts it is."""
+        self._single: dict[str, set[tuple[str, str, date, str]]] = defaultdict(set)
+        """By contract: term, component, period and group of lines that are made once."""
+        self._due: dict[str, set[date]] = defaultdict(set)
+        self._was_due: dict[str, set[date]] = defaultdict(set)
+        """By contract: days on which lines of this run are due, and on which recorded ones were."""
         self._entry_sequences: dict[tuple[LedgerKey, str, str], int] = {}
         self._rows_of: dict[str, list[LedgerRow]] = defaultdict(list)
         if adjust:
@@ -280,6 +288,7 @@ class State:
         self.balances: list[Balance] = []
         self.differences: list[Difference] = []
         self.settlements: list[LedgerRow] = []
+        self.reporting: dict[str, Reporting] = {}
 
     def _work(self, entry: Entry, decision: Decision) -> Work:
         ticket, project, employee = self._around(entry)
@@ -365,10 +374,28 @@ class State:
             found = self._windows[key] = window
         return found
 
+    def _closes(self, bound: BoundContract, day: date, period: Period, billed: bool) -> date | None:
+        """Last day of the window that decides time of ``day`` in ``period``; of the whole period
+        for what is billed by it, or falls into it on another day."""
+        if billed or not period.first <= day <= period.last:
+            return period.last
+        return self._window(bound, day).last
+
     def _show(
-        self, bound: BoundContract, part: Taken, term: str, line: str, due: date | None = None
+        self,
+        bound: BoundContract,
+        part: Taken,
+        term: str,
+        component: str,
+        line: str,
+        due: date | None = None,
+        again: bool = False,
     ) -> None:
+        """Shows what became of a part; ``again`` where it is on record and done again."""
         work = part.work
+        closes = None
+        if not line and not again:
+            closes = self._closes(bound, work.entry.date, part.period, part.rate is not None)
         self._add(
             work.entry,
             Part(
@@ -381,13 +408,19 @@ class State:
                 part.lot,
                 line,
                 due=due,
+                component=component,
+                drawn=part.drawn,
+                after=part.after,
+                turn=part.turn,
+                late=part.counted is not None,
+                closes=closes,
             ),
         )
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
         work = part.work
-        self._show(bound, part, key.term, line)
+        self._show(bound, part, key.term, key.component, line)
         self._settle(
             bound,
             key,

@@ -19,7 +19,7 @@ class View(NamedTuple):
 
 
 #: Names of the outputs, from the files of this package.
-FORMATS = tuple(sorted(module.name for module in iter_modules(__path__)))
+FORMATS = tuple(sorted(module.name for module in iter_modules(__path__) if not module.ispkg))
 
 
 def render(result: Result, name: str, view: View) -> str:

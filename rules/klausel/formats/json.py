@@ -120,6 +120,10 @@ def _part(part: Part, override: Override | None) -> dict[str, Any]:
         data["due"] = part.due.isoformat()
     if part.settled:
         data["settled"] = True
+    if part.late:
+        data["late"] = True
+    if part.lot:
+        data |= {"drawn": part.drawn, "before": part.before, "after": part.after}
     if override is not None and part.rule == OVERRIDE:
         data["override"] = {
             "reason": override.reason,

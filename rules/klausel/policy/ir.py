@@ -18,6 +18,7 @@ from klausel.problems import Where
 
 Texts = Mapping[str, str]
 GroupBy = Literal["contract", "customer"]
+Employees = Literal["name", "initials", "role"]
 
 #: Dispositions of time that may cost something.
 CHARGED = frozenset(("service", "change", "third_party"))
@@ -123,6 +124,8 @@ class Policy:
     title: Texts = field(default_factory=dict)
     group_by: GroupBy = "contract"
     sections: Literal["none", "contract", "project"] = "none"
+    employees: Employees = "name"
+    """How activity records name who worked."""
     """Headings between the lines of a draft."""
     surcharges: tuple[Surcharge, ...] = ()
     requirements: tuple[Requirement, ...] = ()

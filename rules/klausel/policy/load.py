@@ -120,6 +120,7 @@ class PlanShape(Shape):
 class DraftsShape(Shape):
     group_by: Literal["contract", "customer"] = "contract"
     sections: Literal["none", "contract", "project"] = "none"
+    employees: Literal["name", "initials", "role"] = "name"
 
 
 class ConditionShape(Shape):
@@ -342,6 +343,7 @@ class _Reader:
             title=shape.title,
             group_by=shape.drafts.group_by,
             sections=shape.drafts.sections,
+            employees=shape.drafts.employees,
         )
 
     def _conditions(
