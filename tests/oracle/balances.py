@@ -278,8 +278,8 @@ def _top_up(
         desk.draw(term, component, lot, piece, some, place)
         parts.append(_part(term, component, some, name))
         rest -= some
-        if lot["last"] and lot["last"] < desk.today:
-            end_lot(desk, term, component, lot, desk.today)
+        if lot["last"] and place["late"] and lot["last"] <= place["position"]:
+            end_lot(desk, term, component, lot, lot["last"])
     return parts, rest
 
 
