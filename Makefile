@@ -12,10 +12,10 @@ demo: setup
 	@$(BIN)/klausel demo $(ARGS)
 
 test: setup-dev lint
-	$(BIN)/python -m pytest $(ARGS)
+	scripts/test $(BIN)/python $(ARGS)
 
 soak: setup-dev
-	$(BIN)/python -m pytest --soak -s $(ARGS)
+	scripts/test $(BIN)/python --soak $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff check .

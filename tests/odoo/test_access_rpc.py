@@ -49,6 +49,7 @@ MODELS = (
     "klausel.opening",
     "klausel.ledger",
     "klausel.run",
+    "klausel.override",
 )
 
 
@@ -90,6 +91,8 @@ def secret(odoo_server: Server, odoo: Odoo) -> Iterator[Secret]:
     ids["res.partner"] = [party.customer]
     wizard = {"move_ids": [(6, 0, ids["account.move"])], "journal_id": 1}
     ids["account.move.reversal"] = rpc.call("account.move.reversal", "create", [wizard])
+    decide = {"entry_ids": [(6, 0, ids["account.analytic.line"])], "reason": "Quandt"}
+    ids["klausel.decide"] = rpc.call("klausel.decide", "create", [decide])
     yield Secret(odoo_server, odoo, party, ids, people(odoo, rpc))
 
 
@@ -121,6 +124,9 @@ def fill(rpc: Rpc, party: Party) -> None:
     }
     for model, one in values.items():
         rpc.call(model, "create", [{**of, **one}])
+    (entry, *_) = rpc.call("account.analytic.line", "search", [("project_id", "=", party.project)])
+    decision = {"entry_id": entry, "disposition": "included", "reason": "Quandt"}
+    rpc.call("klausel.override", "create", [decision])
 
 
 def people(odoo: Odoo, rpc: Rpc) -> dict[str, Rpc]:
@@ -155,7 +161,24 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
     payload = {"company_id": 1, "partner_id": secret.party.customer, "protocol": 1}
     found: dict[tuple[str, str], list[Call]] = {
         ("klausel.contract", "action_view_ledger"): [],
+        ("klausel.contract", "action_view_invoices"): [],
         ("klausel.contract", "copy_data"): [],
+        ("klausel.override", "action_decide"): [],
+        ("klausel.decide", "action_decide"): [],
+        ("klausel.decide", "default_get"): [
+            Call("default_get", (["entry_ids"],), {"context": {
+                "active_model": "account.analytic.line",
+                "active_ids": secret.ids["account.analytic.line"],
+            }}),
+        ],
+        ("klausel.opening", "klausel_load"): [
+            Call("klausel_load", (1, {}, [], [])),
+            Call("klausel_load", (1, {str(secret.party.customer): 0}, [
+                {"contract": "QX-7731", "term": "T", "lot": "", "date": "2024-01-01"}
+            ], [])),
+        ],
+        ("account.move", "action_view_klausel_ledger"): [],
+        ("account.analytic.line", "klausel_action_decide"): [],
         ("klausel.contract", "klausel_info"): [
             Call("klausel_info", (1,)), Call("klausel_info", named={"company_id": 1}),
         ],
@@ -203,7 +226,12 @@ def generic(secret: Secret, model: str) -> list[Call]:
     """What every model of Odoo answers."""
     ids = secret.ids[model]
     shown = {"display_name": {}}
-    some: dict[str, Any] = {"klausel.contract": {"code": "X"}, "klausel.run": {"key": "X"}}
+    entry = secret.ids["account.analytic.line"][0]
+    some: dict[str, Any] = {
+        "klausel.contract": {"code": "X"},
+        "klausel.run": {"key": "X"},
+        "klausel.override": {"entry_id": entry, "disposition": "internal", "reason": "X"},
+    }
     values = some.get(model, {"contract_id": secret.party.contract})
     return [
         Call("search", ([],)),
@@ -271,7 +299,7 @@ def test_every_public_method_is_known(secret: Secret) -> None:
     found = {(model, method) for model, method in json.loads(printed.splitlines()[-1])}
     assert len(found) >= 40
     stored = {model for model, _ in found if model.startswith("klausel.")}
-    assert stored - {"klausel.contract.part"} <= set(MODELS)
+    assert stored - {"klausel.contract.part", "klausel.decide"} <= set(MODELS)
     known = set(calls(secret))
     # What is abstract has no records: its methods are those of the models made of it.
     ours = {pair for pair in found if pair[0] != "klausel.contract.part"}

@@ -80,6 +80,8 @@ class AccountAnalyticLine(models.Model):
 
     def klausel_action_decide(self):
         """The window in which a billing manager decides about these timesheets."""
+        self.env["klausel.override"].check_access("create")
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "klausel_billing.klausel_decide_action"
         )

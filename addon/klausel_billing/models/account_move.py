@@ -47,6 +47,7 @@ class AccountMove(models.Model):
     def action_view_klausel_ledger(self):
         """What this invoice settles, and what it had settled that is open again."""
         self.ensure_one()
+        self.check_access("read")
         self.env["klausel.ledger"].check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "klausel_billing.klausel_ledger_action"

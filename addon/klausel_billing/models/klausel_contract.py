@@ -161,6 +161,7 @@ class KlauselContract(models.Model):
 
     def action_view_invoices(self):
         self.ensure_one()
+        self.check_access("read")
         invoices = self._klausel_invoices()
         invoices.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(

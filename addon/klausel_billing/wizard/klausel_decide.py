@@ -64,6 +64,9 @@ class KlauselDecide(models.TransientModel):
     def action_decide(self):
         self.ensure_one()
         entries, live = self.entry_ids, self._klausel_live()
+        if not entries:
+            # All that are left are another company's.
+            raise UserError(self.env._("Select the timesheets that you decide about."))
         entries.check_access("read")
         if self.disposition == RULES and not live:
             raise UserError(
