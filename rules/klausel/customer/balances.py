@@ -209,7 +209,7 @@ class Balances(Corrections):
     def _show_account(self, bound: BoundContract, term: BoundTerm, account: Account) -> None:
         code = bound.contract.code
         for stand in account.balances(self._as_of):
-            self.balances.append(Balance(code, term.term.id, *stand))
+            self.balances.append(Balance(code, term.term.id, *stand, unit=account.unit))
         for found in account.notices(self._as_of):
             text = text_in(term.plan.title, self._language, term.plan.name)
             self._notice(bound, found.rule, found.lot, found.at_percent, found.on, text)
