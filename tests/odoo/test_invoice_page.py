@@ -249,8 +249,8 @@ FORM: dict[str, dict[str, Any]] = {
         "rows": [
             ("Wartung Onderhoud, een jaar vooruit, 2026", "12,00", "Maand(en)", "49,00",
              "19 % USt.", "588,00 €"),
-            ("Artikel 2.5: Het maandbedrag voor onderhoud wordt één keer per kalenderjaar berekend,"
-             " in een gedeeltelijke maand per dag.",),
+            ("Artikel 2.5: Onderhoud wordt één keer per kalenderjaar berekend; aan het eind betalen"
+             " wij ongebruikte maanden op één na terug.",),
             ("Webwinkel", "9.406,75 €"),
             ("Dienstleistung Service per kwartaal, 1e kwartaal 2026", "98,50", "Uur", "95,50",
              "19 % USt.", "9.406,75 €"),
