@@ -14,12 +14,15 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from klausel.assemble import BookBuilder
+from klausel.charges import COMPONENTS
 from klausel.engine import bill
 from klausel.formats import FORMATS
 from klausel.formats.json import result_data
-from klausel.model import Override
+from klausel.model import Customer, Override
 from klausel.policy import Policy, load_policy
 from klausel.policy.facts import FACTS
+from klausel.policy.load import ApprovalShape, RoundingShape, SurchargeShape, WatchShape
 from klausel_book import read_folder
 from klausel_book.source import demo_folder
 
@@ -102,6 +105,35 @@ def test_policies_in_the_documents_are_read() -> None:
     for text in found:
         policy = load_policy("", {"policy.yaml": text})
         assert isinstance(policy, Policy), policy
+
+
+def test_terms_in_the_documents_fit_the_plans_above_them() -> None:
+    page = ROOT / "rules" / "README.md"
+    (terms,) = blocks(page, "yaml terms")
+    policy = blocks(page, "yaml policy")[-1]
+    builder = BookBuilder()
+    builder.add_records("customers", [Customer("c1")], "customers.csv")
+    builder.add_policy("", {"policy.yaml": policy})
+    head = "- {code: C1, customer: c1, start: 2026-01-01, policy: every-kind, terms: [\n"
+    lines = [line.removeprefix("- ") for line in terms.splitlines()]
+    builder.add_contracts_file(head + ",\n".join(lines) + "\n]}\n", "contracts.yaml")
+    book = builder.build()
+    assert not book.problems
+    used = {term.plan for term in book.contracts[0].terms}
+    assert used == set(book.policies["every-kind"].plans)
+
+
+def test_every_word_of_a_policy_is_documented() -> None:
+    """Words of the file, and settings of every component, stand in the page."""
+    page = (ROOT / "rules" / "README.md").read_text(encoding="utf-8")
+    shapes = [RoundingShape, SurchargeShape, ApprovalShape, WatchShape]
+    shapes += [component.shape for component in COMPONENTS.values()]
+    for shape in shapes:
+        for name, field in shape.model_fields.items():
+            word = field.alias or name
+            assert re.search(rf"(`|\b){word}[`:]", page), f"{shape.__name__} {word}"
+    for kind in COMPONENTS:
+        assert f"**{kind}**" in page
 
 
 def test_every_fact_is_documented() -> None:
