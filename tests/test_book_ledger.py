@@ -23,8 +23,23 @@ APRIL, JULY = date(2026, 4, 1), date(2026, 7, 1)
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
+    return unbilled(tmp_path / "book")
+
+
+def unbilled(folder: Path) -> Path:
+    """The demo book, without what it brings on record."""
+    copy_demo(folder)
+    (folder / "ledger.jsonl").unlink()
+    return folder
+
+
+def test_what_the_demo_book_has_on_record_is_what_a_bill_writes(tmp_path: Path) -> None:
     copy_demo(tmp_path / "book")
-    return tmp_path / "book"
+    source = BookSource(tmp_path / "book")
+    assert {row.key.contract for row in source.read(JULY).ledger} == {"WEB-108"}
+    assert not audit(source, JULY).differences
+    looked_back = preview(source, Options(date(2026, 1, 1)))
+    assert looked_back.differences == ()
 
 
 def amounts(rows: tuple[LedgerRow, ...]) -> dict[str, str]:
@@ -34,7 +49,7 @@ def amounts(rows: tuple[LedgerRow, ...]) -> dict[str, str]:
 def test_bill_twice_writes_once(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["bill", "--book", str(book), "--as-of", "2026-04-01", "--yes"]
     assert cli.run(arguments) == 0
-    assert "11 drafts written" in capsys.readouterr().out
+    assert "20 drafts written" in capsys.readouterr().out
     first = (book / "ledger.jsonl").read_bytes()
     assert cli.run(arguments) == 0
     assert "Nothing new to write." in capsys.readouterr().out
@@ -43,7 +58,7 @@ def test_bill_twice_writes_once(book: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_two_runs_put_on_record_what_one_does(book: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    copy_demo(other)
+    unbilled(other)
     for folder, days in ((book, (APRIL, JULY)), (other, (JULY,))):
         for day in days:
             source = BookSource(folder)
@@ -61,7 +76,7 @@ def test_asks_and_takes_no_for_an_answer(book: Path, monkeypatch: pytest.MonkeyP
 
     result = CliRunner().invoke(run, input="n\n")
     assert result.exit_code == 0, result.output
-    assert "Write 11 drafts to" in result.output
+    assert "Write 20 drafts to" in result.output
     assert not (book / "ledger.jsonl").exists()
 
 

@@ -14,12 +14,15 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from klausel.assemble import BookBuilder
+from klausel.charges import COMPONENTS
 from klausel.engine import bill
 from klausel.formats import FORMATS
 from klausel.formats.json import result_data
-from klausel.model import Override
+from klausel.model import Customer, Override
 from klausel.policy import Policy, load_policy
 from klausel.policy.facts import FACTS
+from klausel.policy.load import ApprovalShape, RoundingShape, SurchargeShape, WatchShape
 from klausel_book import read_folder
 from klausel_book.source import demo_folder
 
@@ -96,12 +99,87 @@ def test_go_live_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert re.fullmatch(pattern(expected), output), f"{command}\n{output}"
 
 
+def test_the_demo_books_page_counts_right() -> None:
+    book = read_folder(demo_folder())
+    page = " ".join((demo_folder() / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"{len(book.customers)} customers, {len(book.projects)} projects,"
+        f" {len(book.tickets)} tickets, {len(book.entries)} entries,"
+        f" {len(book.contracts)} contracts under four policies"
+    ) in page
+    assert len(book.policies) == 4
+    for contract in book.contracts:
+        assert contract.code in page
+    for kind, id_ in re.findall(r"\b([et])(\d+)\b", page):
+        known = {entry.id for entry in book.entries} if kind == "e" else set(book.tickets)
+        assert kind + id_ in known
+
+
+def test_the_demo_book_shows_every_kind() -> None:
+    """Every component, and every kind of record beside contracts and time."""
+    book = read_folder(demo_folder())
+    plans = {(contract.policy, term.plan) for contract in book.contracts for term in contract.terms}
+    used = {
+        component.kind
+        for policy, plan in plans
+        for component in book.policies[policy].plans[plan].components
+    }
+    assert used == set(COMPONENTS)
+    tables = (
+        book.purchases, book.items, book.acceptances, book.approvals, book.overrides,
+        book.openings, book.ledger,
+    )  # fmt: skip
+    assert all(tables)
+    result = bill(book, date(2026, 7, 1))
+    assert {found.reason for found in result.held} == {
+        "not_validated", "limit", "rejected", "pending", "no_hours",
+    }  # fmt: skip
+    assert any(line.late for draft in result.drafts for line in draft.lines)
+    assert any(draft.reverses for draft in result.drafts)
+    policies = book.policies.values()
+    assert any(policy.rounding for policy in policies)
+    assert {found.on for policy in policies for found in policy.surcharges} == {"price", "hours"}
+    assert {watch.hold for policy in policies for watch in policy.watches} == {True, False}
+    assert {found.retroactive for policy in policies for found in policy.requirements} == {
+        True, False,
+    }  # fmt: skip
+
+
 def test_policies_in_the_documents_are_read() -> None:
     found = [text for page in PAGES for text in blocks(page, "yaml policy")]
     assert found
     for text in found:
         policy = load_policy("", {"policy.yaml": text})
         assert isinstance(policy, Policy), policy
+
+
+def test_terms_in_the_documents_fit_the_plans_above_them() -> None:
+    page = ROOT / "rules" / "README.md"
+    (terms,) = blocks(page, "yaml terms")
+    policy = blocks(page, "yaml policy")[-1]
+    builder = BookBuilder()
+    builder.add_records("customers", [Customer("c1")], "customers.csv")
+    builder.add_policy("", {"policy.yaml": policy})
+    head = "- {code: C1, customer: c1, start: 2026-01-01, policy: every-kind, terms: [\n"
+    lines = [line.removeprefix("- ") for line in terms.splitlines()]
+    builder.add_contracts_file(head + ",\n".join(lines) + "\n]}\n", "contracts.yaml")
+    book = builder.build()
+    assert not book.problems
+    used = {term.plan for term in book.contracts[0].terms}
+    assert used == set(book.policies["every-kind"].plans)
+
+
+def test_every_word_of_a_policy_is_documented() -> None:
+    """Words of the file, and settings of every component, stand in the page."""
+    page = (ROOT / "rules" / "README.md").read_text(encoding="utf-8")
+    shapes = [RoundingShape, SurchargeShape, ApprovalShape, WatchShape]
+    shapes += [component.shape for component in COMPONENTS.values()]
+    for shape in shapes:
+        for name, field in shape.model_fields.items():
+            word = field.alias or name
+            assert re.search(rf"(`|\b){word}[`:]", page), f"{shape.__name__} {word}"
+    for kind in COMPONENTS:
+        assert f"**{kind}**" in page
 
 
 def test_every_fact_is_documented() -> None:

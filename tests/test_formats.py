@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from klausel.approvals import BEFORE_ROUNDING, NO_HOURS, NO_TERM
 from klausel.engine import bill
 from klausel.formats import View, render
+from klausel.formats.text import HELD
 from klausel.model import Book
 from klausel.result import Result
 from klausel.scenario import play, read_scenario
@@ -22,6 +24,7 @@ from klausel_book.source import demo_folder
 
 AS_OF = date(2026, 7, 1)
 CASES = Path(__file__).parent / "cases"
+REASONS = {*BEFORE_ROUNDING, NO_HOURS, NO_TERM}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_json_and_csv_hold_the_same_lines(result: Result) -> None:
     data = json.loads(render(result, "json", View()))
     rows = list(csv.DictReader(io.StringIO(render(result, "csv", View()))))
     lines = [line for draft in data["drafts"] for line in draft["lines"]]
-    assert len(rows) == len(lines) == 134
+    assert len(rows) == len(lines) == 175
     for row, line in zip(rows, lines, strict=True):
         assert row["description"] == line["description"]
         assert Decimal(row["amount"]) == Decimal(line["amount"])
@@ -122,4 +125,43 @@ def test_a_parked_customer_says_so(book: Book) -> None:
     text = render(found, "text", View())
     assert "Parked" in text
     assert "are equally narrow and both take entry" in " ".join(text.split())
-    assert len(found.drafts) == 11
+    assert len(found.drafts) == 21
+
+
+def test_balances_notices_and_what_waits(result: Result) -> None:
+    text = render(result, "text", View(100))
+    assert "Late         2 lines of periods that were billed or closed before\n" in text
+    assert "Notices      11\n" in text
+    for said in (
+        "  gives back WEB-108/wartung/fee/2026-01-01/2026-01-01\n",
+        "  Balance KOAD-401/uren: 6.00 h left until 2026-07-31"
+        " (granted 54.00 h, used 27.50 h, expired 20.50\n  h)\n",
+        "  Balance PRE-402/stunden: 1.00 h left of k1 until 2027-02-15, 5.00 h left of k2 until"
+        " 2027-03-19\n  (granted 19.50 h, used 11.00 h, expired 2.50 h)\n",
+        "  Balance CARD-404/karte: nothing left (granted 8.00 h, used 8.00 h)\n",
+        "  Balance WEB-109/anfragen: requests: 2 left until 2026-07-31"
+        " (granted 14, used 2, expired 10)\n",
+        "  Notice SHOP-304: 100 % of budget M1 for the period from 2026-05-01 reached on"
+        " 2026-05-22\n",
+        "  Notice IT-205: 100 % of budget M1 for t172 reached on 2026-05-14\n",
+        "  Notice PRE-402: lot k1 was down to 20 % or less on 2026-06-16\n",
+        "  Notice PRE-402: lot 2025 expires on 2026-05-10 and had time left on 2026-04-10\n",
+        "  Held 1 entry, 1.31 h: lies beyond what was approved or budgeted (e703)\n",
+        "  Held 1 entry, 0.75 h: the customer rejected it (e800)\n",
+        "  Held 1 entry, 2.00 h: waits for the customer's approval (e799)\n",
+        "  Held 1 entry, 2.25 h: waits for more hours to be bought or granted (e784)\n",
+        "4.25 h × 126.00 535.50\n",
+    ):
+        assert said in text, said
+
+
+@pytest.mark.parametrize("reason", sorted(REASONS))
+def test_each_reason_to_wait_is_a_sentence(reason: str) -> None:
+    assert " " in HELD[reason]
+
+
+def test_hours_that_are_owed(book: Book) -> None:
+    text = render(bill(book, date(2026, 2, 28), {"c17"}), "text", View(100))
+    assert (
+        "  Balance SHOP-305/uren: 0.75 h owed (granted 16.00 h, used 16.00 h)\n"
+    ) in text  # 6.5 and 10.25 h of twice 8

@@ -50,8 +50,8 @@ def shown(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 FEE_CLAUSE = (
-    "Ziffer 2.5: Die monatliche Wartungspauschale wird einmal für das Kalenderjahr berechnet, in"
-    " angebrochenen Monaten tagesgenau."
+    "Ziffer 2.5: Die Wartung wird einmal für das Kalenderjahr berechnet; ungenutzte Monate bis auf"
+    " einen erstatten wir am Ende."
 )
 DAILY = "Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet."
 

@@ -23,6 +23,7 @@ from pydantic import BeforeValidator, ConfigDict, field_validator, model_validat
 from pydantic import Field as ShapeField
 
 from klausel import currency, model
+from klausel.charges.milestone import MilestoneShape
 from klausel.fields import TABLES, Field, Table
 from klausel.model import (
     Book,
@@ -55,7 +56,7 @@ from klausel.shapes import (
     parse_yes_no,
     shaped,
 )
-from klausel.terms import TERM_WORDS, bind_contract
+from klausel.terms import TERM_WORDS, BoundTerm, bind_contract
 from klausel.tree import Path, Tree, parse
 
 _DAY = 24 * 3600
@@ -78,6 +79,10 @@ RECORDS: dict[str, Callable[..., Any]] = {
     "overrides": model.Override,
     "openings": model.Opening,
 }
+
+
+#: Rows with their places, by contract and term.
+_ByTerm = defaultdict[tuple[str, str], list[tuple[Any, Where]]]
 
 
 class BadValue(ValueError):
@@ -607,6 +612,7 @@ class BookBuilder:
             self._references(name, table, known)
         self._terms()
         self._check_openings()
+        self._check_approvals()
         book = Book(
             company=self._company,
             customers=maps["customers"],
@@ -780,6 +786,7 @@ class BookBuilder:
                 done.update(path)
 
     def _check_contracts(self, book: Book) -> None:
+        purchases, acceptances = self._by_term("purchases"), self._by_term("acceptances")
         for contract, place in zip(book.contracts, self._places, strict=True):
             tree, path, _ = place
             owner = contract.customer
@@ -796,8 +803,62 @@ class BookBuilder:
                 bound = bind_contract(contract, book.policies, book.company, at)
                 if isinstance(bound, list):
                     self._problems += bound
+                else:
+                    for term in bound.terms:
+                        self._check_parts(contract, term, purchases, acceptances)
             if owner in book.customers:
                 self._check_coverage(book, contract, tree.where((*path, "covers")))
+
+    def _check_parts(
+        self, contract: Contract, term: BoundTerm, purchases: _ByTerm, acceptances: _ByTerm
+    ) -> None:
+        """Lots are bought while their term runs, and what is accepted is a part of the plan."""
+        kinds = {component.plan_component.kind for component in term.components}
+        if "block" in kinds:
+            for row, where in purchases.get((contract.code, term.term.id), ()):
+                if not term.span.covers(row.date):
+                    last = f" to {term.span.last}" if term.span.last else ""
+                    found = problem(
+                        "purchase-outside", where, id=row.id, date=row.date, term=term.term.id,
+                        contract=contract.code, days=f"from {term.span.first}{last}",
+                    )  # fmt: skip
+                    self._bad_rows.append(("purchases", _raw("purchases", row), found))
+        if "milestone" in kinds:
+            names = [
+                name
+                for component in term.components
+                if isinstance(component.plan_component.shape, MilestoneShape)
+                for name in component.plan_component.shape.names
+            ]
+            for row, where in acceptances.get((contract.code, term.term.id), ()):
+                if row.part in names:
+                    continue
+                known = [name for name in names if name]
+                hint = near(row.part, known) or f"write one of: {listed(known)}"
+                said = f'no part "{row.part}"' if row.part else "several parts, and none is named"
+                found = problem(
+                    "part-unknown", where, term=term.term.id, contract=contract.code, part=said,
+                    hint=hint if known else "its price is one part: leave the part empty",
+                )  # fmt: skip
+                self._bad_rows.append(("acceptances", _raw("acceptances", row), found))
+
+    def _by_term(self, table: str) -> _ByTerm:
+        """Rows of a table with their places, by contract and term."""
+        found: _ByTerm = defaultdict(list)
+        kept = self._tables[table]
+        for number, row in enumerate(kept.records):
+            found[row.contract, row.term].append((row, kept.where(number)))
+        return found
+
+    def _check_approvals(self) -> None:
+        """A decision has a day."""
+        kept = self._tables["approvals"]
+        for number, row in enumerate(kept.records):
+            if row.state in ("approved", "rejected") and row.decided_on is None:
+                found = problem(
+                    "approval-undecided", kept.where(number), id=row.id, state=row.state
+                )
+                self._bad_rows.append(("approvals", _raw("approvals", row), found))
 
     def _doubtful(self, table: str, id_: str) -> bool:
         """Whether ``id_`` may stand in ``table`` though no record has it."""

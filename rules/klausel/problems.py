@@ -181,6 +181,16 @@ CATALOG: dict[str, Message] = {
         "Klausel has billed {name} already, first the period from {period}",
         "an opening is loaded before the first bill: leave this row out, or cancel what was billed",
     ),
+    # purchases, acceptances, approvals
+    "purchase-outside": _error(
+        "purchase {id} is of {date}, when term {term} of contract {contract} does not run ({days})",
+        "correct the date, or the days of the contract or term",
+    ),
+    "part-unknown": _error("term {term} of contract {contract} has {part}", "{hint}"),
+    "approval-undecided": _error(
+        'approval {id} is {state}, but "decided_on" is empty',
+        "write the day of the decision, or the state pending",
+    ),
     # contracts
     "contract-dates": _error(
         "contract {contract} ends on {end}, before it starts on {start}",
@@ -196,7 +206,7 @@ CATALOG: dict[str, Message] = {
     "plan-unknown": _error('term {term}: policy {policy} has no plan "{plan}"', "{hint}"),
     "parameter-unknown": _error('term {term}: plan {plan} has no parameter "{name}"', "{hint}"),
     "parameter-missing": _error(
-        "term {term}: plan {plan} needs a {name}", "add a line such as {name}: {example}"
+        'term {term}: plan {plan} needs "{name}"', "add a line such as {name}: {example}"
     ),
     "dated-order": _error(
         "{name}: {later} stands before {earlier}",

@@ -150,7 +150,7 @@ class Notice(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """A lot's account, in seconds."""
+    """A lot's account, in seconds; where pieces are counted, one counts as an hour."""
 
     contract: str
     term: str
@@ -161,6 +161,9 @@ class Balance(NamedTuple):
     refunded: int
     remaining: int
     deficit: int
+    last: date | None = None
+    """Last day it is good for, where there is one."""
+    unit: Literal["hour", "piece"] = "hour"
 
 
 class Reporting(NamedTuple):

@@ -195,7 +195,7 @@ def _balances(rows: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
         for name in (row["term"], f"{row['term']}/{row['lot']}"):
             sums = found.setdefault(name, {})
             for column, value in row.items():
-                if column not in ("contract", "term", "lot"):
+                if column not in ("contract", "term", "lot", "last", "unit"):
                     sums[column] = str(Decimal(sums.get(column, "0.0000")) + Decimal(value))
     return found
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -251,7 +251,10 @@ def _problems_of(
         hint = near(field, known) or (f"known here: {listed(known, 20)}" if known else "remove it")
         yield problem("key-unknown", where, key=field, hint=hint)
     elif kind == "missing":
-        yield problem("key-missing", where, key=field, hint=f"add a line that begins with {field}:")
+        choices = _choices(model, loc)
+        rest = f" and one of: {listed(choices)}" if choices else ""
+        hint = f"add a line that begins with {field}:{rest}"
+        yield problem("key-missing", where, key=field, hint=hint)
     elif kind == "klausel_date":
         yield problem("value-date", where, field=name, value=given, example=date_hint(str(given)))
     elif kind == "klausel_number":
@@ -320,6 +323,13 @@ def _real(
         if (*path, *real, piece) in tree.places:
             real = (*real, piece)
     return real
+
+
+def _choices(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
+    """The words that the setting at ``loc`` of ``model`` itself may have, where they are few."""
+    field = model.model_fields.get(str(loc[0])) if len(loc) == 1 else None
+    kind = field.annotation if field is not None else None
+    return [str(word) for word in get_args(kind)] if get_origin(kind) is Literal else []
 
 
 def _known_words(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:

@@ -67,6 +67,9 @@ class BoundContract(NamedTuple):
 #: Words of a term that are not parameters of its plan.
 TERM_WORDS = ("id", "plan", "product", "priority", "from", "until", "discount", "takes")
 
+#: Parameters that count something.
+COUNTED = ("hours", "requests")
+
 #: Path inside a contract, and the place to name if nothing better is known -> place.
 At = Callable[[Path, Where], Where]
 
@@ -227,6 +230,9 @@ def _dated(
             problems.append(
                 problem("value-number", where, owner, field=name, value=text, hint=str(error))
             )
+            continue
+        if value < 0 and name in COUNTED:
+            problems.append(problem("value-negative", where, owner, field=name, value=text))
             continue
         steps.append((first, value))
     return problems or DatedNumber(steps)

@@ -203,8 +203,8 @@ FORM: dict[str, dict[str, Any]] = {
         "rows": [
             ("Wartung ein Jahr im Voraus, 2026", "12,00", "Monat(e)", "49,00", "19 % USt.",
              "588,00 €"),
-            ("Ziffer 2.5: Die monatliche Wartungspauschale wird einmal für das Kalenderjahr"
-             " berechnet, in angebrochenen Monaten tagesgenau.",),
+            ("Ziffer 2.5: Die Wartung wird einmal für das Kalenderjahr berechnet; ungenutzte Monate"
+             " bis auf einen erstatten wir am Ende.",),
             ("Webshop", "9.406,75 €"),
             ("Dienstleistung Service je Quartal, 1. Quartal 2026", "98,50", "Stunden", "95,50",
              "19 % USt.", "9.406,75 €"),
@@ -226,8 +226,8 @@ FORM: dict[str, dict[str, Any]] = {
         "rows": [
             ("Wartung Maintenance, year in advance, 2026", "12.00", "Month", "49.00", "19 % USt.",
              "588.00 €"),
-            ("Clause 2.5: The monthly maintenance fee is billed once for the calendar year, by the"
-             " day in a month that is not whole.",),
+            ("Clause 2.5: Maintenance is billed once for the calendar year; at the end unused"
+             " months but one are refunded.",),
             ("Web shop", "9,406.75 €"),
             ("Dienstleistung Service by quarter, 1st quarter 2026", "98.50", "Hours", "95.50",
              "19 % USt.", "9,406.75 €"),
@@ -249,8 +249,8 @@ FORM: dict[str, dict[str, Any]] = {
         "rows": [
             ("Wartung Onderhoud, een jaar vooruit, 2026", "12,00", "Maand(en)", "49,00",
              "19 % USt.", "588,00 €"),
-            ("Artikel 2.5: Het maandbedrag voor onderhoud wordt één keer per kalenderjaar berekend,"
-             " in een gedeeltelijke maand per dag.",),
+            ("Artikel 2.5: Onderhoud wordt één keer per kalenderjaar berekend; aan het eind betalen"
+             " wij ongebruikte maanden op één na terug.",),
             ("Webwinkel", "9.406,75 €"),
             ("Dienstleistung Service per kwartaal, 1e kwartaal 2026", "98,50", "Uur", "95,50",
              "19 % USt.", "9.406,75 €"),
@@ -284,8 +284,8 @@ B-2026/118
 Beschreibung Menge Einzelpreis Steuern Betrag
 Wartung
 ein Jahr im Voraus, 2026 12,00 Monat(e) 49,00 19 % 588,00 €
-Ziffer 2.5: Die monatliche Wartungspauschale wird einmal für das Kalenderjahr berechnet, \
-in angebrochenen Monaten tagesgenau.
+Ziffer 2.5: Die Wartung wird einmal für das Kalenderjahr berechnet; ungenutzte Monate \
+bis auf einen erstatten wir am Ende.
 Webshop 9.406,75 €
 Service je Quartal, 1. Quartal 2026 98,50 Stunden 95,50 19 % 9.406,75 €
 Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.

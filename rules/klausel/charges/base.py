@@ -241,6 +241,11 @@ class Account(Protocol):
         """Charges that are made once and hang on the balance."""
         ...  # pragma: no cover
 
+    @property
+    def unit(self) -> Literal["hour", "piece"]:
+        """What it counts; a piece counts as much as an hour."""
+        ...  # pragma: no cover
+
     def balances(self, as_of: date) -> Iterator[Stand]:
         """Where each lot stands on the evening of ``as_of``."""
         ...  # pragma: no cover
@@ -260,6 +265,8 @@ class Stand(NamedTuple):
     refunded: int
     remaining: int
     deficit: int = 0
+    last: date | None = None
+    """Last day it is good for, where there is one."""
 
 
 class Warned(NamedTuple):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal
 
 from pydantic import Field as ShapeField
+from pydantic import model_validator
 
 from klausel.charges.base import (
     Account,
@@ -27,7 +28,7 @@ from klausel.charges.stock import BalancedShape, BoundStock, Events, Lot, Stock,
 from klausel.model import Contract, LedgerKey, Opening, Purchase, natural
 from klausel.money import quantity, seconds_from_hours
 from klausel.period import ONE_DAY, Period, Span, add_months, period_of, periods
-from klausel.shapes import Months
+from klausel.shapes import Months, complain
 
 TOP_UP = "topup "
 LEFTOVER = "leftover "
@@ -42,6 +43,19 @@ class BlockShape(BalancedShape):
     notify_left: tuple[int, ...] = ()
     notify_days: int | None = ShapeField(default=None, ge=0, le=3660)
     rates: RatesShape = RatesShape()
+
+    @model_validator(mode="after")
+    def _fits(self) -> BlockShape:
+        if self.validity == 0:
+            raise complain(
+                "a lot is good for at least 1 month",
+                "write it as: validity: 12 months, or leave it out for a lot without an end",
+            )
+        if any(not 0 <= percent <= 100 for percent in self.notify_left):
+            raise complain(
+                "notify_left names percents from 0 to 100", "write it as: notify_left: [20, 10]"
+            )
+        return self
 
 
 class BoundBlock(BoundStock):

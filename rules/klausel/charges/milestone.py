@@ -28,7 +28,17 @@ from klausel.shapes import Number, Shape, complain
 
 def _parts(value: object) -> object:
     """A list of names stands for equal parts."""
-    return dict.fromkeys(value, "0") if isinstance(value, list) else value
+    if isinstance(value, str):
+        raise complain(
+            f'"parts": {value} is neither a list nor percents',
+            "write it as [concept, build], or {concept: 40, build: 60}",
+        )
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        return value
+    for number, name in enumerate(value):
+        if name in value[:number]:
+            raise complain(f'part "{name}" stands twice', "give each part a name of its own")
+    return dict.fromkeys(value, "0")
 
 
 class MilestoneShape(Shape):
@@ -38,12 +48,23 @@ class MilestoneShape(Shape):
 
     @model_validator(mode="after")
     def _whole(self) -> MilestoneShape:
+        for name, percent in self.parts.items():
+            if percent < 0:
+                raise complain(
+                    f'part "{name}" has less than 0 percent',
+                    "write percents that make 100 together",
+                )
         whole = sum(self.parts.values(), ZERO)
         if whole and whole != HUNDRED:
             raise complain(
                 f"the parts make {whole} percent", "write percents that make 100 together"
             )
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parts that can be accepted; one without a name where there are none."""
+        return tuple(self.parts) or ("",)
 
 
 class BoundMilestone(Plain):

@@ -18,6 +18,7 @@ from klausel.charges.base import (
     Work,
 )
 from klausel.charges.contingent import ContingentAccount
+from klausel.charges.rates import RatesShape
 from klausel.charges.stock import BoundStock, Lot, StockShape
 from klausel.model import Contract
 from klausel.money import ZERO, hours_exact, round_half_up, shortest
@@ -80,7 +81,7 @@ class BoundQuota(BoundStock):
                     period,
                     group,
                     due,
-                    Label("beyond", period.first, period.last, (("phrase", "beyond"),)),
+                    Label("beyond", period.first, period.last, (("phrase", "beyond_number"),)),
                     round_half_up(hours_exact(count), self.binding.quantity_digits),
                     "piece",
                     some[0].rate or ZERO,
@@ -156,7 +157,14 @@ class Quota:
         return (
             Parameter("requests", "requests per period", '"3"'),
             Parameter("price", "price per request, net", '"25.00"'),
-            Parameter("beyond_price", "price per request beyond, net", '"40.00"', required=False),
+            # Beyond the quota somebody has to say a price: the term for a request, or the plan's
+            # rate card for an hour.
+            Parameter(
+                "beyond_price",
+                "price per request beyond, net",
+                '"40.00"',
+                required=shape.beyond == "bill" and shape.rates == RatesShape(),
+            ),
         )
 
     def bind(self, shape: QuotaShape, binding: Binding) -> BoundQuota:

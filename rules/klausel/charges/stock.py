@@ -128,6 +128,7 @@ class Lot:
             lost + (left if over else 0),
             self.refunded,
             kept + (0 if over else left),
+            last=self.last,
         )
 
 
@@ -455,6 +456,10 @@ class Stock:
         return lot
 
     # -- showing -----------------------------------------------------------------------------------
+
+    @property
+    def unit(self) -> Literal["hour", "piece"]:
+        return self.bound.unit
 
     def singles(self, as_of: date) -> Iterator[Charge]:
         return iter(())

@@ -219,7 +219,7 @@ class Balances(Corrections):
     def _show_account(self, bound: BoundContract, term: BoundTerm, account: Account) -> None:
         code = bound.contract.code
         for stand in account.balances(self._as_of):
-            self.balances.append(Balance(code, term.term.id, *stand))
+            self.balances.append(Balance(code, term.term.id, *stand, unit=account.unit))
         for found in account.notices(self._as_of):
             if found.at_percent == 0 and found.on <= self._closed_until[code]:
                 continue  # of a lot that was entered too late for it

@@ -377,8 +377,17 @@ class Scoping(State):
         """Settled entries that are no longer there."""
         if self._adjust:
             return
-        for entry_id in sorted(self._settled.keys() - self._parts.keys(), key=natural):
+        missing = self._settled.keys() - self._parts.keys()
+        # A run that looks back does not see what was worked after its day.
+        to_come = (
+            {e.id: fingerprint(e) for e in self._book.entries if e.date > self._as_of}
+            if missing
+            else {}
+        )
+        for entry_id in sorted(missing, key=natural):
             settled = self._settled[entry_id]
+            if settled.fingerprint == to_come.get(entry_id):
+                continue
             worked = sum(part.seconds for part in settled.parts)
             self._differ(settled.key, entry_id, "vanished", hours(worked), "")
 

@@ -10,7 +10,7 @@ from klausel.formats import View
 from klausel.model import OVERRIDE, Override
 from klausel.money import plain, quantity, round_half_up
 from klausel.problems import Problem
-from klausel.result import Draft, Line, Part, Result
+from klausel.result import Balance, Draft, Line, Part, Result
 
 
 def render(result: Result, view: View) -> str:
@@ -42,13 +42,7 @@ def result_data(result: Result) -> dict[str, Any]:
         "uncovered": [found._asdict() for found in result.uncovered],
         "held": [{**found._asdict(), "amount": _money(found.amount, 2)} for found in result.held],
         "notices": [{**found._asdict(), "on": found.on.isoformat()} for found in result.notices],
-        "balances": [
-            {
-                name: plain(quantity(value, 4)) if isinstance(value, int) else value
-                for name, value in balance._asdict().items()
-            }
-            for balance in result.balances
-        ],
+        "balances": [_balance(balance) for balance in result.balances],
         "differences": [found._asdict() for found in result.differences],
         "problems": [problem_data(found) for found in result.problems],
     }
@@ -56,6 +50,13 @@ def result_data(result: Result) -> dict[str, Any]:
 
 def _money(amount: Decimal | None, digits: int) -> str | None:
     return None if amount is None else plain(round_half_up(amount, digits))
+
+
+def _balance(balance: Balance) -> dict[str, Any]:
+    return {
+        name: plain(quantity(value, 4)) if isinstance(value, int) else value
+        for name, value in balance._asdict().items()
+    } | {"last": balance.last.isoformat() if balance.last else None}
 
 
 def _draft(draft: Draft) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
 
 from rich.console import Console
@@ -15,11 +16,28 @@ from rich.text import Text
 from klausel.formats import View
 from klausel.model import OVERRIDE, Entry, Override
 from klausel.money import quantity, shortest
-from klausel.result import Because, Draft, EntryParts, Held, Line, Result, Uncovered
+from klausel.result import (
+    Balance,
+    Because,
+    Draft,
+    EntryParts,
+    Held,
+    Line,
+    Notice,
+    Result,
+    Uncovered,
+)
+from klausel.shapes import parse_date
 from klausel.texts import PHRASES, number_text
 
 HELD = {
     "not_validated": "waits for validation",
+    "not_requested": "needs the customer's approval, which nobody has asked for",
+    "pending": "waits for the customer's approval",
+    "rejected": "the customer rejected it",
+    "late_decision": "was approved only after it was done",
+    "limit": "lies beyond what was approved or budgeted",
+    "no_hours": "waits for more hours to be bought or granted",
     "no_term": "no term of the contract takes it",
 }
 UNCOVERED = {
@@ -85,8 +103,12 @@ class _Page:
         for missed in self._result.uncovered:
             uncovered[missed.customer].append(missed)
         by_hand = self._by_hand()
+        accounts = self._accounts()
         for customer in (*self._result.customers, ""):
-            some = (drafts[customer], by_hand[customer], held[customer], uncovered[customer])
+            some = (
+                drafts[customer], accounts[customer], by_hand[customer], held[customer],
+                uncovered[customer],
+            )  # fmt: skip
             if any(some) or customer in self._result.parked:
                 self._customer(customer, *some)
         self._differences()
@@ -107,6 +129,23 @@ class _Page:
             if entry.id in decided:
                 said = _said(overrides[entry.id])
                 found[book.customer_of(entry)].append((entry.id, decided[entry.id], said))
+        return found
+
+    def _accounts(self) -> dict[str, list[tuple[str, str]]]:
+        """By customer: a word and a sentence for each balance and each notice."""
+        book = self._result.book
+        owners = {contract.code: book.root(contract.customer) for contract in book.contracts}
+        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        terms: dict[tuple[str, str], list[Balance]] = defaultdict(list)
+        for balance in self._result.balances:
+            terms[balance.contract, balance.term].append(balance)
+        for (contract, term), lots in terms.items():
+            text = f"{contract}/{term}: {_standing(lots)}"
+            found[owners[contract]].append(("Balance", text))
+        ends = {(lot.contract, lot.lot): lot.last for lot in self._result.balances}
+        for notice in self._result.notices:
+            text = _noticed(notice, ends.get((notice.contract, notice.period)))
+            found[owners[notice.contract]].append(("Notice", f"{notice.contract}: {text}"))
         return found
 
     # -- the head ----------------------------------------------------------------------------
@@ -139,6 +178,11 @@ class _Page:
             f"{count(len(result.drafts), 'draft')} with {count(lines, 'line')}"
             f" for {count(customers, 'customer')}",
         )
+        late = sum(line.late for draft in result.drafts for line in draft.lines)
+        if late:
+            grid.add_row(
+                "Late", f"{count(late, 'line')} of periods that were billed or closed before"
+            )
         self._count_row(grid, "Not due yet", *self._open(result.entries))
         self._count_row(grid, "Included", *self._free(result.entries))
         written_off = [
@@ -188,6 +232,7 @@ class _Page:
         self,
         id_: str,
         drafts: list[Draft],
+        accounts: list[tuple[str, str]],
         by_hand: list[tuple[str, int, str]],
         held: list[Held],
         uncovered: list[Uncovered],
@@ -201,6 +246,10 @@ class _Page:
             self._note("Not billed: the problems at the end have to be mended first.", "bold red")
         for draft in drafts:
             self._draft(draft)
+        for word, sentence in accounts:
+            text = Text(f"{word} ", "cyan" if word == "Balance" else "yellow")
+            text.append(sentence)
+            self._console.print(Padding(text, (0, 0, 0, 2)))
         if by_hand:
             self._waiting("By hand", by_hand)
         if held:
@@ -219,6 +268,9 @@ class _Page:
         head = self._columns()
         head.add_row(Text(f"{kind}{contract}", "bold"), "", Text(total, "bold"))
         self._console.print(head)
+        if draft.reverses:
+            word = "gives back" if draft.lines[0].credit else "corrects"
+            self._note(f"{word} {draft.reverses}", "dim")
         table = self._columns()
         for line in draft.lines:
             self._line(table, line, number_text(line.amount, draft.digits, "en"))
@@ -329,8 +381,49 @@ def _said(override: Override) -> str:
     return f"{said}: {override.reason}"
 
 
+def _standing(lots: Sequence[Balance]) -> str:
+    """What is left of a term's lots and until when, and what became of the rest."""
+
+    def amount(seconds: int) -> str:
+        return hours(seconds) if lots[0].unit == "hour" else shortest(quantity(seconds, 2))
+
+    live = [lot for lot in lots if lot.remaining]
+    owed = sum(lot.deficit for lot in lots)
+    parts = []
+    for lot in live:
+        name = f" of {lot.lot}" if len(live) > 1 else ""
+        until = f" until {lot.last.isoformat()}" if lot.last else ""
+        parts.append(f"{amount(lot.remaining)} left{name}{until}")
+    if owed:
+        parts.append(f"{amount(owed)} owed")
+    sums = (
+        ("granted", sum(lot.granted for lot in lots)),
+        ("used", sum(lot.drawn for lot in lots)),
+        ("expired", sum(lot.expired for lot in lots)),
+        ("refunded", sum(lot.refunded for lot in lots)),
+    )
+    rest = ", ".join(f"{word} {amount(seconds)}" for word, seconds in sums if seconds)
+    what = "requests: " if lots[0].unit == "piece" else ""
+    return f"{what}{', '.join(parts) or 'nothing left'} ({rest or 'granted nothing'})"
+
+
+def _noticed(notice: Notice, last: date | None) -> str:
+    """A budget that was used up to some percent, or a lot that came to its end on ``last``."""
+    day = notice.on.isoformat()
+    if notice.rule.endswith(".expiry"):
+        end = f"expires on {last.isoformat()}" if last else "expires soon"
+        return f"lot {notice.period} {end} and had time left on {day}"
+    if "." in notice.rule:
+        return f"lot {notice.period} was down to {notice.at_percent} % or less on {day}"
+    try:
+        of = f" for the period from {parse_date(notice.period)}"
+    except ValueError:
+        of = f" for {notice.period}" if notice.period else ""
+    return f"{notice.at_percent} % of budget {notice.rule}{of} reached on {day}"
+
+
 def _price_text(price: Decimal) -> str:
     """At least two decimals, more where the price has them."""
-    exponent = price.as_tuple().exponent
+    exponent = price.normalize().as_tuple().exponent
     digits = max(2, -exponent if isinstance(exponent, int) else 2)
     return number_text(price, digits, "en")

@@ -84,12 +84,14 @@ class RuleShape(Shape):
                 f"rule {self.id} ends on {self.until}, before it starts on {self.first}",
                 "correct one of the two dates",
             )
-        for name, wanted in self.when.items():
-            if wanted in ([], {}):
-                raise complain(
-                    f'rule {self.id}: nothing is named for "{name}"', "name a value, or remove it"
-                )
+        _something_named(f"rule {self.id}", self.when)
         return self
+
+
+def _something_named(who: str, when: Mapping[str, Any]) -> None:
+    for name, wanted in when.items():
+        if wanted in ([], {}):
+            raise complain(f'{who}: nothing is named for "{name}"', "name a value, or remove it")
 
 
 def _some_text(value: Texts) -> Texts:
@@ -140,6 +142,7 @@ class ConditionShape(Shape):
                 f"{self.id} ends on {self.until}, before it starts on {self.first}",
                 "correct one of the two dates",
             )
+        _something_named(self.id, self.when)
         return self
 
 
@@ -174,6 +177,19 @@ class WatchShape(Shape):
             )
         if self.budget <= 0:
             raise complain("a budget is more than 0", "write it as: budget: 1500.00")
+        if any(percent < 1 for percent in self.notify_at):
+            raise complain("notify_at names percents of 1 and more", "write it as: [80, 100]")
+        if not self.notify_at and not self.hold:
+            raise complain(
+                "a watch notifies or holds, and this one does neither",
+                "write notify_at: [80, 100], or hold: yes",
+            )
+        if "period" in self.model_fields_set and "period" not in (self.amount, self.hours):
+            raise complain(
+                f"period says how long a period is, but this watch counts by the"
+                f" {self.amount or self.hours}",
+                "remove it, or write amount: period or hours: period",
+            )
         return self
 
 
@@ -190,6 +206,12 @@ class ApprovalShape(ConditionShape):
                 f"{self.id} either requires an approval or watches a budget",
                 "write require: approval, or watch: {...}",
             )
+        for name in ("per", "retroactive"):
+            if self.watch is not None and name in self.model_fields_set:
+                raise complain(
+                    f"{self.id}: {name} goes with require: approval",
+                    "remove it; what a watch counts together stands in the watch",
+                )
         return self
 
 
