@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from klausel.model import LedgerRow
-from klausel.policy.ir import GroupBy
 from klausel.port import Application, Applied, Erp, Refused
 from klausel.problems import ErpError
-from klausel.result import Result
+from klausel.result import Draft, Result
 from klausel_run.preview import Options, preview
 from klausel_run.screen import Screen
 
@@ -52,7 +50,8 @@ def applications(result: Result) -> Iterator[Application]:
         if drafts or rows[customer]:
             sequence = result.book.sequences.get(customer, 0)
             settled = tuple(rows[customer])
-            yield Application(customer, result.as_of, sequence, drafts, settled)
+            balances = tuple(one for one in result.balances if owners[one.contract] == customer)
+            yield Application(customer, result.as_of, sequence, drafts, settled, balances)
 
 
 def write(
@@ -85,20 +84,18 @@ def write(
     return report
 
 
-def bill(
-    erp: Erp,
-    as_of: date,
-    customers: Sequence[str],
-    group_by: GroupBy | None,
-    refresh: bool,
-    screen: Screen,
-) -> tuple[Result, Report]:
-    """Shows the preview, asks, writes, says what it did. A no leaves as ``screen.ask`` raises."""
+def bill(erp: Erp, options: Options, refresh: bool, screen: Screen) -> tuple[Result, Report]:
+    """Shows the preview, asks, writes, says what it did. A no leaves as ``screen.ask`` raises.
+
+    With ``options.adjust`` corrections of what was billed are among the drafts.
+    """
     with screen.progress("billing") as tick:
-        result = preview(erp, Options(as_of, customers, (), group_by, True), tick)
+        result = preview(erp, options, tick)
     screen.show(result)
     if any(applications(result)):
-        screen.ask(f"Write {len(result.drafts)} drafts to {erp.name}?")
+        corrections = sum(1 for draft in result.drafts if corrects(draft))
+        some = f", {corrections} of them corrections," if options.adjust else ""
+        screen.ask(f"Write {len(result.drafts)} drafts{some} to {erp.name}?")
     try:
         with screen.progress("writing") as tick:
             report = write(erp, result, refresh, tick)
@@ -107,6 +104,11 @@ def bill(
         raise
     screen.say(summary(report, "Nothing new to write."))
     return result, report
+
+
+def corrects(draft: Draft) -> bool:
+    """Whether ``draft`` corrects what was billed (semantics 8); refunds are no corrections."""
+    return any(line.reverses is not None and not line.credit for line in draft.lines)
 
 
 def summary(report: Report, nothing: str = "Nothing was written.") -> str:

@@ -142,6 +142,8 @@ class Balance(NamedTuple):
     refunded: int
     remaining: int
     deficit: int
+    last: date | None = None
+    """Last day on which it may be drawn from, where there is one."""
 
 
 class Difference(NamedTuple):

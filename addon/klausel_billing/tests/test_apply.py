@@ -336,7 +336,7 @@ class TestApply(BillingCase):
         run.parts, run.entries = {}, {}
         asked, _rows = self._line()
         line = parse(self._payload([self._move(asked)], _rows)).moves[0].lines[0]
-        self.assertNotIn("deferred_start_date", run._line_values(line, 1))
+        self.assertNotIn("deferred_start_date", run._line_values(line, 1, None))
         lines = type(self.env["account.move.line"])
         fields = {
             **lines._fields,
@@ -344,7 +344,7 @@ class TestApply(BillingCase):
             "deferred_end_date": lines._fields["date_maturity"],
         }
         with patch.object(lines, "_fields", fields):
-            values = run._line_values(line, 1)
+            values = run._line_values(line, 1, None)
         self.assertEqual(values["deferred_start_date"], Date.to_date("2026-02-01"))
         self.assertEqual(values["deferred_end_date"], Date.to_date("2026-02-28"))
 

@@ -254,6 +254,8 @@ class Stand(NamedTuple):
     refunded: int
     remaining: int
     deficit: int = 0
+    last: date | None = None
+    """Last day on which it may be drawn from, where there is one."""
 
 
 class Warned(NamedTuple):

@@ -128,6 +128,8 @@ class Lot:
             lost + (left if over else 0),
             self.refunded,
             kept + (0 if over else left),
+            0,
+            self.last,
         )
 
 

@@ -46,6 +46,7 @@ def result_data(result: Result) -> dict[str, Any]:
             {
                 name: plain(quantity(value, 4)) if isinstance(value, int) else value
                 for name, value in balance._asdict().items()
+                if name != "last"
             }
             for balance in result.balances
         ],
