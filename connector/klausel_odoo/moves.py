@@ -112,25 +112,34 @@ def balances_text(draft: Draft, application: Application, book: Book) -> list[st
     """Where the hours of each term of the draft's contracts stand on the day of the run."""
     language = language_of(book.customers[draft.customer].language, *book.company.languages)
     codes = {line.key.contract for line in draft.lines}
-    first = min(line.first for line in draft.lines)
     found = []
     for contract in book.contracts if application.balances else ():
         for term in contract.terms if contract.code in codes else ():
-            # Lots that were over before anything on this draft are history.
+            plan = book.policies[contract.policy].plans[term.plan]
+            kinds = {one.kind for one in plan.components}
+            own = [
+                line
+                for line in draft.lines
+                if (line.key.contract, line.key.term) == (contract.code, term.id)
+            ]
+            first = min((line.first for line in own), default=application.as_of)
+            last = max((line.last for line in own), default=application.as_of)
+            if "pool" in kinds:
+                last = application.as_of  # what was owed, the next hours have paid already
+            # Of the time that the draft is about: neither what is history nor what is to come.
             lots = [
                 lot
                 for lot in application.balances
                 if (lot.contract, lot.term) == (contract.code, term.id)
+                and (lot.first is None or lot.first <= last)
                 and (lot.last is None or lot.last >= first)
             ]
             if lots:
-                plan = book.policies[contract.policy].plans[term.plan]
                 title = text_in(plan.title, language, plan.name)
                 if len(codes) > 1:
                     title = f"{contract.code}, {title}"
-                requests = any(one.kind == "quota" for one in plan.components)
                 day = days_text(application.as_of, application.as_of, language)
-                said = ", ".join(_standing(lots, language, requests))
+                said = ", ".join(_standing(lots, language, "quota" in kinds))
                 found.append(phrase(language, "balance", day, title, said))
     return found
 

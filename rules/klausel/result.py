@@ -142,8 +142,9 @@ class Balance(NamedTuple):
     refunded: int
     remaining: int
     deficit: int
+    first: date | None = None
+    """First and last day on which it may be drawn from, where there are such."""
     last: date | None = None
-    """Last day on which it may be drawn from, where there is one."""
 
 
 class Difference(NamedTuple):

@@ -43,9 +43,9 @@ PHRASES: dict[str, dict[str, str]] = {
         "expired": "expired {}",
         "refunded": "refunded {}",
         "left": "left {}",
-        "owed": "owed {}",
+        "owed": "deficit {}",
         "last_day": "last day {}",
-        "requests": "{} requests",
+        "requests": "{} request(s)",
     },
     "de": {
         "days": "{} Tage",
@@ -76,7 +76,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "left": "verbleibend {}",
         "owed": "im Minus {}",
         "last_day": "letzter Tag {}",
-        "requests": "{} Anfragen",
+        "requests": "{} Anfrage(n)",
     },
     "nl": {
         "days": "{} dagen",
@@ -107,7 +107,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "left": "resterend {}",
         "owed": "tekort {}",
         "last_day": "laatste dag {}",
-        "requests": "{} verzoeken",
+        "requests": "{} verzoek(en)",
     },
 }
 

@@ -7,7 +7,9 @@ what the same case gives without Odoo: drafts line by line, held work, notices, 
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -19,7 +21,8 @@ from klausel.engine import bill
 from klausel.result import Draft, Line, Result
 from klausel.scenario import Fragment, Scenario, fragment_book, merged, play, read_scenario
 from klausel_odoo import OdooSettings, OdooSource
-from klausel_run.bill import write
+from klausel_odoo.moves import balances_text
+from klausel_run.bill import applications, write
 from tests.counts import count
 
 from . import scene
@@ -116,12 +119,13 @@ def source(odoo: Odoo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Odo
 class Life:
     """One case in Odoo."""
 
-    def __init__(self, odoo: Odoo, source: OdooSource, name: str, folder: Path) -> None:
-        self.scenario = with_the_last_run_written(
+    def __init__(
+        self, odoo: Odoo, source: OdooSource, name: str, folder: Path, again: str = ""
+    ) -> None:
+        self.scenario = all_written(
             read_scenario((CASES / f"{name}.yaml").read_text(encoding="utf-8"), name)
         )
-        self._suffix = f" {name}"
-        self._growing = Growing(odoo, self._suffix)
+        self._growing = Growing(odoo, f" {name}{again}")
         write_policies(self.scenario, folder)
         source.settings = source.settings.model_copy(update={"policies": folder})
         self._source = source
@@ -214,8 +218,8 @@ class WithoutOdoo(Life):
         return self._known.get(id_, "gone")
 
 
-def with_the_last_run_written(scenario: Scenario) -> Scenario:
-    """A case may end with a look; here it is written, too."""
+def all_written(scenario: Scenario) -> Scenario:
+    """A case may end with a look, or look in between; here that is written, too."""
     runs = [
         run.model_copy(update={"do": "bill"}) if run.do == "preview" else run
         for run in scenario.shape.runs
@@ -235,13 +239,19 @@ def write_policies(scenario: Scenario, folder: Path) -> None:
         (target / "policy.yaml").write_text(text, encoding="utf-8")
 
 
-MOVE = ("move_type", "state", "amount_untaxed", "reversed_entry_id", "ref", "narration")
-LINE = ("move_id", "quantity", "price_unit", "discount", "price_subtotal", "product_id")
+MOVE = ("move_type", "state", "amount_untaxed", "reversed_entry_id", "narration")
+LINE = (
+    "move_id", "name", "quantity", "price_unit", "discount", "price_subtotal", "product_id",
+    "product_uom_id",
+)  # fmt: skip
 
 
 def stands_in_odoo(life: Life, result: Result) -> None:
-    """Each draft as Odoo has it: its kind, its total, what it gives back, its lines."""
+    """Each draft as Odoo has it: its kind, its total, what it gives back, its lines, its text."""
     rpc = life.loaded.rpc
+    if not life.ids:
+        return
+    (application,) = applications(result)
     moves = {
         row["id"]: row
         for row in rpc.call("account.move", "search_read", [("id", "in", life.ids)], [*MOVE])
@@ -262,9 +272,20 @@ def stands_in_odoo(life: Life, result: Result) -> None:
             tuple(scene.number(row[name]) for name in ("quantity", "price_unit", "discount"))
             for row in mine
         ] == [(line.quantity, line.unit_price, line.discount) for line in draft.lines]
+        assert [(row["product_id"][1], row["product_uom_id"][1]) for row in mine] == [
+            ("[KLAUSEL-LOAD] Service", "Hours" if line.unit == "hour" else "Units")
+            for line in draft.lines
+        ]
         assert sum(scene.number(row["price_subtotal"]) for row in mine) == sum(
             line.amount for line in draft.lines
         )
+        text = html.unescape(re.sub("<[^>]*>", "\n", move["narration"])).splitlines()
+        notes = balances_text(draft, application, result.book)
+        assert [line for line in text if line.startswith("Balance on ")] == notes
+        count("balances on drafts of worked cases", len(notes))
+        timesheets = [int(share.entry) for line in draft.lines for share in line.entries]
+        for row in rpc.call("account.analytic.line", "read", timesheets, ["timesheet_invoice_id"]):
+            assert row["timesheet_invoice_id"][0] in life.ids
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -272,7 +293,6 @@ def test_life(name: str, odoo: Odoo, source: OdooSource, tmp_path: Path) -> None
     life = Life(odoo, source, name, tmp_path / "policies")
     expected, mismatches = play(life.scenario)
     assert not mismatches
-    last = date.min
     for number, (run, wanted) in enumerate(
         zip(life.scenario.shape.runs, expected, strict=True), start=1
     ):
@@ -285,16 +305,86 @@ def test_life(name: str, odoo: Odoo, source: OdooSource, tmp_path: Path) -> None
         life.written |= dict(
             zip((draft.key for draft in wanted.result.drafts), life.ids, strict=True)
         )
-        again = life.result(run.as_of, run.do == "adjust")
-        assert (again.drafts, again.settlements) == ((), ()), f"run {number}"
-        last = run.as_of
+        last = run
         count("runs of worked cases written to Odoo", 1)
         count("drafts of worked cases in Odoo", len(found.drafts))
     count("worked cases written to Odoo", 1)
-    left = life.result(last).differences
-    wanted_left = expected[-1].result
-    assert wanted_left is not None
-    if life.scenario.shape.runs[-1].do == "adjust":
-        assert left == ()
-    else:
-        assert len(left) == len(wanted_left.differences)
+    book = source.read(last.as_of, life.roots)
+    again = bill(book, last.as_of, life.roots, adjust=last.do == "adjust")
+    assert (again.drafts, again.settlements) == ((), ())
+    # What the audit says: nothing but what the last run had listed and left alone.
+    left = bill(book, last.as_of, life.roots, record=False).differences
+    assert len(left) == (0 if last.do == "adjust" else len(wanted.result.differences))
+
+
+def test_the_command_shows_and_writes_corrections(
+    odoo: Odoo, source: OdooSource, tmp_path: Path
+) -> None:
+    life = Life(odoo, source, "adjust/two-invoices", tmp_path / "policies", " by command")
+    first, second, third = life.scenario.shape.runs[:3]
+    for number, run in enumerate((first, second)):
+        life.facts_of(number)
+        life.bill(run.as_of, False)
+    invoices = [int(row.document) for row in source.read(second.as_of, life.roots).ledger
+                if row.document]  # fmt: skip
+    rpc = life.loaded.rpc
+    rpc.write("account.move", invoices, invoice_date="2026-03-02")
+    rpc.call("account.move", "action_post", invoices)
+    life.facts_of(2)
+
+    def klausel(*arguments: str) -> scene.Said:
+        day = ("--as-of", str(third.as_of))
+        return scene.klausel(odoo, *arguments, *day, policies=tmp_path / "policies")
+
+    only = ("--customer", life.roots[0])
+    left_alone = klausel("bill", "--yes", *only)
+    assert left_alone.out.endswith("\nNothing new to write.\n"), left_alone
+    audit = klausel("audit")
+    assert audit.code == 1
+    assert audit.out.splitlines()[0].endswith(" ledger rows compared, 2 differences")
+    done = klausel("bill", "--adjust", "--yes", *only)
+    assert (done.code, done.err) == (0, ""), done
+    assert "2 drafts written, 1 customers settled." in done.out
+    names = [row["name"] for row in rpc.call("account.move", "read", invoices, ["name"])]
+    credits = rpc.call(
+        "account.move", "search_read", [("reversed_entry_id", "in", invoices)],
+        ["move_type", "state", "amount_untaxed", "ref", "reversed_entry_id"], order="id",
+    )  # fmt: skip
+    assert [
+        (row["move_type"], row["state"], row["amount_untaxed"], row["ref"]) for row in credits
+    ] == [
+        ("out_refund", "draft", 95.0, f"Correction of {names[0]}"),
+        ("out_refund", "draft", 47.5, f"Correction of {names[1]}"),
+    ]
+    assert [row["reversed_entry_id"][0] for row in credits] == invoices
+    again = klausel("bill", "--adjust", "--yes", *only)
+    assert again.out.endswith("\nNothing new to write.\n")
+    clean = klausel("audit")
+    assert (clean.code, clean.err) == (0, "")
+    assert clean.out.endswith(" ledger rows compared, 0 differences\n")
+    # A correction that is deleted is a difference again, and can be written again.
+    rpc.unlink("account.move", [credits[0]["id"]])
+    assert klausel("audit").out.splitlines()[0].endswith(", 1 differences")
+    assert "1 drafts written, 1 customers settled." in klausel(
+        "bill", "--adjust", "--yes", *only
+    ).out  # fmt: skip
+    assert klausel("audit").out.endswith(", 0 differences\n")
+
+
+def test_an_item_is_billed_as_its_own_product(
+    odoo: Odoo, source: OdooSource, tmp_path: Path
+) -> None:
+    """Without one it goes by the contract's first term."""
+    life = Life(odoo, source, "item/on-its-date", tmp_path / "policies", " with a product")
+    rpc = life.facts_of(0).rpc
+    (travel,) = rpc.create("product.product", [{"name": "Travel", "type": "service"}])
+    rpc.write("klausel.item", life.loaded.ids["items"].values(), product_id=travel)
+    items = source.read(date(2026, 12, 31), life.roots).items
+    assert {item.product for item in items} == {str(travel)}
+    result = life.bill(date(2026, 12, 31), False)
+    assert result.drafts
+    domain = [("move_id", "in", life.ids), ("display_type", "=", "product")]
+    lines = rpc.call("account.move.line", "search_read", domain, ["product_id"], order="id")
+    assert [line["product_id"][0] for line in lines if line["product_id"][0] == travel] == [
+        travel
+    ] * len(items)

@@ -254,8 +254,9 @@ class Stand(NamedTuple):
     refunded: int
     remaining: int
     deficit: int = 0
+    first: date | None = None
+    """First and last day on which it may be drawn from, where there are such."""
     last: date | None = None
-    """Last day on which it may be drawn from, where there is one."""
 
 
 class Warned(NamedTuple):

@@ -129,6 +129,7 @@ class Lot:
             self.refunded,
             kept + (0 if over else left),
             0,
+            self.first,
             self.last,
         )
 

@@ -46,7 +46,7 @@ def result_data(result: Result) -> dict[str, Any]:
             {
                 name: plain(quantity(value, 4)) if isinstance(value, int) else value
                 for name, value in balance._asdict().items()
-                if name != "last"
+                if name not in ("first", "last")
             }
             for balance in result.balances
         ],
