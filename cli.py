@@ -119,6 +119,9 @@ def snapshot(source: Source, as_of: date, folder: Path) -> int:
 )
 @click.option("--refresh", is_flag=True, help="Add to an unposted draft instead of a second one.")
 @click.option("--records", type=FOLDER, help="Also write activity records as pages to this folder.")
+@click.option(
+    "--adjust", is_flag=True, help="Also correct what was billed and differs with today's facts."
+)
 def bill(
     source: Source,
     as_of: date,
@@ -127,15 +130,18 @@ def bill(
     group_by: Any,
     refresh: bool,
     records: Path | None,
+    adjust: bool,
 ) -> int:
     """Write what the preview shows as draft invoices, customer by customer, each once.
 
     Exit 1 if a customer was refused; running again goes on from there.
     """
     from klausel_run.bill import bill as job
+    from klausel_run.preview import Options
     from klausel_shell.terminal import Terminal
 
-    result, report = job(source.open(), as_of, customer, group_by, refresh, Terminal(yes), records)
+    options = Options(as_of, customer, (), group_by, True, adjust)
+    result, report = job(source.open(), options, refresh, Terminal(yes), records)
     if any(found.severity == "error" for found in result.problems):
         return EXIT_INPUT
     return EXIT_FINDINGS if report.refused else 0

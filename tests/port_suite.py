@@ -15,7 +15,7 @@ from typing import Protocol
 import pytest
 
 from klausel.engine import bill
-from klausel.model import Book, LedgerRow, Opening
+from klausel.model import Book, LedgerKey, LedgerRow, Opening
 from klausel.port import Application, Applied, Erp, OpeningChange, Refused, Written
 from klausel.result import Draft, Result
 from klausel_run.audit import audit
@@ -88,7 +88,11 @@ def on_record(place: Place) -> list[LedgerRow]:
 
 
 def ordered(rows: object) -> list[LedgerRow]:
-    return sorted((row._replace(line="") for row in rows), key=repr)  # type: ignore[attr-defined]
+    """Without what the ERP calls lines and invoices."""
+    return sorted(
+        (row._replace(line="", document="") for row in rows),  # type: ignore[attr-defined]
+        key=repr,
+    )
 
 
 def totals(drafts: Sequence[Draft]) -> dict[str, Decimal]:
@@ -166,6 +170,69 @@ class PortSuite:
         }
         assert all(row.policy.startswith("care") for row in written)
         assert all(row.fingerprint for row in written if row.entry)
+
+    def test_rows_of_every_kind_are_read_back(self, place: Place) -> None:
+        """Rows without money and such that take back; ``document`` is the invoice of a line."""
+        result, written = billed(place)
+        code, entry = place.code("BIKE-1"), place.entry("e3")
+        (line,) = (r for r in read(place).ledger if r.key.contract == code and r.amount is not None)
+        bike = next(d for d in result.drafts if d.contract == code)
+        assert line.document == written[bike.key].id
+        assert line.last == date(2026, 5, 31)
+        part = next(row for row in result.settlements if row.key.contract == code and row.entry)
+        first, stamp = part.key.period, part.policy
+        facts = {"fingerprint": part.fingerprint, "policy": stamp, "rule": "R1"}
+
+        def key(component: str, group: str, sequence: int = 0, term: str = "") -> LedgerKey:
+            return LedgerKey(code, term, component, first, group, sequence)
+
+        term, component = part.key.term, part.key.component
+        rows = (
+            LedgerRow(
+                key(component, "draw", term=term), entry, 7200, 7500, "service", lot="L1",
+                drawn=11250, counted=date(2026, 5, 31), **facts,
+            ),
+            LedgerRow(
+                key(component, "draw", 1, term), entry, -1800, -1875, "service", lot="L1",
+                drawn=-2812, counted=date(2026, 5, 31), **facts,
+            ),
+            LedgerRow(key("held", "held"), entry, 900, 900, "change", held="pending", **facts),
+            LedgerRow(key("held", "held", 1), entry, -900, -900, "change", held="limit", **facts),
+            LedgerRow(key("notice", "A2/2026-05/80"), policy=stamp),
+            LedgerRow(
+                key("effort", "hours", term=term), rounded=36000, rate=Decimal("95.5"),
+                amount=Decimal("-0.125"), last=date(2027, 4, 30), policy=stamp,
+            ),
+        )  # fmt: skip
+        erp = place.erp()
+        book = read_by(erp, place)
+        customer = place.customer("c2")
+        before = on_record(place)
+        asked = Application(customer, JULY, book.sequences.get(customer, 0), (), rows)
+        assert erp.apply(asked, book).rows == len(rows)
+        found = on_record(place)
+        assert ordered(row for row in found if row not in before) == ordered(rows)
+        assert erp.apply(asked, book).replayed
+
+    def test_time_on_record_before_its_line_goes_with_it(self, place: Place) -> None:
+        """What a closed window decided is on record already when its line is written."""
+        erp = place.erp()
+        result = result_of(place, erp)
+        whole = application(place, result, "c2")
+        parts = tuple(row for row in whole.rows if row.entry and row.amount is None)
+        keys = {line.key for draft in whole.drafts for line in draft.lines}
+        early = tuple(row for row in parts if row.key in keys)
+        assert early
+        erp.apply(whole._replace(drafts=(), rows=early), result.book)
+        book = read_by(place.erp(), place)
+        rest = tuple(row for row in whole.rows if row not in early)
+        again = whole._replace(sequence=book.sequences.get(whole.customer, 0), rows=rest)
+        done = erp.apply(again, read_by(erp, place))
+        assert on_record(place) == ordered(whole.rows)
+        (draft,), (written,) = whole.drafts, done.drafts
+        place.delete_draft(draft, written)
+        left = {row.entry for row in on_record(place) if row.key in keys}
+        assert left == set()
 
     def test_a_second_preview_is_empty(self, place: Place) -> None:
         billed(place)

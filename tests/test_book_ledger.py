@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from klausel_book.source import copy_demo
 from klausel_run.audit import audit
 from klausel_run.bill import applications, write
 from klausel_run.preview import Options, preview
+from tests.port_suite import SMALL
 
 APRIL, JULY = date(2026, 4, 1), date(2026, 7, 1)
 
@@ -78,6 +80,40 @@ def test_asks_and_takes_no_for_an_answer(book: Path, monkeypatch: pytest.MonkeyP
     assert result.exit_code == 0, result.output
     assert "Write 20 drafts to" in result.output
     assert not (book / "ledger.jsonl").exists()
+
+
+def test_shows_corrections_asks_and_writes_them(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    book = Path(shutil.copytree(SMALL, tmp_path / "book"))
+
+    def run(*options: str, answer: str = "") -> tuple[int, str]:
+        codes: list[int] = []
+
+        @cli.click.command()
+        def command() -> None:
+            codes.append(cli.run([*options, "--book", str(book), "--as-of", "2026-07-01"]))
+
+        output = CliRunner().invoke(command, input=answer).output
+        return codes[0], output
+
+    assert run("bill", "--yes")[0] == 0
+    entries = book / "entries.csv"
+    text = entries.read_text(encoding="utf-8")
+    entries.write_text(text.replace("e3,2026-05-06,u2,p2,,,2,", "e3,2026-05-06,u2,p2,,,1.5,"))
+    before = (book / "ledger.jsonl").read_bytes()
+    assert run("bill", "--yes")[1].endswith("\nNothing new to write.\n")
+    assert run("audit")[0] == 1
+    code, said = run("bill", "--adjust", answer="n\n")
+    assert code == 130
+    assert f"Write 1 drafts, 1 of them corrections, to {book}? [y/N]: n" in said
+    assert "correction" in said
+    assert (book / "ledger.jsonl").read_bytes() == before
+    code, said = run("bill", "--adjust", answer="y\n")
+    assert (code, "1 drafts written, 1 customers settled." in said) == (0, True), said
+    code, said = run("audit")
+    assert (code, said.endswith(" ledger rows compared, 0 differences\n")) == (0, True), said
+    assert run("bill", "--adjust", "--yes")[1].endswith("\nNothing new to write.\n")
 
 
 def test_a_cut_off_line_does_not_count_and_is_written_over(book: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
-from klausel.model import Entry
+from klausel.model import Entry, LedgerRow
 from klausel.port import Application, Refused
 from klausel.problems import ErpError, ProblemError, Where
 from klausel.tree import Tree
@@ -757,3 +757,60 @@ def test_what_goes_wrong_ahead_is_raised_where_it_is_awaited() -> None:
     with pytest.raises(failures.MissingModelError):
         answer()
     assert erp.ahead(lambda: 7)() == 7
+
+
+def stored(id_: int, entry: int, **values: Any) -> dict[str, Any]:
+    """A row of the ledger as Odoo answers it."""
+    return {
+        "id": id_, "contract_id": 1, "term": "S", "component": "time", "period": "2026-01-01",
+        "line_group": "95", "sequence": 0, "entry_ref": entry, "seconds": 3600, "rounded": 3600,
+        "disposition": "service", "rule": "R1", "rate": "95", "lot": "", "amount": False,
+        "invoiced": False, "held": False, "move_line_id": False, "move_id": False,
+        "fingerprint": "f", "policy": "p 1", "drawn": 0, "counted": False, "last": False,
+        "state": "live", "mark": 0, **values,
+    }  # fmt: skip
+
+
+def read_ledger(*rows: dict[str, Any]) -> list[LedgerRow]:
+    def call(model: str, method: str, arguments: Mapping[str, Any]) -> Any:
+        assert (model, method) == ("klausel.ledger", "search_read")
+        assert ("state", "=", "live") not in arguments["domain"]
+        assert set(arguments["fields"]) <= set(rows[0])
+        return list(rows)
+
+    return writing.ledger(call, 1, {1: "C1"})
+
+
+def test_a_row_of_the_ledger_is_read_whole() -> None:
+    (row,) = read_ledger(
+        stored(
+            1, 0, amount="-12.5", rate="12.5", move_id=7, move_line_id=9, drawn=5400,
+            counted="2026-01-31", last="2026-03-31", lot="L1", invoiced="-12.50",
+        )
+    )  # fmt: skip
+    assert (row.document, row.line, row.amount) == ("7", "9", Decimal("-12.5"))
+    assert (row.drawn, row.counted, row.last) == (5400, date(2026, 1, 31), date(2026, 3, 31))
+    assert (row.state, row.invoiced, row.lot) == ("live", None, "L1")
+    # A part stands on the invoice of its line: only the line says which.
+    (part,) = read_ledger(stored(1, 5, move_id=7, move_line_id=9))
+    assert (part.document, part.line, part.entry) == ("", "9", "5")
+
+
+def test_of_released_rows_those_that_are_still_open_are_read() -> None:
+    gone = {"state": "released", "mark": 4}
+    # Nobody has billed entry 5 since; of two releases of one part the last counts.
+    rows = read_ledger(
+        stored(1, 5, **gone, rule="OLD"), stored(3, 5, **gone), stored(4, 6, lot="other")
+    )
+    assert [(row.entry, row.state, row.rule) for row in rows] == [
+        ("5", "released", "R1"), ("6", "live", "R1"),
+    ]  # fmt: skip
+    # Billed again, in the same place or in another one.
+    for again in ({}, {"sequence": 1, "line_group": "110"}):
+        rows = read_ledger(stored(1, 5, **gone), stored(9, 5, **again))
+        assert [(row.entry, row.state) for row in rows] == [("5", "live")]
+    # A part on another invoice that was there before stays; so does what is open beside it.
+    rows = read_ledger(stored(1, 5, **gone), stored(2, 5, line_group="110"))
+    assert [(row.state, row.key.group) for row in rows] == [("released", "95"), ("live", "110")]
+    # Lines are what the entries of the ledger are not: the next run makes them anew.
+    assert read_ledger(stored(1, 0, **gone, amount="95")) == []

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from klausel.port import Application
 from klausel.result import Result
+from klausel.scenario import play, read_scenario
 from klausel_book import BookSource
 from klausel_book.source import demo_folder
-from klausel_odoo.moves import payload
+from klausel_odoo.moves import balances_text, payload
+from klausel_run.bill import applications
 from klausel_run.preview import Options, preview
 
 AS_OF = date(2026, 7, 1)
@@ -117,3 +120,69 @@ def test_contracts_and_days_of_service_stand_at_the_bottom(
     demo: Result, customer: str, lines: slice, expected: str
 ) -> None:
     assert move(demo, customer, lines=lines)["narration"] == expected
+
+
+def life(case: str, language: str = "", run: int = 0) -> list[list[str]]:
+    """Balances that stand on each draft of a run of a worked case; 0: the last with drafts."""
+    file = Path(__file__).parent / "cases" / f"{case}.yaml"
+    results, _ = play(read_scenario(file.read_text(encoding="utf-8"), case))
+    found = [one.result for one in results if one.result is not None and one.result.drafts]
+    result = found[run - 1]
+    customers = {
+        id_: replace(customer, language=language) for id_, customer in result.book.customers.items()
+    }
+    book = replace(result.book, customers=customers)
+    (application,) = applications(result)
+    return [balances_text(draft, application, book) for draft in application.drafts]
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("", "Balance on 1 Mar 2026, Reserved hours: granted 10 h, used 7.5 h, expired 2.5 h,"
+         " left 0 h"),
+        ("de_DE", "Stand am 01.03.2026, Reserved hours: vereinbart 10 Std., verbraucht 7,5 Std.,"
+         " verfallen 2,5 Std., verbleibend 0 Std."),
+        ("nl", "Stand op 1 mrt 2026, Reserved hours: toegekend 10 uur, verbruikt 7,5 uur,"
+         " vervallen 2,5 uur, resterend 0 uur"),
+    ],
+)  # fmt: skip
+def test_a_balance_stands_below_in_the_customers_language(language: str, expected: str) -> None:
+    """The month that is billed; the next one's hours are nothing to it."""
+    assert life("contingent/unused-hours-expire", language, 1) == [[expected]]
+
+
+@pytest.mark.parametrize(
+    ("case", "run", "expected"),
+    [
+        ("pool/carried-and-settled", 1,
+         "Balance on 1 Feb 2026, Pool of hours: granted 40 h, used 17 h, left 23 h"),
+        ("pool/carried-and-settled", 2,
+         "Balance on 1 Mar 2026, Pool of hours: granted 60 h, used 43.5 h, left 16.5 h"),
+        ("pool/settle-none", 1,
+         "Balance on 1 Feb 2026, Pool of hours: granted 10 h, used 10 h, left 0 h, deficit 3 h"),
+        ("block/top-up", 0,
+         "Balance on 16 Jan 2026, Block of hours: granted 17 h, used 13 h, left 4 h,"
+         " last day 14 Jan 2027"),
+        ("block/leftover-refund", 0,
+         "Balance on 1 Apr 2026, Block of hours: granted 10 h, used 4 h, refunded 6 h, left 0 h"),
+        ("quota/fourth-request", 0,
+         "Balance on 1 Feb 2026, Requests: granted 3 request(s), used 3 request(s),"
+         " left 0 request(s)"),
+    ],
+)  # fmt: skip
+def test_balances_of_each_model(case: str, run: int, expected: str) -> None:
+    assert life(case, "", run) == [[expected]]
+
+
+def test_each_term_has_its_own() -> None:
+    assert life("contracts/hours-then-block-then-time") == [
+        [
+            "Balance on 1 Mar 2026, Included hours: granted 2 h, used 2 h, left 0 h",
+            "Balance on 1 Mar 2026, Block of hours: granted 3 h, used 3 h, left 0 h",
+        ]
+    ]
+
+
+def test_without_balances_nothing_is_said() -> None:
+    assert life("time/quarterly") == [[]]

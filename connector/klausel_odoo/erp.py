@@ -308,7 +308,7 @@ class _Reading:
             builder.add_rows(name, records.header(table), cells, table.odoo)
         codes = {row["id"]: records.text(row["code"]) for row in contracts}
         settled = writing.ledger(self._call, session.company, codes)
-        ours = {part.entry for part in settled if part.entry}
+        ours = {part.entry for part in settled if part.entry and part.state == "live"}
         # Odoo shows our own invoices on the entries too: those are on record, not elsewhere.
         entries = [
             entry._replace(billed_elsewhere="")

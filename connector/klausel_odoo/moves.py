@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from klausel.assemble import ledger_data
 from klausel.engine import fingerprint
-from klausel.model import Book, Contract, Opening, Term
-from klausel.money import hours_exact, plain
+from klausel.model import Book, Contract, LedgerKey, Opening, Term
+from klausel.money import hours_exact, plain, shortest
 from klausel.policy.ir import text_in
 from klausel.port import Application
-from klausel.result import Draft, Line
-from klausel.texts import days_text, language_of, line_text, phrase
+from klausel.result import Balance, Draft, Line
+from klausel.texts import days_text, hours_text, language_of, line_text, phrase
 
 MOVE_TYPES = {"invoice": "out_invoice", "credit_note": "out_refund"}
 
@@ -22,7 +22,7 @@ def payload(
 ) -> dict[str, Any]:
     """The argument of ``klausel_apply``; money and quantities are decimal numbers as text."""
     contracts = {contract.code: contract for contract in book.contracts}
-    entries = {row.entry for row in application.rows if row.entry}
+    entries = {row.entry for row in application.rows if row.entry and row.fingerprint}
     return {
         "protocol": protocol,
         "company_id": company,
@@ -33,19 +33,44 @@ def payload(
         "fingerprints": {
             entry.id: fingerprint(entry) for entry in book.entries if entry.id in entries
         },
-        "moves": [_move(draft, book, contracts, refresh) for draft in application.drafts],
+        "moves": [
+            _move(draft, book, contracts, refresh, balances_text(draft, application, book))
+            for draft in application.drafts
+        ],
         "rows": list(_rows(application)),
     }
 
 
 def _rows(application: Application) -> Iterator[dict[str, Any]]:
-    lines = {line.key for draft in application.drafts for line in draft.lines}
+    """Rows with their lines. What an adjustment changed of an entry goes with the line of that."""
+    lines = [line for draft in application.drafts for line in draft.lines]
+    billed = {line.key: {"", *(share.entry for share in line.entries)} for line in lines}
+    corrections = {
+        line.key._replace(sequence=0): line.key
+        for line in lines
+        if line.reverses is not None and not line.credit
+    }
     for row in application.rows:
-        yield {**ledger_data(row), "line": str(row.key) if row.key in lines else ""}
+        key: LedgerKey | None = row.key
+        if row.entry not in billed.get(row.key, ()):
+            key = corrections.get(row.key._replace(sequence=0))
+        yield {**ledger_data(row), "line": str(key) if key is not None else ""}
+
+
+def _document(draft: Draft, book: Book) -> int | bool:
+    """The invoice that ``draft`` gives back or corrects, found by the line that it names."""
+    for row in book.ledger if draft.reverses else ():
+        if row.document and row.state == "live" and str(row.key) == draft.reverses:
+            return int(row.document)
+    return False
 
 
 def _move(
-    draft: Draft, book: Book, contracts: Mapping[str, Contract], refresh: bool
+    draft: Draft,
+    book: Book,
+    contracts: Mapping[str, Contract],
+    refresh: bool,
+    balances: Collection[str],
 ) -> dict[str, Any]:
     customer = book.customers[draft.customer]
     language = language_of(customer.language, *book.company.languages)
@@ -58,11 +83,11 @@ def _move(
         "move_type": MOVE_TYPES[draft.kind],
         "currency": draft.currency,
         "reference": ", ".join(references),
-        "narration": _narration(draft, codes, language),
+        "narration": "\n".join((_narration(draft, codes, language), *balances)),
         "total": plain(draft.total),
         "language": customer.language,
         "refresh": refresh,
-        "reverses": int(draft.reverses) if draft.reverses else False,
+        "reverses": _document(draft, book),
         "lines": list(_lines(draft, book, contracts, language)),
     }
 
@@ -83,6 +108,64 @@ def _narration(draft: Draft, codes: Collection[str], language: str) -> str:
     )
 
 
+def balances_text(draft: Draft, application: Application, book: Book) -> list[str]:
+    """Where the hours of each term of the draft's contracts stand on the day of the run."""
+    language = language_of(book.customers[draft.customer].language, *book.company.languages)
+    codes = {line.key.contract for line in draft.lines}
+    found = []
+    for contract in book.contracts if application.balances else ():
+        for term in contract.terms if contract.code in codes else ():
+            plan = book.policies[contract.policy].plans[term.plan]
+            kinds = {one.kind for one in plan.components}
+            own = [
+                line
+                for line in draft.lines
+                if (line.key.contract, line.key.term) == (contract.code, term.id)
+            ]
+            first = min((line.first for line in own), default=application.as_of)
+            last = max((line.last for line in own), default=application.as_of)
+            if "pool" in kinds:
+                last = application.as_of  # what was owed, the next hours have paid already
+            # Of the time that the draft is about: neither what is history nor what is to come.
+            lots = [
+                lot
+                for lot in application.balances
+                if (lot.contract, lot.term) == (contract.code, term.id)
+                and (lot.first is None or lot.first <= last)
+                and (lot.last is None or lot.last >= first)
+            ]
+            if lots:
+                title = text_in(plan.title, language, plan.name)
+                if len(codes) > 1:
+                    title = f"{contract.code}, {title}"
+                day = days_text(application.as_of, application.as_of, language)
+                said = ", ".join(_standing(lots, language, "quota" in kinds))
+                found.append(phrase(language, "balance", day, title, said))
+    return found
+
+
+def _standing(lots: Sequence[Balance], language: str, requests: bool) -> Iterator[str]:
+    def said(seconds: int) -> str:
+        if requests:
+            return phrase(language, "requests", shortest(hours_exact(seconds)))
+        return hours_text(seconds, language)
+
+    yield phrase(language, "granted", said(sum(lot.granted for lot in lots)))
+    yield phrase(language, "used", said(sum(lot.drawn for lot in lots)))
+    for name in ("expired", "refunded"):
+        gone = sum(getattr(lot, name) for lot in lots)
+        if gone:
+            yield phrase(language, name, said(gone))
+    yield phrase(language, "left", said(sum(lot.remaining for lot in lots)))
+    owed = sum(lot.deficit for lot in lots)
+    if owed:
+        yield phrase(language, "owed", said(owed))
+    # The next hours to go are what the customer has to know of.
+    ends = [lot.last for lot in lots if lot.remaining and lot.last is not None]
+    if ends:
+        yield phrase(language, "last_day", days_text(min(ends), min(ends), language))
+
+
 def _lines(
     draft: Draft, book: Book, contracts: Mapping[str, Contract], language: str
 ) -> Iterator[dict[str, Any]]:
@@ -96,7 +179,8 @@ def _lines(
         lines = headings[heading]
         for line in lines:
             contract = contracts[line.key.contract]
-            yield _line(line, contract, _name(line, contract, heading, book, language))
+            name = _name(line, contract, heading, book, language)
+            yield _line(line, _product(line, contract, book), name)
         clauses = dict.fromkeys(
             (reason.clause, reason.text)
             for line in lines
@@ -130,13 +214,24 @@ def _text_line(kind: str, text: str) -> dict[str, Any]:
     return {"key": "", "display_type": kind, "name": text}
 
 
-def _line(line: Line, contract: Contract, name: str) -> dict[str, Any]:
-    term = _term(line, contract)
+def _product(line: Line, contract: Contract, book: Book) -> str:
+    """The term's; a one-off item may have its own, else it goes by the first term's."""
+    if line.key.term:
+        return _term(line, contract).product
+    own = [
+        item.product
+        for item in book.items
+        if item.id == line.key.group and item.contract == contract.code
+    ]
+    return next(filter(None, (*own, *(term.product for term in contract.terms))), "")
+
+
+def _line(line: Line, product: str, name: str) -> dict[str, Any]:
     return {
         "key": str(line.key),
         "display_type": "",
         "name": name,
-        "product_id": int(term.product) if term.product else False,
+        "product_id": int(product) if product else False,
         "quantity": plain(line.quantity),
         "unit": line.unit,
         "price_unit": plain(line.unit_price),

@@ -44,8 +44,14 @@ FIELDS = [
     "invoiced",
     "held",
     "move_line_id",
+    "move_id",
     "fingerprint",
     "policy",
+    "drawn",
+    "counted",
+    "last",
+    "state",
+    "mark",
 ]
 
 
@@ -60,22 +66,57 @@ def sequences(contracts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow]:
-    """The live rows of the company's contracts; ``codes`` gives a contract's code by its id."""
-    found: list[LedgerRow] = []
+    """Rows of the company's contracts; ``codes`` gives a contract's code by its id.
+
+    Of released ones only those that nothing has taken the place of since.
+    """
+    found: list[Mapping[str, Any]] = []
     last = 0
     while True:
-        domain: list[Any] = [
-            ("company_id", "=", company), ("state", "=", "live"), ("id", ">", last),
-        ]  # fmt: skip
+        domain: list[Any] = [("company_id", "=", company), ("id", ">", last)]
         rows = call(
             LEDGER,
             "search_read",
             {"domain": domain, "fields": FIELDS, "order": "id", "limit": PAGE, "load": ""},
         )
-        found += [_row(row, codes) for row in rows if row["contract_id"] in codes]
+        found += [row for row in rows if row["contract_id"] in codes]
         if len(rows) < PAGE:
-            return found
+            break
         last = rows[-1]["id"]
+    live = [row for row in found if row["state"] == "live"]
+    gone = [row for row in found if row["state"] != "live"]
+    if gone:
+        gone = _still_open(gone, live)
+    return [_row(row, codes) for row in (*gone, *live)]
+
+
+def _still_open(
+    gone: Iterable[Mapping[str, Any]], live: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Released rows of entries that were not billed again since; of one part the last."""
+    youngest: dict[tuple[int, int], int] = {}
+    keys = set()
+    for row in live:
+        place = (row["contract_id"], row["entry_ref"])
+        youngest[place] = max(youngest.get(place, 0), row["id"])
+        keys.add(_part(row))
+    found = {}
+    for row in gone:
+        place = (row["contract_id"], row["entry_ref"])
+        if row["entry_ref"] and youngest.get(place, 0) <= row["mark"] and _part(row) not in keys:
+            found[_part(row)] = row
+    return list(found.values())
+
+
+def _part(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What no two live rows have in common."""
+    return tuple(
+        row[name] or ""
+        for name in (
+            "contract_id", "term", "component", "period", "line_group", "sequence", "entry_ref",
+            "lot",
+        )
+    )  # fmt: skip
 
 
 def _by_hand(row: Mapping[str, Any]) -> str | None:
@@ -106,6 +147,11 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "line": str(row["move_line_id"]) if row["move_line_id"] else "",
             "fingerprint": row["fingerprint"] or "",
             "policy": row["policy"] or "",
+            "drawn": row["drawn"],
+            "counted": row["counted"] or None,
+            "last": row["last"] or None,
+            "document": str(row["move_id"]) if row["amount"] and row["move_id"] else "",
+            "state": row["state"],
         }
     )
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from klausel.activity import records
 from klausel.model import LedgerRow
-from klausel.policy.ir import GroupBy
 from klausel.port import Application, Applied, Erp, Refused
 from klausel.problems import ErpError
-from klausel.result import Result
+from klausel.result import Draft, Result
 from klausel_run.activity import make_folder, write_pages
 from klausel_run.preview import Options, preview
 from klausel_run.screen import Screen
@@ -55,7 +53,8 @@ def applications(result: Result) -> Iterator[Application]:
         if drafts or rows[customer]:
             sequence = result.book.sequences.get(customer, 0)
             settled = tuple(rows[customer])
-            yield Application(customer, result.as_of, sequence, drafts, settled)
+            balances = tuple(one for one in result.balances if owners[one.contract] == customer)
+            yield Application(customer, result.as_of, sequence, drafts, settled, balances)
 
 
 def write(
@@ -90,24 +89,25 @@ def write(
 
 def bill(
     erp: Erp,
-    as_of: date,
-    customers: Sequence[str],
-    group_by: GroupBy | None,
+    options: Options,
     refresh: bool,
     screen: Screen,
     record_in: Path | None = None,
 ) -> tuple[Result, Report]:
     """Shows the preview, asks, writes, says what it did. A no leaves as ``screen.ask`` raises.
 
-    With ``record_in`` the activity record of each customer that was written is put in that folder.
+    With ``options.adjust`` corrections of what was billed are among the drafts; with ``record_in``
+    the activity record of each customer that was written is put in that folder.
     """
     if record_in is not None:
         make_folder(record_in)
     with screen.progress("billing") as tick:
-        result = preview(erp, Options(as_of, customers, (), group_by, True), tick)
+        result = preview(erp, options, tick)
     screen.show(result)
     if any(applications(result)):
-        screen.ask(f"Write {len(result.drafts)} drafts to {erp.name}?")
+        corrections = sum(1 for draft in result.drafts if corrects(draft))
+        some = f", {corrections} of them corrections," if options.adjust else ""
+        screen.ask(f"Write {len(result.drafts)} drafts{some} to {erp.name}?")
     try:
         with screen.progress("writing") as tick:
             report = write(erp, result, refresh, tick)
@@ -128,6 +128,11 @@ def _record(result: Result, report: Report, folder: Path | None, screen: Screen)
     found = [one for one in records(result) if one.customer.id in written]
     for path in write_pages(found, folder):
         screen.say(f"  {path}")
+
+
+def corrects(draft: Draft) -> bool:
+    """Whether ``draft`` corrects what was billed (semantics 8); refunds are no corrections."""
+    return any(line.reverses is not None and not line.credit for line in draft.lines)
 
 
 def summary(report: Report, nothing: str = "Nothing was written.") -> str:

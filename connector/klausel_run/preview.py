@@ -23,6 +23,8 @@ class Options(NamedTuple):
     """Groups drafts otherwise than the policies say."""
     record: bool = False
     """Also say what would go on record: for ``bill``."""
+    adjust: bool = False
+    """Also correct what is on record to what it would be with today's facts (semantics 8)."""
 
 
 def preview(
@@ -38,8 +40,9 @@ def preview(
         owners = _owners(book, options.contracts)
         customers = owners if customers is None else customers & owners
     result = bill(
-        book, options.as_of, customers, matchers, progress, options.record, options.group_by
-    )
+        book, options.as_of, customers, matchers, progress, options.record, options.group_by,
+        options.adjust,
+    )  # fmt: skip
     return only_contracts(result, options.contracts) if options.contracts else result
 
 

@@ -237,6 +237,13 @@ TABLES: dict[str, Table] = {
                 Field("text", "text", "text", "what is charged", "name", True),
                 Field("quantity", "quantity", "number", "quantity", "quantity", True, signed=True),
                 Field("price", "price", "number", "price of one, net", "price", True, signed=True),
+                Field(
+                    "product",
+                    "product",
+                    "id",
+                    "the ERP's product; empty: that of the contract's first term",
+                    "product_id",
+                ),
             ),
         ),
         Table(

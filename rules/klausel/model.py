@@ -200,6 +200,8 @@ class Item:
     text: str
     quantity: Decimal
     price: Decimal
+    product: str = ""
+    """The ERP's; empty: that of the contract's first term."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from klausel.model import Book, LedgerRow, Opening
-from klausel.result import Draft
+from klausel.result import Balance, Draft
 
 
 class Capabilities(NamedTuple):
@@ -32,6 +32,8 @@ class Application(NamedTuple):
     """The customer's number when its facts were read."""
     drafts: tuple[Draft, ...]
     rows: tuple[LedgerRow, ...]
+    balances: tuple[Balance, ...] = ()
+    """Of the customer's contracts, for the text at the bottom of the drafts."""
 
     @property
     def key(self) -> str:

@@ -161,8 +161,9 @@ class Balance(NamedTuple):
     refunded: int
     remaining: int
     deficit: int
+    first: date | None = None
+    """First and last day on which it may be drawn from, where there are such."""
     last: date | None = None
-    """Last day it is good for, where there is one."""
     unit: Literal["hour", "piece"] = "hour"
 
 

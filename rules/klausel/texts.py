@@ -11,6 +11,7 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
 
 from klausel.charges.base import Label
+from klausel.money import hours_exact, round_half_up
 from klausel.period import ONE_DAY, add_months
 from klausel.shapes import LANGUAGES
 
@@ -37,6 +38,15 @@ PHRASES: dict[str, dict[str, str]] = {
         "service_periods": "Service period: {}, as stated on each line",
         "contract": "Contract {}",
         "contracts": "Contracts {}",
+        "balance": "Balance on {}, {}: {}",
+        "granted": "granted {}",
+        "used": "used {}",
+        "expired": "expired {}",
+        "refunded": "refunded {}",
+        "left": "left {}",
+        "owed": "deficit {}",
+        "last_day": "last day {}",
+        "requests": "{} request(s)",
     },
     "de": {
         "days": "{} Tage",
@@ -60,6 +70,15 @@ PHRASES: dict[str, dict[str, str]] = {
         "service_periods": "Leistungszeitraum: {}, je Position wie angegeben",
         "contract": "Vertrag {}",
         "contracts": "Verträge {}",
+        "balance": "Stand am {}, {}: {}",
+        "granted": "vereinbart {}",
+        "used": "verbraucht {}",
+        "expired": "verfallen {}",
+        "refunded": "erstattet {}",
+        "left": "verbleibend {}",
+        "owed": "im Minus {}",
+        "last_day": "letzter Tag {}",
+        "requests": "{} Anfrage(n)",
     },
     "nl": {
         "days": "{} dagen",
@@ -83,6 +102,15 @@ PHRASES: dict[str, dict[str, str]] = {
         "service_periods": "Periode van dienstverlening: {}, zoals per regel vermeld",
         "contract": "Contract {}",
         "contracts": "Contracten {}",
+        "balance": "Stand op {}, {}: {}",
+        "granted": "toegekend {}",
+        "used": "verbruikt {}",
+        "expired": "vervallen {}",
+        "refunded": "terugbetaald {}",
+        "left": "resterend {}",
+        "owed": "tekort {}",
+        "last_day": "laatste dag {}",
+        "requests": "{} verzoek(en)",
     },
 }
 
@@ -171,3 +199,10 @@ def number_text(value: Decimal, digits: int, language: str) -> str:
     """``value`` with exactly ``digits`` decimals in the language's manner: ``1.234,50``."""
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     return str(format_decimal(value, pattern, locale=_locale(language)))
+
+
+def hours_text(seconds: int, language: str) -> str:
+    """A length of time in hours, with as many decimals as it needs, at most two: ``7,5 Std.``"""
+    hours = round_half_up(hours_exact(seconds), 2)
+    said = format_decimal(hours, "#,##0.##", locale=_locale(language))
+    return f"{said} {PHRASES[language]['hour']}"

@@ -65,6 +65,8 @@ class Rpc:
     def named(self, model: str, names: Iterable[str], field: str = "name") -> Ids:
         """Records by name; those that are missing are made."""
         wanted = sorted(set(names))
+        if not wanted:
+            return {}
         rows = self.call(model, "search_read", [(field, "in", wanted)], [field], order="id desc")
         found: Ids = {row[field]: row["id"] for row in rows}
         missing = [name for name in wanted if name not in found]
@@ -86,6 +88,23 @@ class Loaded(NamedTuple):
         return str(self.ids[table][book_id])
 
 
+class Growing:
+    """A book in Odoo whose facts change from time to time."""
+
+    def __init__(self, odoo: Odoo, suffix: str) -> None:
+        self._rpc = Rpc(odoo)
+        self._suffix = suffix
+        self._load: _Load | None = None
+
+    def become(self, book: Book) -> Loaded:
+        """Brings Odoo from the book of the last call to ``book``, as people would."""
+        _check(book)
+        if self._load is None:
+            self._load = _Load(self._rpc, book, self._suffix)
+        self._load.book = book
+        return self._load.loaded()
+
+
 def load(odoo: Odoo, book: Book, suffix: str = "") -> Loaded:
     """Makes everything in ``book``, in the order of its ids.
 
@@ -105,14 +124,19 @@ def _check(book: Book) -> None:
 
 
 class _Load:
+    """What was made is remembered: :meth:`loaded` with another book makes only what is new, writes
+    what is another and deletes what is gone."""
+
     def __init__(self, rpc: Rpc, book: Book, suffix: str) -> None:
         self._rpc = rpc
-        self._book = book
+        self.book = book
         self._suffix = suffix
         self._ids: dict[str, Ids] = {}
+        self._made: dict[str, dict[str, Values]] = {}
 
     def loaded(self) -> Loaded:
-        self._world()
+        if not self._made:
+            self._world()
         self._customers()
         self._projects()
         self._tickets()
@@ -121,13 +145,13 @@ class _Load:
         self._contracts()
         self._parts()
         self._overrides()
-        codes = {contract.code: contract.code + self._suffix for contract in self._book.contracts}
+        codes = {contract.code: contract.code + self._suffix for contract in self.book.contracts}
         return Loaded(self._rpc, self._ids, codes)
 
     # -- what is there already -----------------------------------------------------------------
 
     def _world(self) -> None:
-        rpc, book = self._rpc, self._book
+        rpc, book = self._rpc, self.book
         (self._company,) = rpc.call(
             "res.company", "search_read", [], ["tax_calculation_rounding_method"],
             limit=1, order="id",
@@ -160,8 +184,17 @@ class _Load:
         }
 
     def _make(self, table: str, model: str, values: Mapping[str, Values]) -> None:
-        made = self._rpc.create(model, values.values())
-        self._ids.setdefault(table, {}).update(zip(values, made, strict=True))
+        ids, made = self._ids.setdefault(table, {}), self._made.setdefault(table, {})
+        new = {id_: one for id_, one in values.items() if id_ not in ids}
+        for id_, one in values.items():
+            if id_ in ids and one != made[id_]:
+                self._rpc.write(model, [ids[id_]], **_changed(made[id_], one))
+        gone = ids.keys() - values.keys()
+        if gone:
+            self._rpc.unlink(model, sorted(ids.pop(id_) for id_ in gone))
+        ids.update(zip(new, self._rpc.create(model, new.values()), strict=True))
+        made.clear()
+        made.update(values)
 
     def _id(self, table: str, book_id: str) -> int | bool:
         return self._ids[table][book_id] if book_id else False
@@ -169,20 +202,21 @@ class _Load:
     # -- who and what ----------------------------------------------------------------------------
 
     def _customers(self) -> None:
-        book, rpc = self._book, self._rpc
+        book, rpc = self.book, self._rpc
         customers = sorted(book.customers.values(), key=lambda one: natural(one.id))
         countries = {one.country for one in customers} - {""}
-        rows = rpc.call("res.country", "search_read", [("code", "in", sorted(countries))], ["code"])
+        domain = [("code", "in", sorted(countries))]
+        rows = rpc.call("res.country", "search_read", domain, ["code"]) if countries else []
         self._countries = {row["code"]: row["id"] for row in rows}
         tags = rpc.named("res.partner.category", (tag for one in customers for tag in one.tags))
-        todo = customers
-        self._ids["customers"] = {}
+        todo, values = customers, dict[str, Values]()
+        self._ids.setdefault("customers", {})
         while todo:
             ready = [one for one in todo if not one.parent or one.parent in self._ids["customers"]]
             assert ready, "the parents of customers lead back to themselves"
-            values = {one.id: self._customer(one, tags) for one in ready}
+            values |= {one.id: self._customer(one, tags) for one in ready}
             self._make("customers", "res.partner", values)
-            todo = [one for one in todo if one.id not in self._ids["customers"]]
+            todo = [one for one in todo if one.id not in values]
 
     def _customer(self, one: Customer, tags: Ids) -> Values:
         country = self._countries.get(one.country, False)
@@ -205,16 +239,17 @@ class _Load:
         }
 
     def _projects(self) -> None:
-        projects = sorted(self._book.projects.values(), key=lambda one: natural(one.id))
+        projects = sorted(self.book.projects.values(), key=lambda one: natural(one.id))
         tags = self._rpc.named("project.tags", (tag for one in projects for tag in one.tags))
         values = {
             one.id: self._project(one.name or one.id, one.customer, [tags[t] for t in one.tags])
             for one in projects
         }
         # Time that is on no project: Odoo has none, so each customer gets one for it.
-        for entry in self._book.entries:
+        for entry in self.book.entries:
             if not self._project_of(entry):
-                values.setdefault(_nowhere(entry), self._project("Work", entry.customer, []))
+                owner = self._customer_of(entry)
+                values.setdefault(_nowhere(owner), self._project("Work", owner, []))
         self._make("projects", "project.project", values)
 
     def _project(self, name: str, customer: str, tags: list[int]) -> Values:
@@ -227,23 +262,31 @@ class _Load:
         }
 
     def _project_of(self, entry: Entry) -> str:
-        ticket = self._book.tickets.get(entry.ticket)
+        ticket = self.book.tickets.get(entry.ticket)
         return entry.project or (ticket.project if ticket is not None else "")
 
+    def _customer_of(self, entry: Entry) -> str:
+        ticket = self.book.tickets.get(entry.ticket)
+        return entry.customer or (ticket.customer if ticket is not None else "")
+
     def _tickets(self) -> None:
-        tickets = sorted(self._book.tickets.values(), key=lambda one: natural(one.id))
+        tickets = sorted(self.book.tickets.values(), key=lambda one: natural(one.id))
         tags = self._rpc.named("project.tags", (tag for one in tickets for tag in one.tags))
+        known = set(self._ids.get("tickets", ()))
         self._make("tickets", "project.task", {one.id: self._ticket(one, tags) for one in tickets})
         ids = self._ids["tickets"]
         for one in tickets:
             # Odoo gives a ticket without a customer its project's, and so do we read it.
-            if one.parent:
+            if one.parent and one.id not in known:
                 self._rpc.write("project.task", [ids[one.id]], parent_id=ids[one.parent])
 
     def _ticket(self, one: Ticket, tags: Ids) -> Values:
+        project = one.project
+        if not project and any(entry.ticket == one.id for entry in self.book.entries):
+            project = _nowhere(one.customer)  # Odoo takes no time on a ticket without a project
         values = {
             "name": one.title or one.id,
-            "project_id": self._id("projects", one.project),
+            "project_id": self._id("projects", project),
             "klausel_activity": one.activity,
             "klausel_origin": one.origin,
             "klausel_initiated_by": one.initiated_by,
@@ -257,7 +300,7 @@ class _Load:
         return values
 
     def _employees(self) -> None:
-        employees = sorted(self._book.employees.values(), key=lambda one: natural(one.id))
+        employees = sorted(self.book.employees.values(), key=lambda one: natural(one.id))
         jobs = self._rpc.named("hr.job", (one.role for one in employees if one.role))
         values: dict[str, Values] = {
             one.id: {
@@ -267,20 +310,21 @@ class _Load:
             }
             for one in employees
         }
-        if any(not entry.employee for entry in self._book.entries):
+        if any(not entry.employee for entry in self.book.entries):
             values[""] = {"name": "Nobody", "company_id": self._company["id"]}
+        values |= {id_: one for id_, one in self._made.get("employees", {}).items() if not id_}
         self._make("employees", "hr.employee", values)
 
     # -- work --------------------------------------------------------------------------------------
 
     def _entries(self) -> None:
-        entries = sorted(self._book.entries, key=lambda entry: natural(entry.id))
+        entries = sorted(self.book.entries, key=lambda entry: natural(entry.id))
         tags = self._rpc.named("project.tags", (tag for one in entries for tag in one.tags))
         orders = self._orders(entries)
         invoices = self._invoices(entries)
         values = {}
         for entry in entries:
-            project = self._project_of(entry) or _nowhere(entry)
+            project = self._project_of(entry) or _nowhere(self._customer_of(entry))
             values[entry.id] = {
                 "date": entry.date.isoformat(),
                 "employee_id": self._ids["employees"][entry.employee],
@@ -337,19 +381,38 @@ class _Load:
         return found
 
     def _owner(self, entry: Entry) -> int | bool:
-        return self._id("customers", self._book.customer_of(entry))
+        return self._id("customers", self.book.customer_of(entry))
 
     # -- contracts -----------------------------------------------------------------------------
 
     def _contracts(self) -> None:
-        contracts = sorted(self._book.contracts, key=lambda one: natural(one.code))
+        contracts = sorted(self.book.contracts, key=lambda one: natural(one.code))
         self._make(
             "contracts", "klausel.contract", {one.code: self._contract(one) for one in contracts}
         )
-        fields = ["contract_id", "code"]
-        domain = [("contract_id", "in", list(self._ids["contracts"].values()))]
-        rows = self._rpc.call("klausel.term", "search_read", domain, fields, load="")
-        self._terms = {(row["contract_id"], row["code"]): row["id"] for row in rows}
+        made = self._made.setdefault("terms", {})
+        if not made:
+            fields = ["contract_id", "code"]
+            domain = [("contract_id", "in", list(self._ids["contracts"].values()))]
+            rows = self._rpc.call("klausel.term", "search_read", domain, fields, load="")
+            there = {(row["contract_id"], row["code"]): row["id"] for row in rows}
+            self._ids["terms"] = {
+                _name(one, term): there[self._ids["contracts"][one.code], term.id]
+                for one in contracts
+                for term in one.terms
+            }
+            made |= {
+                _name(one, term): self._term_of(one, term)
+                for one in contracts
+                for term in one.terms
+            }
+        terms = {
+            _name(one, term): self._term_of(one, term) for one in contracts for term in one.terms
+        }
+        self._make("terms", "klausel.term", terms)
+
+    def _term_of(self, contract: Contract, term: Term) -> Values:
+        return {**self._term(term), "contract_id": self._ids["contracts"][contract.code]}
 
     def _contract(self, one: Contract) -> Values:
         tables = {"project": "projects", "ticket": "tickets"}
@@ -399,10 +462,13 @@ class _Load:
     def _of(self, contract: str, term: str = "") -> Values:
         """The fields by which a part belongs to a contract and perhaps to a term of it."""
         id_ = self._ids["contracts"][contract]
-        return {"contract_id": id_, **({"term_id": self._terms[id_, term]} if term else {})}
+        return {
+            "contract_id": id_,
+            **({"term_id": self._ids["terms"][f"{contract}/{term}"]} if term else {}),
+        }
 
     def _parts(self) -> None:
-        book = self._book
+        book = self.book
         self._make(
             "purchases", "klausel.purchase",
             {
@@ -427,6 +493,7 @@ class _Load:
                     "name": one.text,
                     "quantity": float(one.quantity),
                     "price": float(one.price),
+                    "product_id": int(one.product) if one.product else False,
                 }
                 for one in book.items
             },
@@ -468,14 +535,14 @@ class _Load:
         return one.name, {**values, **self._of(one.contract, one.term)}
 
     def _overrides(self) -> None:
-        if not self._book.overrides:
+        if not self.book.overrides:
             return
         if not self._rpc.search("ir.model", ("model", "=", "klausel.override")):
             raise CannotHold("overrides: the addon of this Odoo does not keep them")
         fields = self._rpc.call("klausel.override", "fields_get", [], ["readonly"])
         free = {name for name, facts in fields.items() if not facts["readonly"]}
         values = {}
-        for one in self._book.overrides:
+        for one in self.book.overrides:
             all_values = {
                 "entry_id": self._ids["entries"][one.entry],
                 "disposition": one.disposition,
@@ -489,9 +556,24 @@ class _Load:
         self._make("overrides", "klausel.override", values)
 
 
-def _nowhere(entry: Entry) -> str:
+def _changed(before: Values, now: Values) -> Values:
+    """What to write; terms are written by themselves, lists of values anew."""
+    found = {
+        name: value for name, value in now.items() if before[name] != value and name != "term_ids"
+    }
+    for name in ("parameter_ids", "attribute_ids"):
+        if name in found:
+            found[name] = [(5, 0, 0), *found[name]]
+    return found
+
+
+def _name(contract: Contract, term: Term) -> str:
+    return f"{contract.code}/{term.id}"
+
+
+def _nowhere(customer: str) -> str:
     """Id of the project for a customer's time that is on none."""
-    return f"work of {entry.customer}"
+    return f"work of {customer}"
 
 
 def _day(day: date | None) -> str | bool:

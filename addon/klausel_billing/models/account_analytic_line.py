@@ -190,7 +190,10 @@ class AccountAnalyticLine(models.Model):
     # --- settled entries ----------------------------------------------------------------------
 
     def _klausel_settling_contracts(self):
-        """``{contract id: [entry ids]}`` of what is on record and not held."""
+        """``{contract id: [entry ids]}`` of what is on record and not held.
+
+        What an adjustment has taken back as a whole is no longer on record.
+        """
         entries = self._origin.ids
         if not entries:
             return {}
@@ -199,11 +202,14 @@ class AccountAnalyticLine(models.Model):
             .sudo()
             ._read_group(
                 [("entry_id", "in", entries), ("state", "=", "live"), ("held", "=", False)],
-                ["contract_id"],
-                ["entry_id:array_agg_distinct"],
+                ["contract_id", "entry_id"],
+                having=["|", ("seconds:sum", "!=", 0), ("__count", "=", 1)],
             )
         )
-        return {contract.id: ids for contract, ids in rows}
+        found = {}
+        for contract, entry in rows:
+            found.setdefault(contract.id, []).append(entry.id)
+        return found
 
     def _klausel_settled(self):
         settled = {id_ for ids in self._klausel_settling_contracts().values() for id_ in ids}

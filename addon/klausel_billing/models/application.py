@@ -69,6 +69,8 @@ class Application:
         self.contracts = self._contracts()
         self.entries = self._entries()
         self._check_entries()
+        self.early = self._early()
+        self._check_parts()
         self.run = self.env["klausel.run"].create(
             {
                 "key": self.asked.key,
@@ -81,8 +83,11 @@ class Application:
         self.lines = {}
         self.parts = {}
         for row in self.asked.rows:
-            if row.line and row.entry:
-                self.parts.setdefault(row.line, []).append(row)
+            if row.line and row.entry in self.entries:
+                part = self.entries[row.entry], row.seconds
+                self.parts.setdefault(row.line, []).append(part)
+        for key, rows in self.early.items():
+            self.parts.setdefault(key, []).extend((row.entry_id, row.seconds) for row in rows)
         moves = [(move.key, self._move(move)) for move in self.asked.moves]
         rows = self._rows()
         self._link(rows)
@@ -220,6 +225,55 @@ class Application:
                     ),
                 )
 
+    def _early(self):
+        """By line: parts of it that went on record before the line was due."""
+        own = {row.line: row for row in self.asked.rows if row.line and not row.entry}
+        places = {
+            line.key: (line, own[line.key])
+            for move in self.asked.moves
+            for line in move.products
+            if line.entries and line.key in own
+        }
+        if not places:
+            return {}
+        rows = self.env["klausel.ledger"].search(
+            [
+                ("contract_id", "in", [contract.id for contract in self.contracts.values()]),
+                ("period", "in", list({row.period for _line, row in places.values()})),
+                ("state", "=", "live"),
+                ("entry_ref", "!=", 0),
+                ("move_line_id", "=", False),
+                ("held", "=", False),
+            ]
+        )
+        by_place = rows.grouped(
+            lambda row: (row.contract_id.code, row.term, row.component, row.period, row.line_group)
+        )
+        found = {}
+        for key, (line, row) in places.items():
+            place = (row.contract, row.term, row.component, row.period, row.group)
+            known = by_place.get(place, rows.browse())
+            found[key] = known.filtered(
+                lambda one, line=line, row=row: (
+                    one.entry_ref in line.entries and one.sequence <= row.sequence
+                )
+            )
+        return found
+
+    def _check_parts(self):
+        """Nothing may be billed that does not go on record."""
+        billed = {}
+        for row in self.asked.rows:
+            billed.setdefault(row.line, set()).add(row.entry)
+        for move in self.asked.moves:
+            for line in move.products:
+                early = self.early.get(line.key, self.env["klausel.ledger"])
+                if not billed[line.key].union(early.mapped("entry_ref")).issuperset(line.entries):
+                    self._refuse(
+                        "protocol",
+                        self.env._("The program that called sent something else for “%s”.", "rows"),
+                    )
+
     # --- drafts -----------------------------------------------------------------------------------
 
     def _move(self, asked):
@@ -228,7 +282,10 @@ class Application:
         address = self._address()
         for line in asked.products:
             self._check_product(line, journal)
-        reverses = self._reversed(asked)
+        corrects = self._corrected(asked)
+        reverses = corrects.filtered(
+            lambda one: (one.move_type, asked.move_type) == ("out_invoice", "out_refund")
+        )
         language = self._language(asked, address)
         values = [
             self._line_values(line, number, language)
@@ -255,7 +312,7 @@ class Application:
                     "journal_id": journal.id,
                     "partner_id": address.id,
                     "currency_id": currency.id,
-                    "ref": asked.reference or False,
+                    "ref": self._reference(asked, corrects, language),
                     "invoice_origin": self._origin(asked),
                     "invoice_user_id": (address.user_id or self.customer.user_id).id,
                     "reversed_entry_id": reverses.id,
@@ -279,7 +336,17 @@ class Application:
         self._check_lock(move)
         self._check_total(asked, move, before)
         self._put_stamp(move)
+        if corrects:
+            move._message_log(body=self.env._("Corrects %s.", corrects._get_html_link()))
         return move
+
+    def _reference(self, asked, corrects, language):
+        """The customer's own, and the number of the invoice that it corrects."""
+        names = [asked.reference]
+        if corrects.name and corrects.name != "/":
+            env = self.env(context={**self.env.context, "lang": language})
+            names.append(env._("Correction of %s", corrects.name))
+        return ", ".join(filter(None, names)) or False
 
     def _put_stamp(self, move):
         """In SQL: it changes nothing that anything depends on."""
@@ -349,9 +416,8 @@ class Application:
     def _distribution(self, line):
         """Of the entries' projects, weighted by the seconds that this line bills."""
         weights = {}
-        for row in self.parts.get(line.key, ()):
-            project = self.entries[row.entry].project_id
-            weights[project] = weights.get(project, 0) + row.seconds
+        for entry, seconds in self.parts.get(line.key, ()):
+            weights[entry.project_id] = weights.get(entry.project_id, 0) + seconds
         if not any(weights.values()):
             weights = dict.fromkeys(weights, 1)
         whole = sum(weights.values())
@@ -496,17 +562,16 @@ class Application:
                 ),
             )
 
-    def _reversed(self, asked):
-        """The invoice that a credit note corrects."""
+    def _corrected(self, asked):
+        """The invoice that a credit note or an adjustment corrects."""
         moves = self.env["account.move"]
         if not asked.reverses:
             return moves
         invoice = moves.browse(asked.reverses).exists()
         if (
-            asked.move_type != "out_refund"
-            or invoice.company_id != self.company
+            invoice.company_id != self.company
             or invoice.commercial_partner_id != self.customer
-            or invoice.move_type != "out_invoice"
+            or invoice.move_type not in ("out_invoice", "out_refund")
         ):
             self._refuse(
                 "protocol",
@@ -604,6 +669,10 @@ class Application:
 
     def _rows(self):
         nothing = self.env["account.move.line"]
+        # What is taken back may be about a timesheet that is gone or is another customer's now.
+        gone = {row.entry for row in self.asked.rows} - self.entries.keys() - {0}
+        others = self.env["account.analytic.line"].browse(gone).exists()
+        present = self.entries.keys() | set(others.ids)
         values = []
         for row in self.asked.rows:
             line = self.lines.get(row.line, nothing)
@@ -615,7 +684,7 @@ class Application:
                     "period": row.period,
                     "line_group": row.group,
                     "sequence": row.sequence,
-                    "entry_id": row.entry or False,
+                    "entry_id": row.entry if row.entry in present else False,
                     "entry_ref": row.entry,
                     "seconds": row.seconds,
                     "rounded": row.rounded,
@@ -629,6 +698,9 @@ class Application:
                     "move_id": line.move_id.id,
                     "fingerprint": row.fingerprint or False,
                     "policy": row.policy or False,
+                    "drawn": row.drawn,
+                    "counted": row.counted,
+                    "last": row.last,
                     "run_id": self.run.id,
                 }
             )
@@ -669,7 +741,20 @@ class Application:
 
     def _link(self, rows):
         """For display only: the ledger says what is settled."""
-        billed = rows.filtered(lambda row: row.entry_id and row.move_id)
+        for key, early in self.early.items():
+            line = self.lines[key]
+            early.write({"move_line_id": line.id, "move_id": line.move_id.id})
+            rows |= early
+        # A correction leaves the timesheet with the invoice that bills it.
+        corrections = {
+            line.key for move in self.asked.moves if move.reverses for line in move.products
+        }
+        corrected = self.env["account.move"].union(
+            *(self.lines[key].move_id for key in corrections)
+        )
+        billed = rows.filtered(
+            lambda row: row.entry_id and row.move_id and row.move_id not in corrected
+        )
         rows._klausel_link_entries({row.entry_id.id: row.move_id.id for row in billed})
         # A contract and a timesheet that were entered at the same moment knew nothing of each
         # other. Here both are known; what is settled is computed anew by its ledger rows.

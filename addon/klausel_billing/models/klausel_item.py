@@ -9,6 +9,12 @@ class KlauselItem(models.Model):
 
     date = fields.Date(required=True, default=fields.Date.context_today)
     name = fields.Char(string="Description", required=True)
+    product_id = fields.Many2one(
+        comodel_name="product.product",
+        ondelete="restrict",
+        check_company=True,
+        help="Product of the invoice line. Empty: that of the contract's first term.",
+    )
     quantity = fields.Float(required=True, default=1, min_display_digits="Product Unit")
     price = fields.Float(
         string="Unit Price",

@@ -67,6 +67,15 @@ class KlauselLedger(models.Model):
     rule = fields.Char(readonly=True)
     rate = fields.Char(readonly=True, help="Price per unit, net, exact.")
     lot = fields.Char(default="", readonly=True, help="Lot of hours that the time was drawn from.")
+    drawn = fields.Integer(
+        string="Seconds Drawn", readonly=True, aggregator=None, help="What the lot lost by it."
+    )
+    counted = fields.Date(
+        string="Counted After",
+        readonly=True,
+        help="A late timesheet is counted after the work of this day.",
+    )
+    last = fields.Date(string="Last Day", readonly=True, help="Last day that the line covers.")
     amount = fields.Char(
         readonly=True, help="Net amount of the whole line, exact, on the row that stands for it."
     )

@@ -64,6 +64,9 @@ class Row(NamedTuple):
     held: str
     fingerprint: str
     policy: str
+    drawn: int
+    counted: date | None
+    last: date | None
     line: str
 
 
@@ -117,6 +120,10 @@ def _day(data, name):
         return date.fromisoformat(_text(data, name, required=True))
     except ValueError:
         raise BadPayload(name) from None
+
+
+def _optional_day(data, name):
+    return _day(data, name) if data.get(name) else None
 
 
 def _one_of(data, name, known):
@@ -204,6 +211,9 @@ def _row(data):
         held=_text(data, "held"),
         fingerprint=_text(data, "fingerprint"),
         policy=_text(data, "policy"),
+        drawn=_integer(data, "drawn", least=-LARGEST),
+        counted=_optional_day(data, "counted"),
+        last=_optional_day(data, "last"),
         line=_text(data, "line"),
     )
 
@@ -230,17 +240,13 @@ def parse(data):
     lines = [line.key for move in found.moves for line in move.products]
     if len(set(lines)) != len(lines):
         raise BadPayload("key")
-    billed = {line: set() for line in lines}
     for row in found.rows:
-        if row.line and row.line not in billed:
+        if row.line and row.line not in lines:
             raise BadPayload("line")
-        if row.entry and row.entry not in found.fingerprints:
+        # Only what is taken back may be about a timesheet that is there no longer.
+        if row.entry and row.fingerprint and row.entry not in found.fingerprints:
             raise BadPayload("entry")
-        if row.line:
-            billed[row.line].add(row.entry)
-    for move in found.moves:
-        for line in move.products:
-            # Nothing may be billed that does not go on record.
-            if not billed[line.key] or not billed[line.key].issuperset(line.entries):
-                raise BadPayload("rows")
+    # Nothing may be billed that does not go on record.
+    if not {row.line for row in found.rows if row.amount}.issuperset(lines):
+        raise BadPayload("rows")
     return found

@@ -7,6 +7,7 @@ from . import (
     test_guard,
     test_info,
     test_load,
+    test_models,
     test_notes,
     test_override,
     test_parts,

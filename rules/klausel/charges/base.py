@@ -265,8 +265,9 @@ class Stand(NamedTuple):
     refunded: int
     remaining: int
     deficit: int = 0
+    first: date | None = None
+    """First and last day on which it may be drawn from, where there are such."""
     last: date | None = None
-    """Last day it is good for, where there is one."""
 
 
 class Warned(NamedTuple):

@@ -128,7 +128,9 @@ class Lot:
             lost + (left if over else 0),
             self.refunded,
             kept + (0 if over else left),
-            last=self.last,
+            0,
+            self.first,
+            self.last,
         )
 
 

@@ -56,6 +56,7 @@ def _balance(balance: Balance) -> dict[str, Any]:
     return {
         name: plain(quantity(value, 4)) if isinstance(value, int) else value
         for name, value in balance._asdict().items()
+        if name != "first"
     } | {"last": balance.last.isoformat() if balance.last else None}
 
 
