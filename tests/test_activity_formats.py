@@ -239,7 +239,7 @@ def test_command(
     run = ["activity", "--book", "book", "--as-of", "2026-07-01"]
     assert cli.run([*run, "--format", "html", "--output", "pages"]) == 0
     paths = capsys.readouterr().out.splitlines()
-    assert len(paths) == 10 and set(paths) == {str(p) for p in Path("pages").iterdir()}
+    assert len(paths) == 19 and set(paths) == {str(p) for p in Path("pages").iterdir()}
     assert cli.run([*run, "--customer", "c9", "--format", "html", "--output", "one.html"]) == 0
     one = Path("one.html").read_text("utf-8")
     assert one == Path("pages/c9-thistlewick-finch-surveyors-ltd.html").read_text("utf-8")

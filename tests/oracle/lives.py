@@ -305,10 +305,10 @@ def approval_rules(dice: Dice, features: frozenset[str]) -> list[dict[str, Any]]
     if "thresholds" in features and dice.chance(2):
         kind = dice.pick("amount", "hours")
         watch = {
-            kind: dice.pick("period", "ticket", "contract"),
+            kind: (per := dice.pick("period", "ticket", "contract")),
             "budget": dice.pick("200", "100", "955") if kind == "amount" else dice.pick("2", "5"),
             "notify_at": dice.pick(["80", "100"], ["50"]),
-            "period": dice.pick("month", "quarter", "year"),
+            **({"period": dice.pick("month", "quarter", "year")} if per == "period" else {}),
             "hold": dice.pick("no", "yes"),
         }
         found.append({"id": "B1", "watch": watch})
