@@ -78,6 +78,8 @@ class Item:
     """An approval's limit cut it off."""
     stuck: bool = False
     """It had passed the gate, and no term had hours for it: it is tried again in its place."""
+    old_place: date | None = None
+    """The day behind which it counted when it began to wait."""
     over_budget: bool = False
     """A budget holds it: it is asked again in its place."""
     reopened: bool = False
@@ -240,7 +242,7 @@ class Clerk:
         late = sorted(window.late, key=lambda item: item.order)
         self._round_late(late)
         for item in late:
-            still += self._process(item, item.counted)
+            still += self._process(item, item.old_place or item.counted)
         queue = sorted(here, key=lambda item: item.order)
         while queue:
             for rest in self._process(queue.pop(0), None):
@@ -350,7 +352,10 @@ class Clerk:
                 self._after(item.counted).late.append(item)
         elif self._closed(window.span) and (item.stuck or item.over_budget):
             item.counted = self._last_closed
-            here.append(item)
+            if item.old_place is None:
+                here.append(item)
+            else:
+                self._after(item.old_place).late.append(item)
         elif self._closed(window.span) and not item.reopened:
             item.counted = self._last_closed
             item.adds_to_group = not item.held_before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import NamedTuple
 
 from klausel.approvals import BEFORE_ROUNDING, LIMIT
@@ -37,6 +38,8 @@ class HeldBefore(NamedTuple):
     reason: str
     gated: bool
     sequence: int
+    counted: date | None = None
+    """The day behind which it counted when it began to wait."""
     taken_up: bool = False
     """A later run has billed of it (an entry without time may wait, too)."""
 
@@ -152,7 +155,13 @@ def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:
     gated = row.held in BEFORE_ROUNDING and row.held != LIMIT
     if before is None:
         return HeldBefore(
-            row.key.contract, row.seconds, row.rounded, row.held, gated, row.key.sequence
+            row.key.contract,
+            row.seconds,
+            row.rounded,
+            row.held,
+            gated,
+            row.key.sequence,
+            row.counted,
         )
     return before._replace(
         seconds=before.seconds + row.seconds,

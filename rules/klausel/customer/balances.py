@@ -194,6 +194,7 @@ class Balances(Corrections):
             self._settle(
                 bound, key, entry, seconds=seconds, rounded=rounded,
                 disposition=item.work.disposition, rule=item.work.rule, held=reason,
+                counted=rest.counted if rest is not None else item.counted,
             )  # fmt: skip
 
     def _settled_again(

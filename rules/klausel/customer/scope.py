@@ -106,6 +106,7 @@ class Scoping(State):
                     held_before=True,
                     gated_before=rest.gated,
                     waits_for=rest.reason,
+                    old_place=rest.counted,
                     cut=cut,
                     stuck=rest.reason in (NO_HOURS, NO_TERM),
                     # Without an approval in play it was a budget that cut it off.
