@@ -9,7 +9,7 @@ from typing import Any
 
 from klausel.charges.base import ONE, Account, Charge, Label, Taken, Work
 from klausel.charges.fee import REFUND
-from klausel.customer.state import DRAW, ITEM, OPENING, Ledger, State, batches, corrected
+from klausel.customer.state import DRAW, ITEM, NO_WHERE, OPENING, Ledger, State, batches, corrected
 from klausel.ledger import CLOSING
 from klausel.model import (
     LedgerKey,
@@ -418,7 +418,7 @@ class Lines(State):
         charge: Charge,
     ) -> tuple[Because, ...]:
         if term is None or component is None:
-            return (Because(ITEM, "", bound.contract.where, charge.text),)
+            return (Because(ITEM, "", NO_WHERE, charge.text),)
         plan = term.plan
         rules = dict.fromkeys(part.work.rule for part in charge.taken)
         reasons = [

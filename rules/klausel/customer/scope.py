@@ -278,8 +278,10 @@ class Scoping(State):
         bound, rule, *_ = decision
         code = bound.contract.code
         window = self._window(bound, entry.date)
-        part = Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code)
-        self._add(entry, part._replace(closes=window.last))
+        seconds = entry.seconds
+        self._add(
+            entry, Part(rule.disposition, rule.id, seconds, seconds, code, closes=window.last)
+        )
         if not self._on_record:
             return
         if window.last is not None and window.last < self._as_of:

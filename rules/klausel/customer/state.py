@@ -396,26 +396,14 @@ class State:
         closes = None
         if not line and not again:
             closes = self._closes(bound, work.entry.date, part.period, part.rate is not None)
-        self._add(
-            work.entry,
+        # By position: there are hundreds of thousands of them.
+        self._parts[work.entry.id].append(
             Part(
-                part.disposition or work.disposition,
-                work.rule,
-                part.seconds,
-                part.rounded,
-                bound.contract.code,
-                term,
-                part.lot,
-                line,
-                due=due,
-                component=component,
-                drawn=part.drawn,
-                after=part.after,
-                turn=part.turn,
-                late=part.counted is not None,
-                closes=closes,
-            ),
-        )
+                part.disposition or work.disposition, work.rule, part.seconds, part.rounded,
+                bound.contract.code, term, part.lot, line, "", "", due, False, component,
+                part.drawn, part.after, part.turn, part.counted is not None, closes,
+            )
+        )  # fmt: skip
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
