@@ -158,10 +158,15 @@ class Gate:
             if found.state == "approved" and self._fits(found, needed, ticket, day)
         ]
         rejected = [found for found in concerned if found.state == "rejected"]
-        if rejected and all(self._void(found, ticket, at) for found in approved):
+        pending = [
+            found
+            for found in concerned
+            if found.state == "pending" and (needed.per == "ticket" or not found.tickets)
+        ]
+        only_rejected = bool(rejected) and not approved and not pending
+        if only_rejected or any(self._void(found, ticket, at) for found in approved):
             return "rejected"
-        pending = [found for found in concerned if found.state == "pending"]
-        if any(needed.per == "ticket" or not found.tickets for found in pending):
+        if pending:
             return "pending"
         if self.rooms(needed, ticket, day, at):
             return LIMIT

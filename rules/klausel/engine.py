@@ -294,7 +294,7 @@ class _CustomerRun(Scoping, Balances):
         for row in self._ledger[key.contract].lines.get((key.term, key.component), ()):
             if row.key == key:
                 return row.document
-        return str(key)
+        return "this run"
 
     def _draft(
         self, currency: str, credit: bool, members: Sequence[tuple[BoundContract, Line]]
