@@ -9,6 +9,7 @@ from __future__ import annotations
 import xmlrpc.client
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from klausel.model import Book, Contract, Customer, Entry, Opening, Term, Ticket, natural
@@ -75,6 +76,12 @@ class Rpc:
         )
 
 
+@lru_cache(maxsize=1)
+def connected(odoo: Odoo) -> Rpc:
+    """One login for many small books."""
+    return Rpc(odoo)
+
+
 class Loaded(NamedTuple):
     """Ids in Odoo by table and id in the book; contracts by their code in the book."""
 
@@ -92,7 +99,7 @@ class Growing:
     """A book in Odoo whose facts change from time to time."""
 
     def __init__(self, odoo: Odoo, suffix: str) -> None:
-        self._rpc = Rpc(odoo)
+        self._rpc = connected(odoo)
         self._suffix = suffix
         self._load: _Load | None = None
 
