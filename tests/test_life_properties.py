@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klausel.engine import Matchers, bill
@@ -27,6 +27,8 @@ NOWHERE = Tree(None, {}, ())
 #: The matchers are compared elsewhere; here the quick one will do.
 QUICK = Matchers(main=reference.ReferenceMatcher, check=reference.ReferenceMatcher)
 LAST = date(2029, 4, 15)
+#: A life is many runs: two fifths as many of them take as long as the other properties.
+FEWER = settings(max_examples=settings.default.max_examples * 2 // 5)
 
 
 class Life:
@@ -77,6 +79,7 @@ def signed(result: Result) -> Counter[tuple[Any, ...]]:
     )
 
 
+@FEWER
 @given(lives())
 def test_every_second_is_somewhere(data: dict[str, Any]) -> None:
     """Item 1, at every run of a life."""
@@ -101,6 +104,7 @@ def test_every_second_is_somewhere(data: dict[str, Any]) -> None:
             ledger += result.settlements
 
 
+@FEWER
 @given(lives(), st.integers(0, 40))
 def test_lots_add_up_every_day(data: dict[str, Any], offset: int) -> None:
     """Item 2: granted = drawn + expired + refunded + remaining, never below zero."""
@@ -120,6 +124,7 @@ def test_lots_add_up_every_day(data: dict[str, Any], offset: int) -> None:
             ledger += result.settlements
 
 
+@FEWER
 @given(lives())
 def test_running_again_changes_nothing(data: dict[str, Any]) -> None:
     """Item 3, at every run of a life."""
@@ -152,6 +157,7 @@ def shown(result: Result) -> dict[str, Counter[tuple[Any, ...]]]:
     return found
 
 
+@FEWER
 @given(lives(), st.randoms(use_true_random=False))
 def test_order_and_the_future_do_not_matter(data: dict[str, Any], chance: random.Random) -> None:
     """Item 3: rows in any order; facts dated after ``as_of`` are as if they were not there."""
@@ -174,6 +180,7 @@ def test_order_and_the_future_do_not_matter(data: dict[str, Any], chance: random
     assert result_data(run(life.book(past), as_of)) == expected
 
 
+@FEWER
 @given(lives())
 def test_month_by_month_equals_catch_up(data: dict[str, Any]) -> None:
     """Item 3: if every fact is known in time, a run each month bills what one late run bills."""
@@ -197,6 +204,7 @@ def test_month_by_month_equals_catch_up(data: dict[str, Any]) -> None:
     assert shown(result) == shown(whole)
 
 
+@FEWER
 @given(lives())
 def test_the_record_is_never_redone(data: dict[str, Any]) -> None:
     """Item 5: whatever happens to entries later, what is on record stays, unless adjusted."""

@@ -36,6 +36,35 @@ pytestmark = pytest.mark.odoo
 CASES = Path(__file__).parents[1] / "cases"
 
 #: Worked cases: at least one of each component, and of what happens after a period was billed.
+#: Of each kind at least one in an ordinary run; the others take too long for it.
+QUICK = frozenset(
+    {
+        "adjust/entry-raised",
+        "adjust/first-entry-corrected",
+        "approvals/late-approval-uses-what-expired",
+        "approvals/limit-in-money",
+        "block/leftover-refund-of-two-lots",
+        "block/top-up",
+        "contingent/beyond-is-billed",
+        "contingent/late-entry-uses-what-expired",
+        "contracts/hours-then-block-then-time",
+        "fee/quantity-of-devices",
+        "golive/pool-with-a-deficit",
+        "item/on-its-date",
+        "late/new-entry-in-a-settled-month",
+        "milestone/thirds",
+        "pool/carried-and-settled",
+        "pool/settle-refunds-credit",
+        "quota/fourth-request",
+        "rounding/one-ticket",
+        "scope/override",
+        "surcharge/hours-and-a-lot-that-runs-out",
+        "termination/two-invoices",
+        "thresholds/each-month-anew",
+        "time/by-ticket",
+    }
+)
+
 SAMPLE = (
     # fee: in advance, ended, given back on credit notes of their own
     "fee/annual-from-10-march",
@@ -291,7 +320,10 @@ def stands_in_odoo(life: Life, result: Result) -> None:
             assert row["timesheet_invoice_id"][0] in life.ids
 
 
-@pytest.mark.parametrize("name", SAMPLE)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.soak) for name in SAMPLE],
+)
 def test_life(name: str, odoo: Odoo, source: OdooSource, tmp_path: Path) -> None:
     life = Life(odoo, source, name, tmp_path / "policies")
     expected, mismatches = play(life.scenario)

@@ -16,7 +16,7 @@ from tests.oracle.days import FOREVER, ONE, add_months, calendar_period
 from tests.oracle.facts import Facts, months, on
 from tests.oracle.lots import Lot
 from tests.oracle.numbers import half_up, number, seconds
-from tests.oracle.rates import card, component_price, entry_rate, factors
+from tests.oracle.rates import card, component_price, factors
 
 Parts = list[dict[str, Any]]
 Spent = tuple[Parts, int, bool]
@@ -77,7 +77,7 @@ def _bill(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
     else:
         price = on(term["beyond_price"], entry["date"])
         if price is None:
-            price, _ = entry_rate(entry, piece["disposition"], desk.contract)
+            price = component_price(term, component, entry)
     assert price is not None, f"no price for {entry['id']}"
     charge = desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
     return [_part(term, component, rest, None) | {"charge": charge}], 0, False
@@ -486,7 +486,7 @@ def _spend_quota(
     if outcome == "bill":
         price = card(component, entry, default=True)
         if price is None:
-            price, _ = entry_rate(entry, piece["disposition"], desk.contract)
+            price = component_price(term, component, entry)
         assert price is not None
         charge = desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
         return [_part(term, component, rest, None) | {"charge": charge}], 0, False

@@ -162,7 +162,7 @@ class BoundStock:
     def __init__(self, shape: Any, binding: Binding) -> None:
         self.shape = shape
         self.binding = binding
-        self.card = RateCard(shape.rates, binding)
+        self.card = RateCard(shape.rates, binding, own_price=False)
         self._periods: dict[date, Period] = {}
 
     # -- periods -----------------------------------------------------------------------------------
@@ -208,7 +208,11 @@ class BoundStock:
         beyond = self.binding.parameters.get("beyond_price")
         found = beyond.on(work.entry.date) if beyond is not None else None
         if found is None:
-            return self.card.rate(work)
+            found, _ = self.card.plain(work)
+        if found is None and self.unit == "hour":
+            found = self.binding.parameters["price"].on(work.entry.date)
+        if found is None:
+            return None
         return self.binding.hour_price(found, work)
 
     includes = False
