@@ -15,7 +15,6 @@ from klausel.model import (
     LedgerKey,
 )
 from klausel.period import Span
-from klausel.policy.facts import Subject
 from klausel.policy.ir import Rule, text_in
 from klausel.result import (
     Balance,
@@ -100,13 +99,12 @@ class Balances(Corrections):
             entry = entries.get(entry_id) or gone(entry_id, parts[0].key.period)
             decision = self._decided.get(entry_id)
             if decision is None or decision.contract is not bound:
-                ticket, project, employee = self._around(entry)
-                subject = Subject(entry, ticket, project, self._customer, employee, bound.contract)
+                around = self._around(entry)
+                seen = self._see(bound, entry, around)
                 rule = Rule(parts[0].rule, parts[0].disposition, {}, NO_WHERE)
-                decision = Decision(bound, rule, False, subject)
+                decision = Decision(bound, rule, False, seen, around)
             work = self._work(entry, decision)._replace(disposition=parts[0].disposition)
-            seen = decision.subject
-            assert seen is not None
+            seen = decision.seen
             for counted in dict.fromkeys(part.counted for part in parts):
                 some = tuple(part for part in parts if part.counted == counted)
                 found.append(

@@ -21,7 +21,6 @@ from klausel.ledger import SCOPE
 from klausel.model import (
     NARROWNESS,
     OVERRIDE,
-    Employee,
     Entry,
     LedgerKey,
     Override,
@@ -32,8 +31,7 @@ from klausel.model import (
 from klausel.money import (
     round_half_up,
 )
-from klausel.policy.facts import Subject
-from klausel.policy.ir import Rule
+from klausel.policy.ir import Rule, Seen
 from klausel.problems import problem
 from klausel.record import Settled
 from klausel.result import (
@@ -94,14 +92,12 @@ class Scoping(State):
             work = work._replace(seconds=rest.seconds, rounded=rest.rounded)
         elif reopened is not None:
             work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
-        subject = decision.subject
-        assert subject is not None
         scope = self._scopes[decision.contract.policy.name]
         self._items[code].append(
             Item(
                 work,
-                scope.requirement(subject, rule.disposition),
-                scope.watches(subject, rule.disposition),
+                scope.requirement(decision.seen, rule.disposition),
+                scope.watches(decision.seen, rule.disposition),
                 not reason,
                 held_before=rest is not None or reopened is not None,
                 gated_before=rest is not None and rest.gated,
@@ -112,7 +108,7 @@ class Scoping(State):
     def _done_again(self, entry: Entry, decision: Decision) -> bool:
         """Takes a settled entry up again, in its old place; False where it is new to its contract
         and goes the way of new entries."""
-        bound, rule, settles, subject = decision
+        bound, rule, settles, seen, _ = decision
         code = bound.contract.code
         settled = self._settled[entry.id]
         mine = [part for part in settled.parts if part.key.contract == code]
@@ -139,13 +135,12 @@ class Scoping(State):
             return False
         if settled.gated and settled.fingerprint == fingerprint(entry):
             work = work._replace(rounded=sum(part.rounded for part in mine))
-        assert subject is not None
         scope = self._scopes[bound.policy.name]
         self._items[code].append(
             Item(
                 work,
-                scope.requirement(subject, rule.disposition),
-                scope.watches(subject, rule.disposition),
+                scope.requirement(seen, rule.disposition),
+                scope.watches(seen, rule.disposition),
                 held_before=settled.gated,
                 gated_before=settled.gated,
                 counted=mine[-1].counted,
@@ -157,21 +152,23 @@ class Scoping(State):
     def _offer(self, entry: Entry, override: Override | None) -> Decision | None:
         """Offers ``entry`` to the contracts running on its date, narrowest first."""
         self._last_rule = self._last_disposition = ""
-        ticket, project, employee = self._around(entry)
-        for tier in self._tiers_of(ticket, project):
+        around = self._around(entry)
+        for tier in self._tiers_of(around.ticket, around.project):
             found: list[Decision] = []
             for bound in tier:
-                if not bound.contract.span.covers(entry.date):
+                if not bound.span.covers(entry.date):
                     continue
-                rule, subject = self._rule(bound, entry, ticket, project, employee, override)
+                seen = self._see(bound, entry, around)
+                rule = self._rule(bound, seen, override)
                 self._last_rule = self._last_rule or rule.id
                 self._last_disposition = self._last_disposition or rule.disposition
                 if rule.disposition in SETTLING:
-                    found.append(Decision(bound, rule, True, subject))
-                elif any(
-                    term.span.covers(entry.date) for term in self._terms(bound, rule.disposition)
-                ):
-                    found.append(Decision(bound, rule, False, subject))
+                    found.append(Decision(bound, rule, True, seen, around))
+                    continue
+                for term in self._terms(bound, rule.disposition):
+                    if term.span.covers(entry.date):
+                        found.append(Decision(bound, rule, False, seen, around))
+                        break
             if len(found) > 1:
                 first, second = found[0].contract.contract, found[1].contract.contract
                 raise Parked(
@@ -186,23 +183,11 @@ class Scoping(State):
                 return found[0]
         return None
 
-    def _rule(
-        self,
-        bound: BoundContract,
-        entry: Entry,
-        ticket: Ticket,
-        project: Project,
-        employee: Employee,
-        override: Override | None,
-    ) -> tuple[Rule, Subject]:
-        country, region = self._home
-        subject = Subject(
-            entry, ticket, project, self._customer, employee, bound.contract, country, region
-        )
+    def _rule(self, bound: BoundContract, seen: Seen, override: Override | None) -> Rule:
         if override is not None:
             texts = {self._language: override.reason}
-            return Rule(OVERRIDE, override.disposition, texts, NO_WHERE), subject
-        return self._scopes[bound.policy.name].decide(subject), subject
+            return Rule(OVERRIDE, override.disposition, texts, NO_WHERE)
+        return self._scopes[bound.policy.name].decide(seen)
 
     def _tiers_of(self, ticket: Ticket, project: Project) -> list[list[BoundContract]]:
         """Contracts that cover ``ticket`` of ``project``, equally narrow ones together."""
@@ -300,7 +285,7 @@ class Scoping(State):
         """What the parts on record would be with today's rules and prices."""
         if decision is None:
             return {("", "", None)}
-        bound, rule, settles, _ = decision
+        bound, rule, settles, *_ = decision
         code = bound.contract.code
         if settles:
             return {(code, rule.disposition, None)}

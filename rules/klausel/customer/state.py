@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from klausel.charges.base import Label, Taken, Work
+from klausel.charges.base import ONE, Label, Taken, Work
 from klausel.clerk import Item
 from klausel.model import (
     Approval,
@@ -32,7 +32,7 @@ from klausel.money import (
 )
 from klausel.period import Span, intersect, period_of
 from klausel.policy.facts import Subject
-from klausel.policy.ir import GroupBy, Rule, Scope
+from klausel.policy.ir import GroupBy, Rule, Scope, Seen
 from klausel.problems import Problem, Where
 from klausel.record import Reopened, on_record
 from klausel.result import (
@@ -132,13 +132,23 @@ def index(rows: Sequence[LedgerRow]) -> Ledger:
     return Ledger(known, amounts, last, lines)
 
 
+class Around(NamedTuple):
+    """What is around an entry; stand-ins for what it does not name."""
+
+    ticket: Ticket
+    project: Project
+    employee: Employee
+
+
 class Decision(NamedTuple):
     """Which contract has an entry, by which rule."""
 
     contract: BoundContract
     rule: Rule
     settles: bool
-    subject: Subject | None
+    seen: Seen
+    """What the contract's policy sees of it."""
+    around: Around
 
 
 class Ident(NamedTuple):
@@ -256,6 +266,7 @@ class State:
             for row in ledger.get(bound.contract.code, ())
             if row.invoiced is not None
         ]
+        self._surroundings: dict[tuple[str, str, str], Around] = {}
         self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
         self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
@@ -280,28 +291,41 @@ class State:
         self.settlements: list[LedgerRow] = []
 
     def _work(self, entry: Entry, decision: Decision) -> Work:
-        ticket, project, employee = self._around(entry)
-        work = Work(
+        bound, rule, _, seen, (ticket, project, employee) = decision
+        price = hours = ONE
+        if bound.policy.surcharges:
+            price, hours = self._scopes[bound.policy.name].factors(seen)
+        return Work(
             entry,
             project.id,
             ticket.id,
             entry.activity or ticket.activity,
             employee.role,
-            decision.rule.disposition,
-            decision.rule.id,
+            rule.disposition,
+            rule.id,
             entry.seconds,
             entry.seconds,
+            price,
+            hours,
         )
-        policy = decision.contract.policy
-        if policy.surcharges and decision.subject is not None:
-            price, hours = self._scopes[policy.name].factors(decision.subject)
-            work = work._replace(price_factor=price, hours_factor=hours)
-        return work
 
-    def _around(self, entry: Entry) -> tuple[Ticket, Project, Employee]:
-        ticket = self._book.tickets.get(entry.ticket, _NO_TICKET)
-        project = self._book.projects.get(entry.project or ticket.project, _NO_PROJECT)
-        return ticket, project, self._book.employees.get(entry.employee, _NO_EMPLOYEE)
+    def _around(self, entry: Entry) -> Around:
+        key = (entry.ticket, entry.project, entry.employee)
+        found = self._surroundings.get(key)
+        if found is None:
+            ticket = self._book.tickets.get(entry.ticket, _NO_TICKET)
+            project = self._book.projects.get(entry.project or ticket.project, _NO_PROJECT)
+            employee = self._book.employees.get(entry.employee, _NO_EMPLOYEE)
+            found = self._surroundings[key] = Around(ticket, project, employee)
+        return found
+
+    def _see(self, bound: BoundContract, entry: Entry, around: Around) -> Seen:
+        """What the policy of ``bound`` sees of ``entry``."""
+        subject = Subject(
+            entry, around.ticket, around.project, self._customer, around.employee,
+            bound.contract, *self._home,
+        )  # fmt: skip
+        return self._scopes[bound.policy.name].see(subject)
 
     def _terms(self, bound: BoundContract, disposition: str) -> list[BoundTerm]:
         key = (bound.contract.code, disposition)

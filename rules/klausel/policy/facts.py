@@ -173,18 +173,31 @@ VocabularyField = WordField | NumberField
 
 
 class Coder:
-    """Reduces subjects to combinations of coded fields; equal facts are reduced once."""
+    """Reduces subjects to combinations of coded fields; equal facts are reduced once.
+
+    Facts are first looked up all together, a new set of them field by field. Of a text it only
+    counts which of the pieces that some field asks for are in it.
+    """
 
     def __init__(self, fields: tuple[VocabularyField, ...]) -> None:
+        names = sorted({name for field in fields for name in field.facts()})
+        self._reads = [_reader(name, fields) for name in names]
         self._fields = [
-            (field, tuple(FACTS[name].read for name in sorted(field.facts())), _Known())
-            for field in fields
+            (field, tuple(map(names.index, sorted(field.facts()))), _Known()) for field in fields
         ]
+        self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
 
     def combination(self, subject: Subject) -> tuple[int, ...]:
+        facts = tuple([read(subject) for read in self._reads])
+        found = self._known.get(facts)
+        if found is None:
+            found = self._known[facts] = self._reduced(subject, facts)
+        return found
+
+    def _reduced(self, subject: Subject, facts: tuple[object, ...]) -> tuple[int, ...]:
         codes = []
-        for field, reads, known in self._fields:
-            key = tuple([read(subject) for read in reads])
+        for field, places, known in self._fields:
+            key = tuple([facts[place] for place in places])
             code = known.get(key)
             if code is None:
                 code = known[key] = field.code(subject)
@@ -193,3 +206,27 @@ class Coder:
 
 
 _Known = dict[tuple[object, ...], int]
+
+
+def _reader(name: str, fields: tuple[VocabularyField, ...]) -> Callable[[Subject], object]:
+    """What of fact ``name`` matters to ``fields``."""
+    read = FACTS[name].read
+    if FACTS[name].kind != "text":
+        return read
+    pieces = sorted(
+        {
+            value
+            for field in fields
+            if isinstance(field, WordField)
+            for source in field.sources
+            for clause in source.clauses
+            if clause.fact == name
+            for value in clause.values
+        }
+    )
+
+    def pieces_in(subject: Subject) -> object:
+        text = str(read(subject)).casefold()
+        return tuple([piece for piece in pieces if piece in text])
+
+    return pieces_in

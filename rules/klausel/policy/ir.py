@@ -172,6 +172,13 @@ class Chooser:
         return rules, Decider(table, **self._matchers)
 
 
+class Seen(NamedTuple):
+    """What a policy sees of an entry."""
+
+    day: date
+    facts: Combination
+
+
 class Scope:
     """Decides what the rules of one policy say of entries, in force on the entry's own date."""
 
@@ -204,44 +211,48 @@ class Scope:
         others = [chooser for _, chooser in (*self._surcharges, *self._watches)]
         return sum(chooser.fresh for chooser in (self._rules, self._gate, *others))
 
-    def decide(self, subject: Subject) -> Rule:
-        """The rule that decides ``subject``; ``otherwise`` where none matches."""
-        combination = self._coder.combination(subject)
-        return self._rules.choose(subject.entry.date, combination) or self._policy.otherwise
+    def see(self, subject: Subject) -> Seen:
+        """What of ``subject`` matters to the rules."""
+        return Seen(subject.entry.date, self._coder.combination(subject))
 
-    def factors(self, subject: Subject) -> tuple[Decimal, Decimal]:
-        """What surcharges multiply the price and the hours of ``subject`` with."""
+    def decide(self, seen: Seen) -> Rule:
+        """The rule that decides what was seen; ``otherwise`` where none matches."""
+        return self._rules.choose(*seen) or self._policy.otherwise
+
+    def factors(self, seen: Seen) -> tuple[Decimal, Decimal]:
+        """What surcharges multiply the price and the hours of an entry with."""
         price = hours = _ONE
-        if self._surcharges:
-            combination = self._coder.combination(subject)
-            for surcharge, chooser in self._surcharges:
-                if chooser.choose(subject.entry.date, combination) is not None:
-                    if surcharge.on == "price":
-                        price = multiply(price, surcharge.times)
-                    else:
-                        hours = multiply(hours, surcharge.times)
+        for surcharge, chooser in self._surcharges:
+            if chooser.choose(*seen) is not None:
+                if surcharge.on == "price":
+                    price = multiply(price, surcharge.times)
+                else:
+                    hours = multiply(hours, surcharge.times)
         return price, hours
 
-    def requirement(self, subject: Subject, disposition: str) -> Requirement | None:
-        """The approval that ``subject`` needs: the first that applies."""
+    def requirement(self, seen: Seen, disposition: str) -> Requirement | None:
+        """The approval that an entry needs: the first that applies."""
         if not self._requirements:
             return None
-        rule = self._gate.choose(subject.entry.date, self._full(subject, disposition))
+        rule = self._gate.choose(seen.day, _full(seen, disposition))
         return self._requirements[rule.id] if rule is not None else None
 
-    def watches(self, subject: Subject, disposition: str) -> tuple[Watch, ...]:
-        """The budgets that count ``subject``."""
+    def watches(self, seen: Seen, disposition: str) -> tuple[Watch, ...]:
+        """The budgets that count an entry."""
         if not self._watches:
             return ()
-        combination = self._full(subject, disposition)
+        combination = _full(seen, disposition)
         return tuple(
-            watch
-            for watch, chooser in self._watches
-            if chooser.choose(subject.entry.date, combination) is not None
+            [
+                watch
+                for watch, chooser in self._watches
+                if chooser.choose(seen.day, combination) is not None
+            ]
         )
 
-    def _full(self, subject: Subject, disposition: str) -> Combination:
-        return (*self._coder.combination(subject), DISPOSITIONS.index(disposition))
+
+def _full(seen: Seen, disposition: str) -> Combination:
+    return (*seen.facts, DISPOSITIONS.index(disposition))
 
 
 def _cuts(rules: tuple[Rule, ...]) -> list[date]:
