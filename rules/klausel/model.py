@@ -7,12 +7,12 @@ of each field stands once, in :mod:`klausel.fields`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from klausel.money import ZERO, RoundingMethod
 from klausel.period import Span
@@ -353,6 +353,24 @@ class Book:
         return self.root(project.customer) if project is not None and project.customer else ""
 
 
-def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries by (date, id), ids compared naturally (semantics 1)."""
-    return sorted(entries, key=lambda entry: (entry.date, natural(entry.id)))
+RowT = TypeVar("RowT")
+
+
+def in_order(rows: Iterable[RowT], entry_of: Callable[[RowT], Entry]) -> list[RowT]:
+    """``rows`` by their entries' (date, id), ids compared naturally (semantics 1)."""
+
+    def day(row: RowT) -> date:
+        return entry_of(row).date
+
+    def name(row: RowT) -> tuple[tuple[int, int, str], ...]:
+        return natural(entry_of(row).id)
+
+    found = sorted(rows, key=day)
+    begin = 0
+    for end in range(1, len(found) + 1):
+        # Most days have one entry: what compares ids costs more than all the rest.
+        if end == len(found) or day(found[end]) != day(found[begin]):
+            if end - begin > 1:
+                found[begin:end] = sorted(found[begin:end], key=name)
+            begin = end
+    return found

@@ -160,19 +160,19 @@ class BoundStock:
         self.shape = shape
         self.binding = binding
         self.card = RateCard(shape.rates, binding)
-        self._periods: dict[date, Period] = {}
+        self._last: Period | None = None
 
     # -- periods -----------------------------------------------------------------------------------
 
     def period(self, day: date) -> Period | None:
-        found = self._periods.get(day)
-        if found is None:
-            span = self.binding.span
-            if not span.covers(day):
-                return None
-            found = self._cut(day, span)
-            self._periods[day] = found
-        return found
+        last = self._last
+        if last is not None and last.first <= day <= last.last:
+            return last  # entries come in the order of days
+        span = self.binding.span
+        if not span.covers(day):
+            return None
+        self._last = self._cut(day, span)
+        return self._last
 
     def _cut(self, day: date, span: Span) -> Period:
         return period_of(day, span, self.shape.every, self.shape.align, span.first)

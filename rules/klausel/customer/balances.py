@@ -169,9 +169,11 @@ class Balances(Corrections):
 
     def _remember_held(self, bound: BoundContract, item: Item, held: Sequence[Share]) -> None:
         """Held time of closed windows goes on record, so that it is known as such later."""
+        if not self._on_record:
+            return
         entry = item.work.entry
         window = self._window(bound, entry.date)
-        if not self._on_record or window.last is None or window.last >= self._as_of:
+        if window.last is None or window.last >= self._as_of:
             return
         before = self._held_before.get(entry.id)
         seconds = sum(share.seconds for share in held) - (before.seconds if before else 0)

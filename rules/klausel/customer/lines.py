@@ -433,9 +433,11 @@ class Lines(State):
         known: dict[str, int],
     ) -> None:
         """What a closed window decided goes on record, though its period is not due yet."""
+        if not self._on_record:
+            return
         work = part.work
         window = self._window(bound, work.entry.date)
-        if not self._on_record or window.last is None or window.last >= self._as_of:
+        if window.last is None or window.last >= self._as_of:
             return
         group = part.group or DRAW
         key = LedgerKey(bound.contract.code, *place, part.period.first, group, known.get(group, 0))

@@ -370,18 +370,15 @@ class State:
         key = (bound.contract.code, day)
         found = self._windows.get(key)
         if found is None:
-            month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
-            spans = [
-                Span(period.first, period.last)
-                for term in bound.terms
-                if term.span.covers(day)
-                for component in term.components
-                if (period := component.bound.period(day)) is not None
-            ]
             window: Span | None = None
-            for span in spans:
-                window = span if window is None else intersect(window, span)
+            for term in bound.terms:
+                for component in term.components if term.span.covers(day) else ():
+                    period = component.bound.period(day)
+                    if period is not None:
+                        span = Span(period.first, period.last)
+                        window = span if window is None else intersect(window, span)
             if window is None:
+                month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
                 window = intersect(Span(month.first, month.last), bound.contract.span)
             assert window is not None
             found = self._windows[key] = window

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from klausel.formats import View
@@ -12,33 +14,56 @@ from klausel.money import plain, quantity, round_half_up
 from klausel.problems import Problem
 from klausel.result import Draft, Line, Part, Result
 
+#: What rows of many share is written once: the numbers that differ take this place.
+_NUMBERS = '"seconds": 0, "rounded": 0'
+_NO_ENTRIES = '"entries": []'
+
+encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def render(result: Result, view: View) -> str:
     """One line a draft, an entry, a problem: quick to write, and readable in a diff."""
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    pieces = []
-    for name, value in result_data(result).items():
-        if isinstance(value, list) and value:
-            rows = ",\n".join([f"  {encode(row)}" for row in value])
-            pieces.append(f" {encode(name)}: [\n{rows}\n ]")
-        else:
+    pieces: list[str] = ["{\n"]
+    for name, value in {**_begin(result), **_rows(result), **_end(result)}.items():
+        if len(pieces) > 1:
+            pieces.append(",\n")
+        if not isinstance(value, (list, Iterator)):
             pieces.append(f" {encode(name)}: {encode(value)}")
-    return "{\n" + ",\n".join(pieces) + "\n}\n"
+            continue
+        before = f" {encode(name)}: [\n  "
+        for row in value:
+            pieces += before, row if isinstance(value, Iterator) else encode(row)
+            before = ",\n  "
+        pieces.append("\n ]" if before == ",\n  " else f" {encode(name)}: []")
+    pieces.append("\n}\n")
+    return "".join(pieces)
 
 
 def result_data(result: Result) -> dict[str, Any]:
     """``result`` as plain data, ready for JSON."""
     overrides = {override.entry: override for override in result.book.overrides}
     return {
-        "as_of": result.as_of.isoformat(),
-        "policies": list(result.policies),
-        "customers": list(result.customers),
-        "parked": list(result.parked),
-        "drafts": [_draft(draft) for draft in result.drafts],
+        **_begin(result),
+        "drafts": [_draft(draft, [_line(line) for line in draft.lines]) for draft in result.drafts],
         "entries": [
             {"id": entry, "parts": [_part(part, overrides.get(entry)) for part in parts]}
             for entry, parts in result.entries
         ],
+        **_end(result),
+    }
+
+
+def _begin(result: Result) -> dict[str, Any]:
+    return {
+        "as_of": result.as_of.isoformat(),
+        "policies": list(result.policies),
+        "customers": list(result.customers),
+        "parked": list(result.parked),
+    }
+
+
+def _end(result: Result) -> dict[str, Any]:
+    return {
         "uncovered": [found._asdict() for found in result.uncovered],
         "held": [{**found._asdict(), "amount": _money(found.amount, 2)} for found in result.held],
         "notices": [{**found._asdict(), "on": found.on.isoformat()} for found in result.notices],
@@ -54,11 +79,50 @@ def result_data(result: Result) -> dict[str, Any]:
     }
 
 
+def _rows(result: Result) -> dict[str, Iterator[str]]:
+    """Drafts and entries as they are written: there are hundreds of thousands of them."""
+    return {"drafts": map(_draft_text, result.drafts), "entries": _entry_texts(result)}
+
+
+def _draft_text(draft: Draft) -> str:
+    before, _, after = encode(_draft(draft, [])).rpartition("[]")
+    return f"{before}[{', '.join(map(_line_text, draft.lines))}]{after}"
+
+
+def _line_text(line: Line) -> str:
+    before, _, after = encode(_line(line._replace(entries=()))).partition(_NO_ENTRIES)
+    shares = ", ".join(
+        [
+            f'{{"id": {quoted(entry)}, "seconds": {seconds}, "rounded": {rounded}}}'
+            for entry, seconds, rounded in line.entries
+        ]
+    )
+    return f'{before}"entries": [{shares}]{after}'
+
+
+def _entry_texts(result: Result) -> Iterator[str]:
+    overrides = {override.entry: override for override in result.book.overrides}
+    known: dict[tuple[Any, ...], tuple[str, str]] = {}
+    for entry, parts in result.entries:
+        override = overrides.get(entry)
+        texts = []
+        for part in parts:
+            key = (part.disposition, override if part.rule == OVERRIDE else part.rule, *part[4:])
+            found = known.get(key)
+            if found is None:
+                whole = encode(_part(part._replace(seconds=0, rounded=0), override))
+                before, _, after = whole.partition(_NUMBERS)
+                found = known[key] = (before, after)
+            before, after = found
+            texts.append(f'{before}"seconds": {part.seconds}, "rounded": {part.rounded}{after}')
+        yield f'{{"id": {quoted(entry)}, "parts": [{", ".join(texts)}]}}'
+
+
 def _money(amount: Decimal | None, digits: int) -> str | None:
     return None if amount is None else plain(round_half_up(amount, digits))
 
 
-def _draft(draft: Draft) -> dict[str, Any]:
+def _draft(draft: Draft, lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "key": draft.key,
         "customer": draft.customer,
@@ -67,7 +131,7 @@ def _draft(draft: Draft) -> dict[str, Any]:
         "currency": draft.currency,
         "total": plain(draft.total),
         "reverses": draft.reverses or None,
-        "lines": [_line(line) for line in draft.lines],
+        "lines": lines,
     }
 
 
