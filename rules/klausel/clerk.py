@@ -129,6 +129,11 @@ class _Window:
     late: list[Item] = field(default_factory=list)
 
 
+def never_closed(span: Span) -> bool:
+    """For a contract with nothing on record."""
+    return False
+
+
 class Clerk:
     """One simulation of a contract. Made new for each."""
 
@@ -145,7 +150,8 @@ class Clerk:
         self._bound = bound
         self._accounts = accounts
         self._gate = gate
-        self._window = window
+        self._window_of = window
+        self._spans: dict[date, Span] = {}
         self._closed = closed
         self._as_of = as_of
         self._digits = quantity_digits
@@ -172,9 +178,13 @@ class Clerk:
             self._schedule_retries(item)
         pending: list[Item] = []
         done: set[date] = set()
-        while days := sorted(self._windows.keys() - done):
+        days = sorted(self._windows)
+        while days:
             done.add(days[0])
+            count = len(self._windows)
             pending = self._do_window(self._windows[days[0]], pending)
+            # A window may open further ones: for what waits, or came late.
+            days = days[1:] if len(self._windows) == count else sorted(self._windows.keys() - done)
         for item in pending:
             self._hold_at_gate(item)
         for account in self._accounts.values():
@@ -183,6 +193,12 @@ class Clerk:
         return self._outcome(everything)
 
     # -- windows -----------------------------------------------------------------------------------
+
+    def _window(self, day: date) -> Span:
+        found = self._spans.get(day)
+        if found is None:
+            found = self._spans[day] = self._window_of(day)
+        return found
 
     def _at(self, span: Span) -> _Window:
         found = self._windows.get(span.first)
@@ -193,6 +209,8 @@ class Clerk:
     def _closed_until(self, items: Sequence[Item]) -> date:
         """The last day that is closed on record for this contract."""
         last = date.min
+        if self._closed is never_closed:
+            return last
         for item in items:
             span = self._window(item.work.entry.date)
             if span.last is not None and span.last > last and self._closed(span):
@@ -626,4 +644,13 @@ def _at_most(wanted: int, left: int) -> int:
     return min(max(wanted, left), 0)
 
 
-__all__ = ["BEFORE_ROUNDING", "Clerk", "Item", "OnRecord", "Outcome", "Place", "Share"]
+__all__ = [
+    "BEFORE_ROUNDING",
+    "Clerk",
+    "Item",
+    "OnRecord",
+    "Outcome",
+    "Place",
+    "Share",
+    "never_closed",
+]

@@ -359,18 +359,17 @@ RowT = TypeVar("RowT")
 def in_order(rows: Iterable[RowT], entry_of: Callable[[RowT], Entry]) -> list[RowT]:
     """``rows`` by their entries' (date, id), ids compared naturally (semantics 1)."""
 
-    def day(row: RowT) -> date:
-        return entry_of(row).date
+    def name(number: int) -> tuple[tuple[int, int, str], ...]:
+        return natural(entry_of(given[number]).id)
 
-    def name(row: RowT) -> tuple[tuple[int, int, str], ...]:
-        return natural(entry_of(row).id)
-
-    found = sorted(rows, key=day)
+    given = list(rows)
+    days = [entry_of(row).date for row in given]
+    order = sorted(range(len(given)), key=days.__getitem__)
     begin = 0
-    for end in range(1, len(found) + 1):
-        # Most days have one entry: what compares ids costs more than all the rest.
-        if end == len(found) or day(found[end]) != day(found[begin]):
+    for end in range(1, len(order) + 1):
+        # Most days have one entry: to compare ids costs more than all the rest.
+        if end == len(order) or days[order[end]] != days[order[begin]]:
             if end - begin > 1:
-                found[begin:end] = sorted(found[begin:end], key=name)
+                order[begin:end] = sorted(order[begin:end], key=name)
             begin = end
-    return found
+    return [given[number] for number in order]

@@ -312,6 +312,7 @@ class Stock:
         """By lot: seconds that waiting work on record drew from it, before its day is reached."""
         self.reached = date.min
         """The last day that is over."""
+        self._morning = date.min
         self._events = Events()
         self._events.feed(self.events())
 
@@ -320,6 +321,9 @@ class Stock:
         return iter(())
 
     def morning(self, day: date) -> None:
+        if day == self._morning:
+            return  # most days have several entries
+        self._morning = day
         self._events.until(day, Events.MORNING)
         self.reached = max(self.reached, date.fromordinal(max(day.toordinal() - 1, 1)))
 

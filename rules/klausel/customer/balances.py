@@ -7,7 +7,7 @@ from datetime import date
 
 from klausel.approvals import Gate
 from klausel.charges.base import Account, Taken
-from klausel.clerk import Clerk, Item, Outcome, Share
+from klausel.clerk import Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
 from klausel.customer.state import HELD, NO_WHERE, OPENING, Decision, Ledger, gone
 from klausel.ledger import CLOSING
@@ -90,7 +90,6 @@ class Balances(Corrections):
         """What is on record for this contract: it happens again as it happened."""
         code = bound.contract.code
         entries = {entry.id: entry for entry in self._entries}
-        scope = self._scopes[bound.policy.name]
         found = []
         for entry_id, settled in self._settled.items():
             parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
@@ -110,8 +109,8 @@ class Balances(Corrections):
                 found.append(
                     Item(
                         work,
-                        scope.requirement(seen, some[0].disposition),
-                        scope.watches(seen, some[0].disposition),
+                        seen.requirement(some[0].disposition),
+                        seen.watches(some[0].disposition),
                         record=some,
                         gated_before=settled.gated,
                     )
@@ -122,7 +121,7 @@ class Balances(Corrections):
         """Whether a window is closed on record: a period that ends with it is."""
         ledger = self._ledger[bound.contract.code]
         if not ledger.groups:
-            return lambda span: False
+            return never_closed
         known: dict[date, bool] = {}
 
         def closed(span: Span) -> bool:

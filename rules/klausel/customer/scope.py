@@ -31,7 +31,7 @@ from klausel.model import (
 from klausel.money import (
     round_half_up,
 )
-from klausel.policy.ir import Rule, Seen
+from klausel.policy.ir import Rule
 from klausel.problems import problem
 from klausel.record import Settled
 from klausel.result import (
@@ -62,7 +62,8 @@ class Scoping(State):
             return
         code = decision.contract.contract.code
         rule = decision.rule
-        self._decided[entry.id] = decision
+        if settled:
+            self._decided[entry.id] = decision
         self._rules[code, rule.id] = rule
         if settled and self._adjust:
             if self._done_again(entry, decision):
@@ -92,12 +93,11 @@ class Scoping(State):
             work = work._replace(seconds=rest.seconds, rounded=rest.rounded)
         elif reopened is not None:
             work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
-        scope = self._scopes[decision.contract.policy.name]
         self._items[code].append(
             Item(
                 work,
-                scope.requirement(decision.seen, rule.disposition),
-                scope.watches(decision.seen, rule.disposition),
+                decision.seen.requirement(rule.disposition),
+                decision.seen.watches(rule.disposition),
                 not reason,
                 held_before=rest is not None or reopened is not None,
                 gated_before=rest is not None and rest.gated,
@@ -135,12 +135,11 @@ class Scoping(State):
             return False
         if settled.gated and settled.fingerprint == fingerprint(entry):
             work = work._replace(rounded=sum(part.rounded for part in mine))
-        scope = self._scopes[bound.policy.name]
         self._items[code].append(
             Item(
                 work,
-                scope.requirement(seen, rule.disposition),
-                scope.watches(seen, rule.disposition),
+                seen.requirement(rule.disposition),
+                seen.watches(rule.disposition),
                 held_before=settled.gated,
                 gated_before=settled.gated,
                 counted=mine[-1].counted,
@@ -159,7 +158,7 @@ class Scoping(State):
                 if not bound.span.covers(entry.date):
                     continue
                 seen = self._see(bound, entry, around)
-                rule = self._rule(bound, seen, override)
+                rule = seen.rule if override is None else self._by_hand_rule(override)
                 self._last_rule = self._last_rule or rule.id
                 self._last_disposition = self._last_disposition or rule.disposition
                 if rule.disposition in SETTLING:
@@ -183,11 +182,9 @@ class Scoping(State):
                 return found[0]
         return None
 
-    def _rule(self, bound: BoundContract, seen: Seen, override: Override | None) -> Rule:
-        if override is not None:
-            texts = {self._language: override.reason}
-            return Rule(OVERRIDE, override.disposition, texts, NO_WHERE)
-        return self._scopes[bound.policy.name].decide(seen)
+    def _by_hand_rule(self, override: Override) -> Rule:
+        texts = {self._language: override.reason}
+        return Rule(OVERRIDE, override.disposition, texts, NO_WHERE)
 
     def _tiers_of(self, ticket: Ticket, project: Project) -> list[list[BoundContract]]:
         """Contracts that cover ``ticket`` of ``project``, equally narrow ones together."""

@@ -294,7 +294,7 @@ class State:
         bound, rule, _, seen, (ticket, project, employee) = decision
         price = hours = ONE
         if bound.policy.surcharges:
-            price, hours = self._scopes[bound.policy.name].factors(seen)
+            price, hours = seen.factors
         return Work(
             entry,
             project.id,
@@ -388,8 +388,7 @@ class State:
         self, bound: BoundContract, part: Taken, term: str, line: str, due: date | None = None
     ) -> None:
         work = part.work
-        self._add(
-            work.entry,
+        self._parts[work.entry.id].append(
             Part(
                 part.disposition or work.disposition,
                 work.rule,
@@ -399,14 +398,18 @@ class State:
                 term,
                 part.lot,
                 line,
-                due=due,
-            ),
+                "",
+                "",
+                due,
+            )
         )
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
-        work = part.work
         self._show(bound, part, key.term, line)
+        if not self._on_record:
+            return
+        work = part.work
         self._settle(
             bound,
             key,

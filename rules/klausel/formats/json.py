@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -12,11 +13,11 @@ from klausel.formats import View
 from klausel.model import OVERRIDE, Override
 from klausel.money import plain, quantity, round_half_up
 from klausel.problems import Problem
-from klausel.result import Draft, Line, Part, Result
+from klausel.result import Because, Draft, Line, Part, Result
 
 #: What rows of many share is written once: the numbers that differ take this place.
 _NUMBERS = '"seconds": 0, "rounded": 0'
-_NO_ENTRIES = '"entries": []'
+_LINE = '"line": null'
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -90,31 +91,48 @@ def _draft_text(draft: Draft) -> str:
 
 
 def _line_text(line: Line) -> str:
-    before, _, after = encode(_line(line._replace(entries=()))).partition(_NO_ENTRIES)
+    texts = {
+        name: quoted(value) if isinstance(value, str) else encode(value)
+        for name, value in _line(line._replace(entries=(), because=())).items()
+    }
     shares = ", ".join(
         [
             f'{{"id": {quoted(entry)}, "seconds": {seconds}, "rounded": {rounded}}}'
             for entry, seconds, rounded in line.entries
         ]
     )
-    return f'{before}"entries": [{shares}]{after}'
+    texts["entries"] = f"[{shares}]"
+    texts["because"] = _because_text(line.because)
+    fields = ", ".join([f'"{name}": {text}' for name, text in texts.items()])
+    return f"{{{fields}}}"
+
+
+@lru_cache(maxsize=4096)
+def _because_text(reasons: tuple[Because, ...]) -> str:
+    return encode(_because(reasons))
 
 
 def _entry_texts(result: Result) -> Iterator[str]:
     overrides = {override.entry: override for override in result.book.overrides}
-    known: dict[tuple[Any, ...], tuple[str, str]] = {}
+    known: dict[tuple[Any, ...], tuple[str, str, str]] = {}
     for entry, parts in result.entries:
         override = overrides.get(entry)
         texts = []
         for part in parts:
-            key = (part.disposition, override if part.rule == OVERRIDE else part.rule, *part[4:])
+            disposition, rule, seconds, rounded, contract, term, lot, line, *others = part
+            decided = override if rule == OVERRIDE else None
+            key = (disposition, rule, contract, term, lot, *others, decided)
             found = known.get(key)
             if found is None:
-                whole = encode(_part(part._replace(seconds=0, rounded=0), override))
-                before, _, after = whole.partition(_NUMBERS)
-                found = known[key] = (before, after)
-            before, after = found
-            texts.append(f'{before}"seconds": {part.seconds}, "rounded": {part.rounded}{after}')
+                shared = encode(_part(part._replace(seconds=0, rounded=0, line=""), override))
+                before, _, rest = shared.partition(_NUMBERS)
+                between, _, after = rest.partition(_LINE)
+                found = known[key] = (before, between, after)
+            before, between, after = found
+            texts.append(
+                f'{before}"seconds": {seconds}, "rounded": {rounded}{between}'
+                f'"line": {quoted(line) if line else "null"}{after}'
+            )
         yield f'{{"id": {quoted(entry)}, "parts": [{", ".join(texts)}]}}'
 
 
@@ -153,17 +171,21 @@ def _line(line: Line) -> dict[str, Any]:
             {"id": share.entry, "seconds": share.seconds, "rounded": share.rounded}
             for share in line.entries
         ],
-        "because": [
-            {
-                "rule": reason.rule,
-                "clause": reason.clause,
-                "file": reason.where.file,
-                "line": reason.where.line,
-                "text": reason.text,
-            }
-            for reason in line.because
-        ],
+        "because": _because(line.because),
     }
+
+
+def _because(reasons: Sequence[Because]) -> list[dict[str, Any]]:
+    return [
+        {
+            "rule": reason.rule,
+            "clause": reason.clause,
+            "file": reason.where.file,
+            "line": reason.where.line,
+            "text": reason.text,
+        }
+        for reason in reasons
+    ]
 
 
 def _part(part: Part, override: Override | None) -> dict[str, Any]:
