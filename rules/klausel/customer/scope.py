@@ -48,10 +48,10 @@ class Scoping(State):
         """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
         self._parts[entry.id] = []
         override = self._overrides.get(entry.id)
-        if entry.billed_elsewhere and entry.id not in self._settled:
+        settled = entry.id in self._settled
+        if entry.billed_elsewhere and not settled:
             self._add(entry, Part("billed_elsewhere", "", entry.seconds, entry.seconds))
             return
-        settled = entry.id in self._settled
         written_off = override is not None and override.disposition == "written_off"
         if written_off and (not settled or self._adjust):
             self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))

@@ -321,11 +321,13 @@ class State:
 
     def _see(self, bound: BoundContract, entry: Entry, around: Around) -> Seen:
         """What the policy of ``bound`` sees of ``entry``."""
-        subject = Subject(
-            entry, around.ticket, around.project, self._customer, around.employee,
-            bound.contract, *self._home,
-        )  # fmt: skip
-        return self._scopes[bound.policy.name].see(subject)
+        ticket, project, employee = around
+        country, region = self._home
+        return self._scopes[bound.policy.name].see(
+            Subject(
+                entry, ticket, project, self._customer, employee, bound.contract, country, region
+            )
+        )
 
     def _terms(self, bound: BoundContract, disposition: str) -> list[BoundTerm]:
         key = (bound.contract.code, disposition)

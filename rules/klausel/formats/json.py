@@ -91,20 +91,18 @@ def _draft_text(draft: Draft) -> str:
 
 
 def _line_text(line: Line) -> str:
-    texts = {
-        name: quoted(value) if isinstance(value, str) else encode(value)
-        for name, value in _line(line._replace(entries=(), because=())).items()
-    }
     shares = ", ".join(
         [
             f'{{"id": {quoted(entry)}, "seconds": {seconds}, "rounded": {rounded}}}'
             for entry, seconds, rounded in line.entries
         ]
     )
-    texts["entries"] = f"[{shares}]"
-    texts["because"] = _because_text(line.because)
-    fields = ", ".join([f'"{name}": {text}' for name, text in texts.items()])
-    return f"{{{fields}}}"
+    texts = {"entries": f"[{shares}]", "because": _because_text(line.because)}
+    fields = [
+        f'"{name}": {quoted(value) if isinstance(value, str) else texts.get(name) or encode(value)}'
+        for name, value in _line(line._replace(entries=(), because=())).items()
+    ]
+    return f"{{{', '.join(fields)}}}"
 
 
 @lru_cache(maxsize=4096)

@@ -11,8 +11,6 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from holidays import country_holidays
-
 from klausel.model import Contract, Customer, Employee, Entry, Project, Ticket
 
 
@@ -35,6 +33,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @lru_cache(maxsize=256)
 def _holidays(country: str, region: str, year: int) -> frozenset[date]:
+    from holidays import country_holidays  # takes long, and few policies ask
+
     try:
         return frozenset(country_holidays(country, subdiv=region or None, years=year))
     except NotImplementedError:
