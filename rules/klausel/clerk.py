@@ -385,13 +385,15 @@ class Clerk:
         if rule is None:
             return
         for item in window.natural:
-            known = self._groups[window.span.first, group_of(rule, item.work)]
+            if not item.record and not item.held_before:
+                continue
             if item.gated_before or item.work.disposition not in ROUNDED:
                 continue
+            known = self._groups[window.span.first, group_of(rule, item.work)]
             if item.record:
                 known[0] += sum(part.seconds for part in item.record)
                 known[1] += sum(part.rounded for part in item.record)
-            elif item.held_before:
+            else:
                 known[0] += item.work.seconds
                 known[1] += item.work.rounded
 

@@ -33,7 +33,7 @@ from klausel.money import (
 )
 from klausel.policy.ir import Rule
 from klausel.problems import problem
-from klausel.record import Settled
+from klausel.record import HeldBefore, Reopened, Settled
 from klausel.result import (
     Part,
     Uncovered,
@@ -47,6 +47,14 @@ class Scoping(State):
     def _scope(self, entry: Entry) -> None:
         """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
         self._parts[entry.id] = []
+        if self._untouched and not entry.billed_elsewhere:
+            decision = self._offer(entry, None)
+            if decision is None:
+                self._uncover(entry)
+            else:
+                self._rules[decision.contract.contract.code, decision.rule.id] = decision.rule
+                self._hand_on(entry, decision, None, None)
+            return
         override = self._overrides.get(entry.id)
         settled = entry.id in self._settled
         if entry.billed_elsewhere and not settled:
@@ -76,8 +84,19 @@ class Scoping(State):
         reopened = self._others.reopened.get(entry.id) if settled else None
         if reopened is not None and reopened.contract != code:
             reopened = None
-        if settled and rest is None and reopened is None:
-            return
+        if not settled or rest is not None or reopened is not None:
+            self._hand_on(entry, decision, rest, reopened)
+
+    def _hand_on(
+        self,
+        entry: Entry,
+        decision: Decision,
+        rest: HeldBefore | None,
+        reopened: Reopened | None,
+    ) -> None:
+        """Settles ``entry`` or gives its time to its contract: all of it, or what is open of it."""
+        code = decision.contract.contract.code
+        rule = decision.rule
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
             self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
@@ -152,10 +171,11 @@ class Scoping(State):
         """Offers ``entry`` to the contracts running on its date, narrowest first."""
         self._last_rule = self._last_disposition = ""
         around = self._around(entry)
+        day = entry.date
         for tier in self._tiers_of(around.ticket, around.project):
             found: list[Decision] = []
             for bound in tier:
-                if not bound.span.covers(entry.date):
+                if not bound.span.covers(day):
                     continue
                 seen = self._see(bound, entry, around)
                 rule = seen.rule if override is None else self._by_hand_rule(override)
@@ -165,7 +185,7 @@ class Scoping(State):
                     found.append(Decision(bound, rule, True, seen, around))
                     continue
                 for term in self._terms(bound, rule.disposition):
-                    if term.span.covers(entry.date):
+                    if term.span.covers(day):
                         found.append(Decision(bound, rule, False, seen, around))
                         break
             if len(found) > 1:
