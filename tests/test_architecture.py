@@ -28,6 +28,7 @@ LAYERS: list[list[str]] = [
     ["klausel.currency", "klausel.charges", "klausel.ledger"],
     ["klausel.policy"],
     ["klausel.adjustments", "klausel.approvals", "klausel.terms", "klausel.texts"],
+    ["klausel.rows"],
     ["klausel.assemble", "klausel.port", "klausel.result"],
     ["klausel.clerk"],
     ["klausel.record"],

@@ -16,6 +16,7 @@ from dataclasses import is_dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -24,7 +25,7 @@ from pydantic import Field as ShapeField
 
 from klausel import currency, model
 from klausel.charges.milestone import MilestoneShape
-from klausel.fields import TABLES, Field, Table
+from klausel.fields import TABLES, Table
 from klausel.model import (
     Book,
     Company,
@@ -41,6 +42,7 @@ from klausel.money import quantity, shortest
 from klausel.policy import Policy, load_policy
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, near, problem, sorted_problems
+from klausel.rows import AT_ONCE, BadValue, Columns
 from klausel.shapes import (
     Day,
     Months,
@@ -50,10 +52,7 @@ from klausel.shapes import (
     complain,
     date_hint,
     parse_date,
-    parse_months,
     parse_number,
-    parse_seconds,
-    parse_yes_no,
     shaped,
 )
 from klausel.terms import TERM_WORDS, BoundTerm, bind_contract
@@ -83,87 +82,6 @@ RECORDS: dict[str, Callable[..., Any]] = {
 
 #: Rows with their places, by contract and term.
 _ByTerm = defaultdict[tuple[str, str], list[tuple[Any, Where]]]
-
-
-class BadValue(ValueError):
-    """A value that its field cannot have: problem code and the sentence's parts."""
-
-    def __init__(self, code: str, **parts: object) -> None:
-        self.code = code
-        self.parts = parts
-        super().__init__(code)
-
-
-def _empty(field: Field) -> Any:
-    """What an absent value of ``field`` is."""
-    if field.default:
-        return converter(field)(field.default)
-    if field.kind == "tags":
-        return ()
-    return "" if field.kind in ("id", "text", "choice") else None
-
-
-def _tags(text: str) -> tuple[str, ...]:
-    return tuple(word for piece in text.split(";") if (word := piece.strip()))
-
-
-def converter(field: Field) -> Callable[[str], Any]:
-    """Text -> value for ``field``; raises :class:`BadValue`."""
-    name = field.column
-
-    def to_date(text: str) -> date:
-        try:
-            return parse_date(text.strip())
-        except ValueError:
-            raise BadValue("value-date", field=name, value=text, example=date_hint(text)) from None
-
-    def to_hours(text: str) -> int:
-        try:
-            seconds = parse_seconds(text)
-        except ValueError as error:
-            raise BadValue("value-hours", field=name, value=text, hint=str(error)) from None
-        if seconds < 0 and not field.signed:
-            raise BadValue("value-negative", field=name, value=text)
-        return seconds
-
-    def to_number(text: str) -> Decimal:
-        try:
-            value = parse_number(text)
-        except ValueError as error:
-            raise BadValue("value-number", field=name, value=text, hint=str(error)) from None
-        if value < 0 and not field.signed:
-            raise BadValue("value-negative", field=name, value=text)
-        return value
-
-    def to_yes_no(text: str) -> bool:
-        try:
-            return parse_yes_no(text)
-        except ValueError:
-            raise BadValue("value-yes-no", field=name, value=text) from None
-
-    def to_months(text: str) -> int:
-        try:
-            return parse_months(text)
-        except ValueError:
-            raise BadValue("value-duration", field=name, value=text) from None
-
-    def to_choice(text: str) -> str:
-        text = text.strip()
-        if text not in field.choices:
-            hint = near(text, field.choices) or f"write one of: {listed(field.choices, 12)}"
-            raise BadValue("value-choice", field=name, value=text, hint=hint)
-        return text
-
-    kinds: dict[str, Callable[[str], Any]] = {
-        "date": to_date,
-        "hours": to_hours,
-        "number": to_number,
-        "yes_no": to_yes_no,
-        "months": to_months,
-        "choice": to_choice,
-        "tags": _tags,
-    }
-    return kinds.get(field.kind, str.strip)
 
 
 class _Kept(NamedTuple):
@@ -411,52 +329,40 @@ class BookBuilder:
         file: str,
     ) -> None:
         """Rows of text values under ``header``; ``(line, values)`` each."""
-        table = TABLES[record]
         make = RECORDS[record]
         kept = self._tables[record]
         self._tables[record] = kept = kept._replace(file=file)
-        columns = []
-        for field in table.fields:
-            position = header.index(field.column) if field.column in header else -1
-            known: dict[str, Any] = {}
-            if not field.required:
-                known[""] = _empty(field)
-            columns.append((position, field, converter(field), known))
-        constant = tuple(
-            known.get("") if position < 0 else None for position, _, _, known in columns
-        )
-        present = [(i, *column) for i, column in enumerate(columns) if column[0] >= 0]
-        remembered = {"date", "hours", "tags", "yes_no", "months", "choice"}
+        columns = Columns(TABLES[record], header)
+        left = iter(rows)
+        while some := list(islice(left, AT_ONCE)):
+            lines, texts = zip(*some, strict=True)
+            try:
+                kept.records.extend(map(make, *columns.values(texts)))
+                kept.lines.extend(lines)
+            except BadValue:
+                self._add_singly(record, header, some, columns)
+
+    def _add_singly(
+        self,
+        record: str,
+        header: Sequence[str],
+        rows: Iterable[tuple[int, Sequence[str]]],
+        columns: Columns,
+    ) -> None:
+        """Rows of which some have a value that cannot be; each says what is wrong with it."""
+        make = RECORDS[record]
+        kept = self._tables[record]
         for line, row in rows:
-            values = list(constant)
-            bad = False
-            for number, position, field, convert, known in present:
-                text = row[position]
-                if text in known:
-                    values[number] = known[text]
-                    continue
-                try:
-                    if not text.strip():
-                        if field.required:
-                            raise BadValue(
-                                "value-missing", field=field.column, hint="write a value"
-                            )
-                        values[number] = known[""]
-                        continue
-                    value = convert(text)
-                except BadValue as error:
-                    bad = True
-                    raw = dict(zip(header, row, strict=False))
-                    found = problem(error.code, Where(file, line), **error.parts)
-                    self._bad_rows.append((record, raw, found))
-                    continue
-                if field.kind in remembered:
-                    known[text] = value
-                values[number] = value
-            if not bad:
+            values, errors = columns.row(row)
+            if not errors:
                 kept.records.append(make(*values))
                 kept.lines.append(line)
-            elif "id" in header:
+                continue
+            raw = dict(zip(header, row, strict=False))
+            for error in errors:
+                found = problem(error.code, Where(kept.file, line), **error.parts)
+                self._bad_rows.append((record, raw, found))
+            if "id" in header:
                 self._bad_ids[record].add(row[header.index("id")].strip())
 
     def add_records(self, record: str, records: Iterable[Any], file: str) -> None:

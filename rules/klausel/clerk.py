@@ -27,8 +27,8 @@ from klausel.approvals import (
     Room,
     value,
 )
-from klausel.charges.base import ONE, Account, Taken, Work
-from klausel.model import LedgerKey, natural
+from klausel.charges.base import ONE, Account, Taken, Work, rounded_to
+from klausel.model import LedgerKey, in_order
 from klausel.money import ZERO, line_amount
 from klausel.period import ONE_DAY, Span
 from klausel.policy.ir import Requirement, Watch
@@ -93,6 +93,8 @@ class Item:
     """A late entry that was never rounded: it pays what it adds to its group."""
     again: bool = False
     """It is on record and done again with today's facts, in its old place (semantics 8)."""
+    rank: int = 0
+    """Its place by date and id among all entries of the contract."""
 
     @property
     def is_rounded(self) -> bool:
@@ -106,8 +108,14 @@ class Item:
         return self.work.entry.id, self.waits_for
 
     @property
-    def order(self) -> tuple[date, date, tuple[tuple[int, int, str], ...]]:
-        return self.decisive, self.work.entry.date, natural(self.work.entry.id)
+    def plain(self) -> bool:
+        """Nothing has to be asked before it passes."""
+        return self.validated and self.requirement is None and not self.record and not self.again
+
+
+def _order(item: Item) -> tuple[date, int]:
+    """The queue: by the day that counts, then by the entry's date and id."""
+    return item.decisive, item.rank
 
 
 class Share(NamedTuple):
@@ -140,6 +148,11 @@ class _Window:
     late: list[Item] = field(default_factory=list)
 
 
+def never_closed(span: Span) -> bool:
+    """For a contract with nothing on record."""
+    return False
+
+
 class Clerk:
     """One simulation of a contract. Made new for each."""
 
@@ -156,7 +169,8 @@ class Clerk:
         self._bound = bound
         self._accounts = accounts
         self._gate = gate
-        self._window = window
+        self._window_of = window
+        self._spans: dict[date, Span] = {}
         self._closed = closed
         self._as_of = as_of
         self._digits = quantity_digits
@@ -169,18 +183,27 @@ class Clerk:
 
     def run(self, items: Iterable[Item]) -> Outcome:
         """What becomes of ``items``, all of the contract's entries that are not settled free."""
-        everything = sorted(items, key=lambda item: item.order)
-        for item in everything:
-            item.decisive = item.work.entry.date
-            self._at(self._window(item.decisive)).natural.append(item)
+        everything = in_order(items, lambda item: item.work.entry)
+        before: Item | None = None
+        for number, item in enumerate(everything):
+            entry = item.work.entry
+            same = before is not None and before.work.entry[:2] == entry[:2]  # of one entry
+            item.rank = before.rank if before is not None and same else number
+            item.decisive = entry.date
+            self._at(self._window(entry.date)).natural.append(item)
+            before = item
         self._last_closed = self._closed_until(everything)
         for item in everything:
             self._schedule_retries(item)
         pending: list[Item] = []
         done: set[date] = set()
-        while days := sorted(self._windows.keys() - done):
+        days = sorted(self._windows)
+        while days:
             done.add(days[0])
+            count = len(self._windows)
             pending = self._do_window(self._windows[days[0]], pending)
+            # A window may open further ones: for what waits, or came late.
+            days = days[1:] if len(self._windows) == count else sorted(self._windows.keys() - done)
         for item in pending:
             self._hold_at_gate(item)
         for account in self._accounts.values():
@@ -190,12 +213,23 @@ class Clerk:
 
     # -- windows -----------------------------------------------------------------------------------
 
+    def _window(self, day: date) -> Span:
+        found = self._spans.get(day)
+        if found is None:
+            found = self._spans[day] = self._window_of(day)
+        return found
+
     def _at(self, span: Span) -> _Window:
-        return self._windows.setdefault(span.first, _Window(span))
+        found = self._windows.get(span.first)
+        if found is None:
+            found = self._windows[span.first] = _Window(span)
+        return found
 
     def _closed_until(self, items: Sequence[Item]) -> date:
         """The last day that is closed on record for this contract."""
         last = date.min
+        if self._closed is never_closed:
+            return last
         for item in items:
             span = self._window(item.work.entry.date)
             if span.last is not None and span.last > last and self._closed(span):
@@ -235,22 +269,25 @@ class Clerk:
         """Passes what may pass; gives back what still waits for an approval."""
         passed, still = self._ask(window, waiting)
         here: list[Item] = []
+        closed = self._closed(window.span)
         for item in passed:
-            self._place(item, window, here)
+            self._place(item, window, here, closed)
         self._remember_groups(window)
+        here.sort(key=_order)
         self._round(window.span, here)
-        late = sorted(window.late, key=lambda item: item.order)
+        late = sorted(window.late, key=_order)
         self._round_late(late)
         for item in late:
             still += self._process(item, item.old_place or item.counted)
-        queue = sorted(here, key=lambda item: item.order)
-        while queue:
-            for rest in self._process(queue.pop(0), None):
+        number = 0
+        while number < len(here):
+            for rest in self._process(here[number], None):
                 # What a limit cut off is tried again with each later approval.
                 if self._passes_later(rest, window.span):
-                    insort(queue, rest, key=lambda item: item.order)
+                    insort(here, rest, lo=number + 1, key=_order)
                 else:
                     still.append(rest)
+            number += 1
         return still
 
     def _passes_later(self, item: Item, span: Span) -> bool:
@@ -263,22 +300,22 @@ class Clerk:
 
     def _ask(self, window: _Window, waiting: list[Item]) -> tuple[list[Item], list[Item]]:
         """The gate, in the order of days: first tries of this window, further tries of others."""
+        if not waiting and all(item.plain for item in window.natural):
+            return window.natural, []
         passed: list[Item] = []
-        still: list[Item] = []
         used: dict[str, tuple[int, Decimal]] = {}
-        tries: list[tuple[date, date, tuple[tuple[int, int, str], ...], bool, Item]] = []
+        tries: list[tuple[date, int, bool, Item]] = []
         for item in window.natural:
-            day = item.work.entry.date
-            tries.append((day, day, natural(item.work.entry.id), not item.record, item))
+            tries.append((item.work.entry.date, item.rank, not item.record, item))
         for item in [*waiting, *window.natural]:
             needed = item.requirement
             if needed is not None and needed.retroactive and not item.record:
                 for day in self._gate.decisions(item.work.ticket):
                     own = item.work.entry.date
                     if window.span.covers(day) and own < day <= self._as_of:
-                        tries.append((day, own, natural(item.work.entry.id), True, item))
+                        tries.append((day, item.rank, True, item))
         gone: set[int] = set()
-        for day, _, _, _, item in sorted(tries, key=lambda found: found[:4]):
+        for day, _, _, item in sorted(tries, key=lambda found: found[:3]):
             if id(item) in gone:
                 continue
             if self._passes(item, day, used):
@@ -335,9 +372,8 @@ class Clerk:
             if left <= 0:
                 return
 
-    def _place(self, item: Item, window: _Window, here: list[Item]) -> None:
+    def _place(self, item: Item, window: _Window, here: list[Item], closed: bool) -> None:
         """Where in the queue ``item`` stands (semantics 4, "The clerk")."""
-        own = self._window(item.work.entry.date)
         if item.record:
             item.counted = item.record[-1].counted
             if item.counted is None:
@@ -350,17 +386,17 @@ class Clerk:
             else:
                 item.adds_to_group = not item.gated_before
                 self._after(item.counted).late.append(item)
-        elif self._closed(window.span) and (item.stuck or item.over_budget):
+        elif closed and (item.stuck or item.over_budget):
             item.counted = self._last_closed
             if item.old_place is None:
                 here.append(item)
             else:
                 self._after(item.old_place).late.append(item)
-        elif self._closed(window.span) and not item.reopened:
+        elif closed and not item.reopened:
             item.counted = self._last_closed
             item.adds_to_group = not item.held_before
             self._after(self._last_closed).late.append(item)
-        elif own.first != window.span.first:
+        elif self._window(item.work.entry.date).first != window.span.first:
             item.counted = window.span.first - ONE_DAY
             window.late.append(item)
         else:
@@ -374,13 +410,15 @@ class Clerk:
         if rule is None:
             return
         for item in window.natural:
-            known = self._groups[window.span.first, group_of(rule, item.work)]
+            if not item.record and not item.held_before:
+                continue
             if item.gated_before or not item.is_rounded:
                 continue
+            known = self._groups[window.span.first, group_of(rule, item.work)]
             if item.record:
                 known[0] += sum(part.seconds for part in item.record)
                 known[1] += sum(part.rounded for part in item.record)
-            elif item.held_before:
+            else:
                 known[0] += item.work.seconds
                 known[1] += item.work.rounded
 
@@ -389,7 +427,7 @@ class Clerk:
         if rule is None:
             return
         groups: dict[Group, list[Item]] = defaultdict(list)
-        for item in sorted(items, key=lambda item: item.order):
+        for item in items:
             if item.is_rounded and not item.record and not item.held_before:
                 groups[group_of(rule, item.work)].append(item)
         for group, members in groups.items():
@@ -399,7 +437,7 @@ class Clerk:
             known[0] += sum(worked)
             known[1] += total
             for item, seconds in zip(members, shared(worked, total), strict=True):
-                item.work = item.work._replace(rounded=seconds)
+                item.work = rounded_to(item.work, seconds)
 
     def _round_late(self, items: list[Item]) -> None:
         """A late entry pays what it adds to its group; what was held is not rounded again."""
@@ -440,7 +478,7 @@ class Clerk:
             over = passes - kept
             passes = kept
         if passes or not work.rounded:
-            self._allocate(item, work._replace(rounded=passes), behind, late, shares)
+            self._allocate(item, rounded_to(work, passes), behind, late, shares)
         if over:
             shares.append(("", "", None, LIMIT, over))
         if limit:
@@ -465,7 +503,7 @@ class Clerk:
                 if not component.takes_time:
                     continue
                 account = self._accounts.get((term.term.id, component.id))
-                offered = work._replace(rounded=rest)
+                offered = rounded_to(work, rest)
                 if account is None:
                     found = component.bound.take(offered)
                     if found is not None:
@@ -477,7 +515,7 @@ class Clerk:
                 shares += [self._took(term, component, part, mark) for part in offer.taken]
                 rest = offer.rest
                 if offer.waits and rest:
-                    account.wait(offered._replace(rounded=rest))
+                    account.wait(rounded_to(offered, rest))
                     shares.append((term.term.id, component.id, None, NO_HOURS, rest))
                     return
                 if not rest and (work.rounded or offer.taken):
@@ -556,7 +594,7 @@ class Clerk:
         for number, (term, component, taken, held, wanted) in enumerate(pieces, start=1):
             seconds = left if number == len(pieces) else _at_most(wanted, left)
             left -= seconds
-            if taken is not None:
+            if taken is not None and taken.seconds != seconds:
                 taken = taken._replace(seconds=seconds)
             if try_again and number == len(pieces):
                 work = item.work._replace(seconds=seconds, rounded=wanted)
@@ -564,7 +602,7 @@ class Clerk:
                     Item(
                         work, item.requirement, item.watches, held_before=True, cut=True,
                         waits_for=item.waits_for,
-                        decisive=item.decisive,
+                        decisive=item.decisive, rank=item.rank,
                     )
                 ]  # fmt: skip
             amount = value(wanted, price) if held and price else None
@@ -643,4 +681,13 @@ def _at_most(wanted: int, left: int) -> int:
     return min(max(wanted, left), 0)
 
 
-__all__ = ["BEFORE_ROUNDING", "Clerk", "Item", "OnRecord", "Outcome", "Place", "Share"]
+__all__ = [
+    "BEFORE_ROUNDING",
+    "Clerk",
+    "Item",
+    "OnRecord",
+    "Outcome",
+    "Place",
+    "Share",
+    "never_closed",
+]

@@ -166,7 +166,7 @@ def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dic
             root = known[key] = book.customer_of(entry)
         if wanted is None or root in wanted:
             found[root].append(entry)
-    return {root: in_order(some) for root, some in found.items()}
+    return {root: in_order(some, lambda entry: entry) for root, some in found.items()}
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Any]]:

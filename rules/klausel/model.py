@@ -7,12 +7,12 @@ of each field stands once, in :mod:`klausel.fields`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from klausel.money import ZERO, RoundingMethod
 from klausel.period import Span
@@ -355,6 +355,23 @@ class Book:
         return self.root(project.customer) if project is not None and project.customer else ""
 
 
-def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries by (date, id), ids compared naturally (semantics 1)."""
-    return sorted(entries, key=lambda entry: (entry.date, natural(entry.id)))
+RowT = TypeVar("RowT")
+
+
+def in_order(rows: Iterable[RowT], entry_of: Callable[[RowT], Entry]) -> list[RowT]:
+    """``rows`` by their entries' (date, id), ids compared naturally (semantics 1)."""
+
+    def name(number: int) -> tuple[tuple[int, int, str], ...]:
+        return natural(entry_of(given[number]).id)
+
+    given = list(rows)
+    days = [entry_of(row).date for row in given]
+    order = sorted(range(len(given)), key=days.__getitem__)
+    begin = 0
+    for end in range(1, len(order) + 1):
+        # Most days have one entry: to compare ids costs more than all the rest.
+        if end == len(order) or days[order[end]] != days[order[begin]]:
+            if end - begin > 1:
+                order[begin:end] = sorted(order[begin:end], key=name)
+            begin = end
+    return [given[number] for number in order]

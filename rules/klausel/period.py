@@ -9,6 +9,7 @@ from __future__ import annotations
 from calendar import isleap
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Align = Literal["calendar", "start"]
@@ -66,6 +67,7 @@ def days_in_month(year: int, month: int) -> int:
     return 29 if month == 2 and isleap(year) else _DAYS[month - 1]
 
 
+@lru_cache(maxsize=1 << 14)
 def add_months(day: date, months: int, anchor_day: int | None = None) -> date:
     """``day`` moved by ``months``, clamped to the month's end from the original day of month.
 

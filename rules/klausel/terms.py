@@ -46,13 +46,9 @@ class BoundContract(NamedTuple):
     policy: Policy
     terms: tuple[BoundTerm, ...]
     money_digits: int
-
-    @property
-    def stateful(self) -> bool:
-        """Whether the order of entries matters: balances, approvals, budgets, rounding."""
-        return self.policy.has_gate or any(
-            component.has_balance for term in self.terms for component in term.components
-        )
+    span: Span
+    stateful: bool
+    """Whether the order of entries matters: balances, approvals, budgets, rounding."""
 
     def taking(self, disposition: str) -> list[BoundTerm]:
         """Terms that take time of ``disposition``, by priority."""
@@ -114,7 +110,11 @@ def bind_contract(
             problems += found
     if problems:
         return problems
-    return BoundContract(contract, policy, tuple(terms), digits(company, contract.currency))
+    stateful = policy.has_gate or any(
+        component.has_balance for term in terms for component in term.components
+    )
+    money_digits = digits(company, contract.currency)
+    return BoundContract(contract, policy, tuple(terms), money_digits, contract.span, stateful)
 
 
 def _bind_term(

@@ -15,16 +15,14 @@ Group = tuple[str, ...]
 
 def group_of(rule: Rounding, work: Work) -> Group:
     """The group of ``work`` inside its window."""
-    entry = work.entry
-    alone: Group = ("entry", entry.id)
-    groups: dict[str, Group] = {
-        "entry": alone,
-        "ticket_day": ("", work.ticket, entry.date.isoformat()) if work.ticket else alone,
-        "ticket": ("", work.ticket) if work.ticket else alone,
-        "day": ("", entry.date.isoformat()),
-        "period": ("",),
-    }
-    return groups[rule.per]
+    per, entry = rule.per, work.entry
+    if per == "period":
+        return ("",)
+    if per == "day":
+        return ("", entry.date.isoformat())
+    if per == "entry" or not work.ticket:
+        return ("entry", entry.id)
+    return ("", work.ticket) if per == "ticket" else ("", work.ticket, entry.date.isoformat())
 
 
 def rounded(rule: Rounding, seconds: int) -> int:

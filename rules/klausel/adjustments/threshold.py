@@ -61,6 +61,7 @@ class Budgets:
         key = (watch.rule.id, place)
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
         found = self._sums[key] = self._sums.get(key, ZERO) + more
+        hundredfold = multiply(found, HUNDRED)
         for percent in sorted(watch.notify_at):
-            if multiply(found, HUNDRED) >= multiply(watch.budget, percent):
+            if hundredfold >= multiply(watch.budget, percent):
                 self.reached.setdefault((*key, percent), Reached(watch, place, percent, on))

@@ -87,6 +87,11 @@ class Work(NamedTuple):
     """Of surcharges on what a balance loses."""
 
 
+def rounded_to(work: Work, rounded: int) -> Work:
+    """``work`` with another rounded time: mostly it has it already, and copies cost."""
+    return work if work.rounded == rounded else work._replace(rounded=rounded)
+
+
 class Taken(NamedTuple):
     """What a component took of some work: a part with its price."""
 

@@ -72,6 +72,8 @@ class BoundMilestone(Plain):
         self._shape = shape
         self._binding = binding
         self.includes = binding.contract.covers.kind != "customer"
+        self._open_span = binding.open_span
+        self._last: Period | None = None
 
     def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
         """Work that the price includes is settled by calendar months."""
@@ -84,10 +86,14 @@ class BoundMilestone(Plain):
             yield period, period.last + ONE_DAY
 
     def period(self, day: date) -> Period | None:
-        span = self._binding.open_span
+        last = self._last
+        if last is not None and last.first <= day <= last.last:
+            return last  # entries come in the order of days
+        span = self._open_span
         if not self.includes or span is None or not span.covers(day):
             return None
-        return period_of(day, span, 1, "calendar", span.first)
+        self._last = period_of(day, span, 1, "calendar", span.first)
+        return self._last
 
     def take(self, work: Work) -> Taken | None:
         period = self.period(work.entry.date)

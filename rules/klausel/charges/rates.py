@@ -62,8 +62,8 @@ class RateCard:
         """
         day = work.entry.date
         for card, number in self._cards:
-            key = (work.entry.employee, work.role.casefold(), work.activity.casefold())[number]
-            dated = card.get(key)
+            key = (work.entry.employee, work.role, work.activity)[number]
+            dated = card.get(key.casefold() if number else key)
             found = dated.on(day) if dated is not None else None
             if found is not None:
                 return found, ("", work.role, work.activity)[number]

@@ -163,19 +163,19 @@ class BoundStock:
         self.shape = shape
         self.binding = binding
         self.card = RateCard(shape.rates, binding, own_price=False)
-        self._periods: dict[date, Period] = {}
+        self._last: Period | None = None
 
     # -- periods -----------------------------------------------------------------------------------
 
     def period(self, day: date) -> Period | None:
-        found = self._periods.get(day)
-        if found is None:
-            span = self.binding.span
-            if not span.covers(day):
-                return None
-            found = self._cut(day, span)
-            self._periods[day] = found
-        return found
+        last = self._last
+        if last is not None and last.first <= day <= last.last:
+            return last  # entries come in the order of days
+        span = self.binding.span
+        if not span.covers(day):
+            return None
+        self._last = self._cut(day, span)
+        return self._last
 
     def _cut(self, day: date, span: Span) -> Period:
         return period_of(day, span, self.shape.every, self.shape.align, span.first)
@@ -320,6 +320,7 @@ class Stock:
         self.reached = date.min
         """The last day that is over."""
         self._turns = 0
+        self._morning = date.min
         self._events = Events()
         self._events.feed(self.events())
 
@@ -328,6 +329,9 @@ class Stock:
         return iter(())
 
     def morning(self, day: date) -> None:
+        if day == self._morning:
+            return  # most days have several entries
+        self._morning = day
         self._events.until(day, Events.MORNING)
         self.reached = max(self.reached, date.fromordinal(max(day.toordinal() - 1, 1)))
 

@@ -36,8 +36,9 @@ class BoundTime(Plain):
     def __init__(self, shape: TimeShape, binding: Binding) -> None:
         self._shape = shape
         self._binding = binding
+        self._open_span = binding.open_span
         self._card = RateCard(shape.rates, binding)
-        self._periods: dict[date, Period] = {}
+        self._last: Period | None = None
         self._groups: dict[tuple[Decimal, str], str] = {}
 
     def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
@@ -51,14 +52,14 @@ class BoundTime(Plain):
             yield period, due
 
     def period(self, day: date) -> Period | None:
-        found = self._periods.get(day)
-        if found is None:
-            span, start = self._binding.open_span, self._binding.span.first
-            if span is None or not span.covers(day):
-                return None
-            found = period_of(day, span, self._shape.every, self._shape.align, start)
-            self._periods[day] = found
-        return found
+        last = self._last
+        if last is not None and last.first <= day <= last.last:
+            return last  # entries come in the order of days
+        span, start = self._open_span, self._binding.span.first
+        if span is None or not span.covers(day):
+            return None
+        self._last = period_of(day, span, self._shape.every, self._shape.align, start)
+        return self._last
 
     def rate(self, work: Work) -> Decimal | None:
         return self._card.rate(work)

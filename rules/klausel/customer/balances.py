@@ -7,7 +7,7 @@ from datetime import date
 
 from klausel.approvals import Gate
 from klausel.charges.base import Account, Taken
-from klausel.clerk import Clerk, Item, Outcome, Share
+from klausel.clerk import Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
 from klausel.customer.state import HELD, NO_WHERE, OPENING, Decision, Ledger, gone
 from klausel.ledger import CLOSING
@@ -15,7 +15,6 @@ from klausel.model import (
     LedgerKey,
 )
 from klausel.period import Span
-from klausel.policy.facts import Subject
 from klausel.policy.ir import Rule, text_in
 from klausel.result import (
     Balance,
@@ -92,7 +91,6 @@ class Balances(Corrections):
         """What is on record for this contract: it happens again as it happened."""
         code = bound.contract.code
         entries = {entry.id: entry for entry in self._entries}
-        scope = self._scopes[bound.policy.name]
         found = []
         for entry_id, settled in self._settled.items():
             parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
@@ -101,20 +99,19 @@ class Balances(Corrections):
             entry = entries.get(entry_id) or gone(entry_id, parts[0].key.period)
             decision = self._decided.get(entry_id)
             if decision is None or decision.contract is not bound:
-                ticket, project, employee = self._around(entry)
-                subject = Subject(entry, ticket, project, self._customer, employee, bound.contract)
+                around = self._around(entry)
+                seen = self._see(bound, entry, around)
                 rule = Rule(parts[0].rule, parts[0].disposition, {}, NO_WHERE)
-                decision = Decision(bound, rule, False, subject)
+                decision = Decision(bound, rule, False, seen, around)
             work = self._work(entry, decision)._replace(disposition=parts[0].disposition)
-            seen = decision.subject
-            assert seen is not None
+            seen = decision.seen
             for counted in dict.fromkeys(part.counted for part in parts):
                 some = tuple(part for part in parts if part.counted == counted)
                 found.append(
                     Item(
                         work,
-                        scope.requirement(seen, some[0].disposition),
-                        scope.watches(seen, some[0].disposition),
+                        seen.requirement(some[0].disposition),
+                        seen.watches(some[0].disposition),
                         record=some,
                         gated_before=settled.gated,
                     )
@@ -125,7 +122,7 @@ class Balances(Corrections):
         """Whether a window is closed on record: a period that ends with it is."""
         ledger = self._ledger[bound.contract.code]
         if not ledger.groups:
-            return lambda span: False
+            return never_closed
         known: dict[date, bool] = {}
 
         def closed(span: Span) -> bool:
@@ -172,9 +169,11 @@ class Balances(Corrections):
 
     def _remember_held(self, bound: BoundContract, item: Item, held: Sequence[Share]) -> None:
         """Held time of closed windows goes on record, so that it is known as such later."""
+        if not self._on_record:
+            return
         entry = item.work.entry
         window = self._window(bound, entry.date)
-        if not self._on_record or window.last is None or window.last >= self._as_of:
+        if window.last is None or window.last >= self._as_of:
             return
         before = self._held_before.get(entry.id, [])
         known = {rest.reason: rest for rest in before if rest.reason == item.waits_for}

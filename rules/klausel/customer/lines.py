@@ -349,9 +349,10 @@ class Lines(State):
     ) -> Line:
         discount = ZERO if term is None or charge.undiscounted else term.term.discount
         exact = line_amount(charge.quantity, charge.unit_price, discount)
-        label = charge.label._replace(
-            details=tuple(self._named(kind, value) for kind, value in charge.label.details)
-        )
+        label = charge.label
+        if label.details:
+            details = tuple([self._named(kind, value) for kind, value in label.details])
+            label = label._replace(details=details)
         text_key = str(key)
         late = key.sequence > 0
         if term is None:
@@ -372,21 +373,25 @@ class Lines(State):
             exact=exact,
             amount=round_half_up(exact, bound.money_digits),
             entries=tuple(
-                EntryShare(part.work.entry.id, part.seconds, part.rounded) for part in charge.taken
+                [
+                    EntryShare(part.work.entry.id, part.seconds, part.rounded)
+                    for part in charge.taken
+                ]
             ),
             because=self._because(bound, term, component, charge),
             credit=charge.credit,
             reverses=charge.reverses,
         )
-        self._settle(
-            bound,
-            key,
-            seconds=sum(part.seconds for part in charge.taken),
-            rounded=charge.granted or sum(part.rounded for part in charge.taken),
-            rate=charge.unit_price,
-            amount=-exact if charge.credit else exact,
-            last=min(line.last, charge.period.last),
-        )
+        if self._on_record:
+            self._settle(
+                bound,
+                key,
+                seconds=sum(part.seconds for part in charge.taken),
+                rounded=charge.granted or sum(part.rounded for part in charge.taken),
+                rate=charge.unit_price,
+                amount=-exact if charge.credit else exact,
+                last=min(line.last, charge.period.last),
+            )
         for part in charge.taken:
             if part.settled:
                 self._amend(part, line=text_key)
@@ -452,9 +457,11 @@ class Lines(State):
         known: dict[str, int],
     ) -> None:
         """What a closed window decided goes on record, though its period is not due yet."""
+        if not self._on_record:
+            return
         work = part.work
         window = self._window(bound, work.entry.date)
-        if not self._on_record or window.last is None or window.last >= self._as_of:
+        if window.last is None or window.last >= self._as_of:
             return
         group = part.group or DRAW
         key = LedgerKey(bound.contract.code, *place, part.period.first, group, known.get(group, 0))

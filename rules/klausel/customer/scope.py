@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -24,7 +25,6 @@ from klausel.ledger import SCOPE
 from klausel.model import (
     NARROWNESS,
     OVERRIDE,
-    Employee,
     Entry,
     LedgerKey,
     Override,
@@ -35,10 +35,9 @@ from klausel.model import (
 from klausel.money import (
     round_half_up,
 )
-from klausel.policy.facts import Subject
 from klausel.policy.ir import Rule
 from klausel.problems import problem
-from klausel.record import Settled
+from klausel.record import HeldBefore, Reopened, Settled
 from klausel.result import (
     Part,
     Uncovered,
@@ -52,11 +51,19 @@ class Scoping(State):
     def _scope(self, entry: Entry) -> None:
         """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
         self._parts[entry.id] = []
+        if self._untouched and not entry.billed_elsewhere:
+            decision = self._offer(entry, None)
+            if decision is None:
+                self._uncover(entry)
+            else:
+                self._rules[decision.contract.contract.code, decision.rule.id] = decision.rule
+                self._hand_on(entry, decision, (), None)
+            return
         override = self._overrides.get(entry.id)
-        if entry.billed_elsewhere and entry.id not in self._settled:
+        settled = entry.id in self._settled
+        if entry.billed_elsewhere and not settled:
             self._add(entry, Part("billed_elsewhere", "", entry.seconds, entry.seconds))
             return
-        settled = entry.id in self._settled
         written_off = override is not None and override.disposition == "written_off"
         if written_off and (not settled or self._adjust):
             self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
@@ -67,7 +74,8 @@ class Scoping(State):
             return
         code = decision.contract.contract.code
         rule = decision.rule
-        self._decided[entry.id] = decision
+        if settled:
+            self._decided[entry.id] = decision
         self._rules[code, rule.id] = rule
         if settled and self._adjust:
             if self._done_again(entry, decision):
@@ -78,8 +86,19 @@ class Scoping(State):
         reopened = self._others.reopened.get(entry.id) if settled else None
         if reopened is not None and reopened.contract != code:
             reopened = None
-        if settled and not rests and reopened is None:
-            return
+        if not settled or rests or reopened is not None:
+            self._hand_on(entry, decision, rests, reopened)
+
+    def _hand_on(
+        self,
+        entry: Entry,
+        decision: Decision,
+        rests: Sequence[HeldBefore],
+        reopened: Reopened | None,
+    ) -> None:
+        """Settles ``entry`` or gives its time to its contract: all of it, or what is open of it."""
+        code = decision.contract.contract.code
+        rule = decision.rule
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
             self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
@@ -116,15 +135,12 @@ class Scoping(State):
 
     def _item(self, entry: Entry, decision: Decision, work: Work, validated: bool) -> Item:
         """``work`` as the clerk takes it up: what it needs, and what counts it."""
-        bound, rule, _, subject = decision
-        assert subject is not None
-        scope = self._scopes[bound.policy.name]
+        bound, rule, _, seen, _ = decision
         code = bound.contract.code
         reopened = entry.id in self._others.released.get(code, ())
         if self._is_included(bound, rule.disposition, entry.date):
             return Item(work, validated=validated, included=True, reopened=reopened)
-        needed = scope.requirement(subject, rule.disposition)
-        watches = scope.watches(subject, rule.disposition)
+        needed, watches = seen.requirement(rule.disposition), seen.watches(rule.disposition)
         return Item(work, needed, watches, validated, reopened=reopened)
 
     def _is_included(self, bound: BoundContract, disposition: str, day: date) -> bool:
@@ -139,7 +155,7 @@ class Scoping(State):
     def _done_again(self, entry: Entry, decision: Decision) -> bool:
         """Takes a settled entry up again, in its old place; False where it is new to its contract
         and goes the way of new entries."""
-        bound, rule, settles, subject = decision
+        bound, rule, settles, seen, _ = decision
         code = bound.contract.code
         settled = self._settled[entry.id]
         mine = [part for part in settled.parts if part.key.contract == code]
@@ -166,13 +182,11 @@ class Scoping(State):
             return False
         if settled.gated and settled.fingerprint == fingerprint(entry):
             work = work._replace(rounded=sum(part.rounded for part in mine))
-        assert subject is not None
-        scope = self._scopes[bound.policy.name]
         self._items[code].append(
             Item(
                 work,
-                scope.requirement(subject, rule.disposition),
-                scope.watches(subject, rule.disposition),
+                seen.requirement(rule.disposition),
+                seen.watches(rule.disposition),
                 held_before=settled.gated,
                 gated_before=settled.gated,
                 counted=mine[-1].counted,
@@ -184,21 +198,24 @@ class Scoping(State):
     def _offer(self, entry: Entry, override: Override | None) -> Decision | None:
         """Offers ``entry`` to the contracts running on its date, narrowest first."""
         self._last_rule = self._last_disposition = ""
-        ticket, project, employee = self._around(entry)
-        for tier in self._tiers_of(ticket, project):
+        around = self._around(entry)
+        day = entry.date
+        for tier in self._tiers_of(around.ticket, around.project):
             found: list[Decision] = []
             for bound in tier:
-                if not bound.contract.span.covers(entry.date):
+                if not bound.span.covers(day):
                     continue
-                rule, subject = self._rule(bound, entry, ticket, project, employee, override)
+                seen = self._see(bound, entry, around)
+                rule = seen.rule if override is None else self._by_hand_rule(override)
                 self._last_rule = self._last_rule or rule.id
                 self._last_disposition = self._last_disposition or rule.disposition
                 if rule.disposition in SETTLING:
-                    found.append(Decision(bound, rule, True, subject))
-                elif any(
-                    term.span.covers(entry.date) for term in self._terms(bound, rule.disposition)
-                ):
-                    found.append(Decision(bound, rule, False, subject))
+                    found.append(Decision(bound, rule, True, seen, around))
+                    continue
+                for term in self._terms(bound, rule.disposition):
+                    if term.span.covers(day):
+                        found.append(Decision(bound, rule, False, seen, around))
+                        break
             if len(found) > 1:
                 first, second = found[0].contract.contract, found[1].contract.contract
                 raise Parked(
@@ -213,23 +230,9 @@ class Scoping(State):
                 return found[0]
         return None
 
-    def _rule(
-        self,
-        bound: BoundContract,
-        entry: Entry,
-        ticket: Ticket,
-        project: Project,
-        employee: Employee,
-        override: Override | None,
-    ) -> tuple[Rule, Subject]:
-        country, region = self._home
-        subject = Subject(
-            entry, ticket, project, self._customer, employee, bound.contract, country, region
-        )
-        if override is not None:
-            texts = {self._language: override.reason}
-            return Rule(OVERRIDE, override.disposition, texts, NO_WHERE), subject
-        return self._scopes[bound.policy.name].decide(subject), subject
+    def _by_hand_rule(self, override: Override) -> Rule:
+        texts = {self._language: override.reason}
+        return Rule(OVERRIDE, override.disposition, texts, NO_WHERE)
 
     def _tiers_of(self, ticket: Ticket, project: Project) -> list[list[BoundContract]]:
         """Contracts that cover ``ticket`` of ``project``, equally narrow ones together."""
@@ -349,7 +352,7 @@ class Scoping(State):
         """What the parts on record would be with today's rules and prices."""
         if decision is None:
             return {("", "", None)}
-        bound, rule, settles, _ = decision
+        bound, rule, settles, *_ = decision
         code = bound.contract.code
         if settles:
             return {(code, rule.disposition, None)}

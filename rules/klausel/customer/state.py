@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from klausel.charges.base import Label, Taken, Work
+from klausel.charges.base import ONE, Label, Taken, Work
 from klausel.clerk import Item
 from klausel.model import (
     Approval,
@@ -32,7 +32,7 @@ from klausel.money import (
 )
 from klausel.period import Period, Span, intersect, period_of
 from klausel.policy.facts import Subject
-from klausel.policy.ir import GroupBy, Rule, Scope
+from klausel.policy.ir import GroupBy, Rule, Scope, Seen
 from klausel.problems import Problem, Where
 from klausel.record import Reopened, on_record
 from klausel.result import (
@@ -133,13 +133,23 @@ def index(rows: Sequence[LedgerRow]) -> Ledger:
     return Ledger(known, amounts, last, lines)
 
 
+class Around(NamedTuple):
+    """What is around an entry; stand-ins for what it does not name."""
+
+    ticket: Ticket
+    project: Project
+    employee: Employee
+
+
 class Decision(NamedTuple):
     """Which contract has an entry, by which rule."""
 
     contract: BoundContract
     rule: Rule
     settles: bool
-    subject: Subject | None
+    seen: Seen
+    """What the contract's policy sees of it."""
+    around: Around
 
 
 class Ident(NamedTuple):
@@ -251,12 +261,15 @@ class State:
         }
         rows = [row for bound in self._contracts for row in ledger.get(bound.contract.code, ())]
         self._settled, self._held_before = on_record(rows)
+        self._untouched = not (self._settled or self._held_before or overrides)
+        """Nothing is on record, nothing was decided by hand: every entry goes the plain way."""
         self._by_hand = [
             (row, bound.money_digits)
             for bound in self._contracts
             for row in ledger.get(bound.contract.code, ())
             if row.invoiced is not None
         ]
+        self._surroundings: dict[tuple[str, str, str], Around] = {}
         self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
         self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
@@ -291,28 +304,43 @@ class State:
         self.reporting: dict[str, Reporting] = {}
 
     def _work(self, entry: Entry, decision: Decision) -> Work:
-        ticket, project, employee = self._around(entry)
-        work = Work(
+        bound, rule, _, seen, (ticket, project, employee) = decision
+        price = hours = ONE
+        if bound.policy.surcharges:
+            price, hours = seen.factors
+        return Work(
             entry,
             project.id,
             ticket.id,
             entry.activity or ticket.activity,
             employee.role,
-            decision.rule.disposition,
-            decision.rule.id,
+            rule.disposition,
+            rule.id,
             entry.seconds,
             entry.seconds,
+            price,
+            hours,
         )
-        policy = decision.contract.policy
-        if policy.surcharges and decision.subject is not None:
-            price, hours = self._scopes[policy.name].factors(decision.subject)
-            work = work._replace(price_factor=price, hours_factor=hours)
-        return work
 
-    def _around(self, entry: Entry) -> tuple[Ticket, Project, Employee]:
-        ticket = self._book.tickets.get(entry.ticket, _NO_TICKET)
-        project = self._book.projects.get(entry.project or ticket.project, _NO_PROJECT)
-        return ticket, project, self._book.employees.get(entry.employee, _NO_EMPLOYEE)
+    def _around(self, entry: Entry) -> Around:
+        key = (entry.ticket, entry.project, entry.employee)
+        found = self._surroundings.get(key)
+        if found is None:
+            ticket = self._book.tickets.get(entry.ticket, _NO_TICKET)
+            project = self._book.projects.get(entry.project or ticket.project, _NO_PROJECT)
+            employee = self._book.employees.get(entry.employee, _NO_EMPLOYEE)
+            found = self._surroundings[key] = Around(ticket, project, employee)
+        return found
+
+    def _see(self, bound: BoundContract, entry: Entry, around: Around) -> Seen:
+        """What the policy of ``bound`` sees of ``entry``."""
+        ticket, project, employee = around
+        country, region = self._home
+        return self._scopes[bound.policy.name].see(
+            Subject(
+                entry, ticket, project, self._customer, employee, bound.contract, country, region
+            )
+        )
 
     def _terms(self, bound: BoundContract, disposition: str) -> list[BoundTerm]:
         key = (bound.contract.code, disposition)
@@ -357,18 +385,15 @@ class State:
         key = (bound.contract.code, day)
         found = self._windows.get(key)
         if found is None:
-            month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
-            spans = [
-                Span(period.first, period.last)
-                for term in bound.terms
-                if term.span.covers(day)
-                for component in term.components
-                if (period := component.bound.period(day)) is not None
-            ]
             window: Span | None = None
-            for span in spans:
-                window = span if window is None else intersect(window, span)
+            for term in bound.terms:
+                for component in term.components if term.span.covers(day) else ():
+                    period = component.bound.period(day)
+                    if period is not None:
+                        span = Span(period.first, period.last)
+                        window = span if window is None else intersect(window, span)
             if window is None:
+                month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
                 window = intersect(Span(month.first, month.last), bound.contract.span)
             assert window is not None
             found = self._windows[key] = window
@@ -407,8 +432,10 @@ class State:
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
-        work = part.work
         self._show(bound, part, key.term, key.component, line)
+        if not self._on_record:
+            return
+        work = part.work
         self._settle(
             bound,
             key,

@@ -3,42 +3,69 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from klausel.formats import View
 from klausel.model import OVERRIDE, Override
 from klausel.money import plain, quantity, round_half_up
 from klausel.problems import Problem
-from klausel.result import Balance, Draft, Line, Part, Result
+from klausel.result import Balance, Because, Draft, Line, Part, Result
+
+#: What rows of many share is written once: the numbers that differ take this place.
+_NUMBERS = '"seconds": 0, "rounded": 0'
+_LINE = '"line": null'
+_DRAW = '"drawn": 0, "before": null, "after": null'
+
+encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def render(result: Result, view: View) -> str:
     """One line a draft, an entry, a problem: quick to write, and readable in a diff."""
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    pieces = []
-    for name, value in result_data(result).items():
-        if isinstance(value, list) and value:
-            rows = ",\n".join([f"  {encode(row)}" for row in value])
-            pieces.append(f" {encode(name)}: [\n{rows}\n ]")
-        else:
+    pieces: list[str] = ["{\n"]
+    for name, value in {**_begin(result), **_rows(result), **_end(result)}.items():
+        if len(pieces) > 1:
+            pieces.append(",\n")
+        if not isinstance(value, (list, Iterator)):
             pieces.append(f" {encode(name)}: {encode(value)}")
-    return "{\n" + ",\n".join(pieces) + "\n}\n"
+            continue
+        before = f" {encode(name)}: [\n  "
+        for row in value:
+            pieces += before, row if isinstance(value, Iterator) else encode(row)
+            before = ",\n  "
+        pieces.append("\n ]" if before == ",\n  " else f" {encode(name)}: []")
+    pieces.append("\n}\n")
+    return "".join(pieces)
 
 
 def result_data(result: Result) -> dict[str, Any]:
     """``result`` as plain data, ready for JSON."""
     overrides = {override.entry: override for override in result.book.overrides}
     return {
-        "as_of": result.as_of.isoformat(),
-        "policies": list(result.policies),
-        "customers": list(result.customers),
-        "parked": list(result.parked),
-        "drafts": [_draft(draft) for draft in result.drafts],
+        **_begin(result),
+        "drafts": [_draft(draft, [_line(line) for line in draft.lines]) for draft in result.drafts],
         "entries": [
             {"id": entry, "parts": [_part(part, overrides.get(entry)) for part in parts]}
             for entry, parts in result.entries
         ],
+        **_end(result),
+    }
+
+
+def _begin(result: Result) -> dict[str, Any]:
+    return {
+        "as_of": result.as_of.isoformat(),
+        "policies": list(result.policies),
+        "customers": list(result.customers),
+        "parked": list(result.parked),
+    }
+
+
+def _end(result: Result) -> dict[str, Any]:
+    return {
         "uncovered": [found._asdict() for found in result.uncovered],
         "held": [{**found._asdict(), "amount": _money(found.amount, 2)} for found in result.held],
         "notices": [{**found._asdict(), "on": found.on.isoformat()} for found in result.notices],
@@ -46,6 +73,76 @@ def result_data(result: Result) -> dict[str, Any]:
         "differences": [found._asdict() for found in result.differences],
         "problems": [problem_data(found) for found in result.problems],
     }
+
+
+def _rows(result: Result) -> dict[str, Iterator[str]]:
+    """Drafts and entries as they are written: there are hundreds of thousands of them."""
+    return {"drafts": map(_draft_text, result.drafts), "entries": _entry_texts(result)}
+
+
+def _draft_text(draft: Draft) -> str:
+    before, _, after = encode(_draft(draft, [])).rpartition("[]")
+    return f"{before}[{', '.join(map(_line_text, draft.lines))}]{after}"
+
+
+def _line_text(line: Line) -> str:
+    shares = ", ".join(
+        [
+            f'{{"id": {quoted(entry)}, "seconds": {seconds}, "rounded": {rounded}}}'
+            for entry, seconds, rounded in line.entries
+        ]
+    )
+    texts = {"entries": f"[{shares}]", "because": _because_text(line.because)}
+    fields = [
+        f'"{name}": {quoted(value) if isinstance(value, str) else texts.get(name) or encode(value)}'
+        for name, value in _line(line._replace(entries=(), because=())).items()
+    ]
+    return f"{{{', '.join(fields)}}}"
+
+
+@lru_cache(maxsize=4096)
+def _because_text(reasons: tuple[Because, ...]) -> str:
+    return encode(_because(reasons))
+
+
+def _entry_texts(result: Result) -> Iterator[str]:
+    overrides = {override.entry: override for override in result.book.overrides}
+    known: dict[tuple[Any, ...], tuple[str, str, str, str]] = {}
+    for entry, parts in result.entries:
+        override = overrides.get(entry)
+        texts = []
+        for part in parts:
+            rule, lot, line = part.rule, part.lot, part.line
+            key = (
+                part.disposition, rule, part.contract, part.term, lot, part.held, part.uncovered,
+                part.due, part.settled, part.late, override if rule == OVERRIDE else None,
+            )  # fmt: skip
+            found = known.get(key)
+            if found is None:
+                found = known[key] = _shared(part, override)
+            before, between, after, end = found
+            draw = ""
+            if lot:
+                numbers = (part.drawn, _number(part.before), _number(part.after))
+                draw = '"drawn": {}, "before": {}, "after": {}'.format(*numbers)
+            texts.append(
+                f'{before}"seconds": {part.seconds}, "rounded": {part.rounded}{between}'
+                f'"line": {quoted(line) if line else "null"}{after}{draw}{end}'
+            )
+        yield f'{{"id": {quoted(entry)}, "parts": [{", ".join(texts)}]}}'
+
+
+def _shared(part: Part, override: Override | None) -> tuple[str, str, str, str]:
+    """The text of a part around its numbers, its line, and what it drew."""
+    bare = part._replace(seconds=0, rounded=0, line="", drawn=0, after=None)
+    before, _, rest = encode(_part(bare, override)).partition(_NUMBERS)
+    between, _, rest = rest.partition(_LINE)
+    after, _, end = rest.partition(_DRAW)
+    return before, between, after, end
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)
 
 
 def _money(amount: Decimal | None, digits: int) -> str | None:
@@ -60,7 +157,7 @@ def _balance(balance: Balance) -> dict[str, Any]:
     } | {"last": balance.last.isoformat() if balance.last else None}
 
 
-def _draft(draft: Draft) -> dict[str, Any]:
+def _draft(draft: Draft, lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "key": draft.key,
         "customer": draft.customer,
@@ -69,7 +166,7 @@ def _draft(draft: Draft) -> dict[str, Any]:
         "currency": draft.currency,
         "total": plain(draft.total),
         "reverses": draft.reverses or None,
-        "lines": [_line(line) for line in draft.lines],
+        "lines": lines,
     }
 
 
@@ -91,17 +188,21 @@ def _line(line: Line) -> dict[str, Any]:
             {"id": share.entry, "seconds": share.seconds, "rounded": share.rounded}
             for share in line.entries
         ],
-        "because": [
-            {
-                "rule": reason.rule,
-                "clause": reason.clause,
-                "file": reason.where.file,
-                "line": reason.where.line,
-                "text": reason.text,
-            }
-            for reason in line.because
-        ],
+        "because": _because(line.because),
     }
+
+
+def _because(reasons: Sequence[Because]) -> list[dict[str, Any]]:
+    return [
+        {
+            "rule": reason.rule,
+            "clause": reason.clause,
+            "file": reason.where.file,
+            "line": reason.where.line,
+            "text": reason.text,
+        }
+        for reason in reasons
+    ]
 
 
 def _part(part: Part, override: Override | None) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 from typing import Literal, NamedTuple
-
-from holidays import country_holidays
 
 from klausel.model import Contract, Customer, Employee, Entry, Project, Ticket
 
@@ -34,6 +33,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @lru_cache(maxsize=256)
 def _holidays(country: str, region: str, year: int) -> frozenset[date]:
+    from holidays import country_holidays  # takes long, and few policies ask
+
     try:
         return frozenset(country_holidays(country, subdiv=region or None, years=year))
     except NotImplementedError:
@@ -52,6 +53,12 @@ class Fact(NamedTuple):
     kind: FactKind
     meaning: str
     read: Callable[[Subject], str | tuple[str, ...] | int]
+    path: str = ""
+    """Where in the subject it stands, if it is one of its values."""
+
+
+def _at(kind: FactKind, path: str, meaning: str) -> Fact:
+    return Fact(kind, meaning, attrgetter(path), path)
 
 
 FACTS: dict[str, Fact] = {
@@ -60,21 +67,21 @@ FACTS: dict[str, Fact] = {
         "activity of the entry, else of its ticket",
         lambda s: s.entry.activity or s.ticket.activity,
     ),
-    "entry_tag": Fact("words", "tags of the entry", lambda s: s.entry.tags),
-    "task_tag": Fact("words", "tags of the ticket (Odoo: task)", lambda s: s.ticket.tags),
-    "project_tag": Fact("words", "tags of the project", lambda s: s.project.tags),
-    "customer_tag": Fact("words", "tags of the customer", lambda s: s.customer.tags),
+    "entry_tag": _at("words", "entry.tags", "tags of the entry"),
+    "task_tag": _at("words", "ticket.tags", "tags of the ticket (Odoo: task)"),
+    "project_tag": _at("words", "project.tags", "tags of the project"),
+    "customer_tag": _at("words", "customer.tags", "tags of the customer"),
     "text_has": Fact("text", "a piece of the entry's text", lambda s: s.entry.text),
     "title_has": Fact("text", "a piece of the ticket's title", lambda s: s.ticket.title),
-    "priority": Fact("word", "priority of the ticket", lambda s: s.ticket.priority),
-    "origin": Fact("word", "where the ticket's cause lies", lambda s: s.ticket.origin),
-    "initiated_by": Fact("word", "who asked for the ticket", lambda s: s.ticket.initiated_by),
-    "role": Fact("word", "role of the employee", lambda s: s.employee.role),
-    "employee": Fact("word", "id of the employee", lambda s: s.entry.employee),
-    "project": Fact("word", "id of the project", lambda s: s.project.id),
-    "ticket": Fact("word", "id of the ticket", lambda s: s.entry.ticket),
-    "country": Fact("word", "country of the customer", lambda s: s.customer.country),
-    "sla": Fact("word", "SLA class of the contract", lambda s: s.contract.sla),
+    "priority": _at("word", "ticket.priority", "priority of the ticket"),
+    "origin": _at("word", "ticket.origin", "where the ticket's cause lies"),
+    "initiated_by": _at("word", "ticket.initiated_by", "who asked for the ticket"),
+    "role": _at("word", "employee.role", "role of the employee"),
+    "employee": _at("word", "entry.employee", "id of the employee"),
+    "project": _at("word", "project.id", "id of the project"),
+    "ticket": _at("word", "entry.ticket", "id of the ticket"),
+    "country": _at("word", "customer.country", "country of the customer"),
+    "sla": _at("word", "contract.sla", "SLA class of the contract"),
     "weekday": Fact(
         "word", "day of the week, monday to sunday", lambda s: WEEKDAYS[s.entry.date.weekday()]
     ),
@@ -83,10 +90,8 @@ FACTS: dict[str, Fact] = {
         "yes on a public holiday where the customer is, else no",
         lambda s: "yes" if is_holiday(s.entry.date, s.country, s.region) else "no",
     ),
-    "estimate_hours": Fact(
-        "seconds", "estimated hours of the ticket", lambda s: s.ticket.estimate_hours
-    ),
-    "entry_hours": Fact("seconds", "hours of the entry", lambda s: s.entry.seconds),
+    "estimate_hours": _at("seconds", "ticket.estimate_hours", "estimated hours of the ticket"),
+    "entry_hours": _at("seconds", "entry.seconds", "hours of the entry"),
 }
 
 
@@ -173,18 +178,35 @@ VocabularyField = WordField | NumberField
 
 
 class Coder:
-    """Reduces subjects to combinations of coded fields; equal facts are reduced once."""
+    """Reduces subjects to combinations of coded fields; equal facts are reduced once.
+
+    Facts are first looked up all together, a new set of them field by field. Of a text it only
+    counts which of the pieces that some field asks for are in it.
+    """
 
     def __init__(self, fields: tuple[VocabularyField, ...]) -> None:
+        asked = sorted({name for field in fields for name in field.facts()})
+        # Facts that stand in one field of the subject are read by one call.
+        paths = [name for name in asked if FACTS[name].path]
+        names = [*paths, *(name for name in asked if name not in paths)]
+        self._plain = _all_at(tuple(FACTS[name].path for name in paths))
+        self._reads = [_reader(name, fields) for name in names[len(paths) :]]
         self._fields = [
-            (field, tuple(FACTS[name].read for name in sorted(field.facts())), _Known())
-            for field in fields
+            (field, tuple(map(names.index, sorted(field.facts()))), _Known()) for field in fields
         ]
+        self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
 
     def combination(self, subject: Subject) -> tuple[int, ...]:
+        facts = (*self._plain(subject), *[read(subject) for read in self._reads])
+        found = self._known.get(facts)
+        if found is None:
+            found = self._known[facts] = self._reduced(subject, facts)
+        return found
+
+    def _reduced(self, subject: Subject, facts: tuple[object, ...]) -> tuple[int, ...]:
         codes = []
-        for field, reads, known in self._fields:
-            key = tuple([read(subject) for read in reads])
+        for field, places, known in self._fields:
+            key = tuple([facts[place] for place in places])
             code = known.get(key)
             if code is None:
                 code = known[key] = field.code(subject)
@@ -193,3 +215,34 @@ class Coder:
 
 
 _Known = dict[tuple[object, ...], int]
+
+
+def _all_at(paths: tuple[str, ...]) -> Callable[[Subject], tuple[object, ...]]:
+    """The values at dotted ``paths`` of a subject."""
+    if len(paths) > 1:
+        return attrgetter(*paths)
+    return lambda subject: tuple([attrgetter(path)(subject) for path in paths])
+
+
+def _reader(name: str, fields: tuple[VocabularyField, ...]) -> Callable[[Subject], object]:
+    """What of fact ``name`` matters to ``fields``."""
+    read = FACTS[name].read
+    if FACTS[name].kind != "text":
+        return read
+    pieces = sorted(
+        {
+            value
+            for field in fields
+            if isinstance(field, WordField)
+            for source in field.sources
+            for clause in source.clauses
+            if clause.fact == name
+            for value in clause.values
+        }
+    )
+
+    def pieces_in(subject: Subject) -> object:
+        text = str(read(subject)).casefold()
+        return tuple([piece for piece in pieces if piece in text])
+
+    return pieces_in

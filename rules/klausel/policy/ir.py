@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -178,6 +179,57 @@ class Chooser:
         return rules, Decider(table, **self._matchers)
 
 
+class Seen:
+    """What a policy sees of an entry, and what its rules say of it.
+
+    Entries that look the same to the policy share it; each question is decided once.
+    """
+
+    __slots__ = ("_day", "_factors", "_facts", "_requirements", "_rule", "_scope", "_watches")
+
+    def __init__(self, scope: Scope, day: date, facts: Combination) -> None:
+        self._scope = scope
+        self._day = day
+        self._facts = facts
+        self._rule: Rule | None = None
+        self._factors: tuple[Decimal, Decimal] | None = None
+        self._requirements: dict[str, Requirement | None] = {}
+        self._watches: dict[str, tuple[Watch, ...]] = {}
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that decides; ``otherwise`` where none matches."""
+        if self._rule is None:
+            self._rule = self._scope.decide(self._day, self._facts)
+        return self._rule
+
+    @property
+    def factors(self) -> tuple[Decimal, Decimal]:
+        """What surcharges multiply the price and the hours with."""
+        if self._factors is None:
+            self._factors = self._scope.factors(self._day, self._facts)
+        return self._factors
+
+    def requirement(self, disposition: str) -> Requirement | None:
+        """The approval that is needed: the first that applies."""
+        if disposition not in CHARGED:
+            return None
+        if disposition not in self._requirements:
+            full = (*self._facts, DISPOSITIONS.index(disposition))
+            self._requirements[disposition] = self._scope.requirement(self._day, full)
+        return self._requirements[disposition]
+
+    def watches(self, disposition: str) -> tuple[Watch, ...]:
+        """The budgets that count it."""
+        if disposition not in CHARGED:
+            return ()
+        found = self._watches.get(disposition)
+        if found is None:
+            full = (*self._facts, DISPOSITIONS.index(disposition))
+            found = self._watches[disposition] = self._scope.watches(self._day, full)
+        return found
+
+
 class Scope:
     """Decides what the rules of one policy say of entries, in force on the entry's own date."""
 
@@ -203,6 +255,16 @@ class Scope:
         self._watches = [
             (watch, Chooser(full, (watch.rule,), matchers)) for watch in policy.watches
         ]
+        self._cuts = _cuts(
+            (
+                *policy.rules,
+                *(found.rule for found in policy.surcharges),
+                *(found.rule for found in policy.requirements),
+                *(found.rule for found in policy.watches),
+            )
+        )
+        self._seen: defaultdict[int, dict[Combination, Seen]] = defaultdict(dict)
+        """By stretch of days in which the rules in force stay the same."""
 
     @property
     def fresh(self) -> int:
@@ -210,44 +272,43 @@ class Scope:
         others = [chooser for _, chooser in (*self._surcharges, *self._watches)]
         return sum(chooser.fresh for chooser in (self._rules, self._gate, *others))
 
-    def decide(self, subject: Subject) -> Rule:
-        """The rule that decides ``subject``; ``otherwise`` where none matches."""
-        combination = self._coder.combination(subject)
-        return self._rules.choose(subject.entry.date, combination) or self._policy.otherwise
+    def see(self, subject: Subject) -> Seen:
+        """What of ``subject`` matters to the rules."""
+        facts = self._coder.combination(subject)
+        day = subject.entry.date
+        known = self._seen[bisect_right(self._cuts, day) if self._cuts else 0]
+        found = known.get(facts)
+        if found is None:
+            found = known[facts] = Seen(self, day, facts)
+        return found
 
-    def factors(self, subject: Subject) -> tuple[Decimal, Decimal]:
-        """What surcharges multiply the price and the hours of ``subject`` with."""
+    def decide(self, day: date, facts: Combination) -> Rule:
+        """See :attr:`Seen.rule`."""
+        return self._rules.choose(day, facts) or self._policy.otherwise
+
+    def factors(self, day: date, facts: Combination) -> tuple[Decimal, Decimal]:
+        """See :attr:`Seen.factors`."""
         price = hours = _ONE
-        if self._surcharges:
-            combination = self._coder.combination(subject)
-            for surcharge, chooser in self._surcharges:
-                if chooser.choose(subject.entry.date, combination) is not None:
-                    if surcharge.on == "price":
-                        price = multiply(price, surcharge.times)
-                    else:
-                        hours = multiply(hours, surcharge.times)
+        for surcharge, chooser in self._surcharges:
+            if chooser.choose(day, facts) is not None:
+                if surcharge.on == "price":
+                    price = multiply(price, surcharge.times)
+                else:
+                    hours = multiply(hours, surcharge.times)
         return price, hours
 
-    def requirement(self, subject: Subject, disposition: str) -> Requirement | None:
-        """The approval that ``subject`` needs: the first that applies."""
-        if not self._requirements or disposition not in CHARGED:
+    def requirement(self, day: date, full: Combination) -> Requirement | None:
+        """See :meth:`Seen.requirement`; the last of ``full`` is the disposition."""
+        if not self._requirements:
             return None
-        rule = self._gate.choose(subject.entry.date, self._full(subject, disposition))
+        rule = self._gate.choose(day, full)
         return self._requirements[rule.id] if rule is not None else None
 
-    def watches(self, subject: Subject, disposition: str) -> tuple[Watch, ...]:
-        """The budgets that count ``subject``."""
-        if not self._watches or disposition not in CHARGED:
-            return ()
-        combination = self._full(subject, disposition)
+    def watches(self, day: date, full: Combination) -> tuple[Watch, ...]:
+        """See :meth:`Seen.watches`; the last of ``full`` is the disposition."""
         return tuple(
-            watch
-            for watch, chooser in self._watches
-            if chooser.choose(subject.entry.date, combination) is not None
+            [watch for watch, chooser in self._watches if chooser.choose(day, full) is not None]
         )
-
-    def _full(self, subject: Subject, disposition: str) -> Combination:
-        return (*self._coder.combination(subject), DISPOSITIONS.index(disposition))
 
 
 def _cuts(rules: tuple[Rule, ...]) -> list[date]:
