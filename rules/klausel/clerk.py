@@ -113,9 +113,10 @@ class Item:
         return self.validated and self.requirement is None and not self.record and not self.again
 
 
-def _order(item: Item) -> tuple[date, int]:
-    """The queue: by the day that counts, then by the entry's date and id."""
-    return item.decisive, item.rank
+def _order(item: Item) -> tuple[date, int, bool]:
+    """The queue: by the day that counts, then by the entry's date and id; of one entry what is
+    on record stands before what still waits."""
+    return item.decisive, item.rank, not item.record
 
 
 class Share(NamedTuple):

@@ -46,21 +46,6 @@ def periods_of(
     first = covered_from(term, contract, facts)
     horizon = until + timedelta(days=how["lead"])
     found = periods(term["anchor"], first, term["last"], how["every"], how["align"], horizon)
-    if component["kind"] in ("contingent", "pool", "quota"):
-        # The opening's hours stand for a period that began by its day.
-        opened = [
-            opening["date"]
-            for opening in facts["openings"]
-            if (str(opening["contract"]), str(opening["term"])) == (contract["code"], term["id"])
-        ]
-        found = [
-            period
-            for period in found
-            if not any(
-                max(period["months"][0][0], term["first"]) <= date.fromisoformat(str(day))
-                for day in opened
-            )
-        ]
     for period in found:
         period["due"] = due_of(period, how)
     return found
