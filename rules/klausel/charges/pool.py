@@ -226,7 +226,12 @@ class PoolAccount(Stock):
         if part.lot == DEFICIT:
             self.deficit += part.drawn
             return self.forced(part, -self.deficit)
-        return super().force(part)
+        found = next((lot for lot in self.lots if lot.id == part.lot), None)
+        if part.counted is None or found is None or part.drawn <= 0:
+            return super().force(part)
+        # A late draw took back first what a limit on carrying over had taken away.
+        self._take_back(found, part.work.entry.date, part.drawn)
+        return self.forced(part, found.left)
 
     # -- lines and balances ------------------------------------------------------------------------
 
