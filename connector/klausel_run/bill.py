@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from klausel.formats.text import count
 from klausel.model import LedgerRow
 from klausel.policy.ir import GroupBy
 from klausel.port import Application, Applied, Erp, Refused
@@ -98,7 +99,7 @@ def bill(
         result = preview(erp, Options(as_of, customers, (), group_by, True), tick)
     screen.show(result)
     if any(applications(result)):
-        screen.ask(f"Write {len(result.drafts)} drafts to {erp.name}?")
+        screen.ask(f"Write {count(len(result.drafts), 'draft')} to {erp.name}?")
     try:
         with screen.progress("writing") as tick:
             report = write(erp, result, refresh, tick)
@@ -116,10 +117,11 @@ def summary(report: Report, nothing: str = "Nothing was written.") -> str:
     ours = [applied for applied in report.applied if not applied.replayed]
     others = len(report.applied) - len(ours)
     drafts = [written for applied in ours for written in applied.drafts]
-    lines = [f"{len(drafts)} drafts written, {len(ours)} customers settled."]
+    lines = [f"{count(len(drafts), 'draft')} written, {count(len(ours), 'customer')} settled."]
     lines += [f"  {link}" for link in dict.fromkeys(written.link for written in drafts)]
     if others:
-        lines.append(f"{others} customers were settled by the same run elsewhere at this time.")
+        were = count(others, "customer was", "customers were")
+        lines.append(f"{were} settled by the same run elsewhere at this time.")
     for refusal in report.refused:
         lines.append(f"{refusal.name} ({refusal.customer}) was refused: {refusal.message}")
         if refusal.hint:
