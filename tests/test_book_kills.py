@@ -71,7 +71,8 @@ def test_killed_at_a_step(
         done = at - 1 + sizes.index(there)
         again = program.run(bill(book, day))
         assert again.code == 0, again.said
-        assert f"{len(todo) - done} customers settled" in again.said
+        settled = len(todo) - done
+        assert f"{settled} customer{'' if settled == 1 else 's'} settled" in again.said
         assert on_record(book) == rows
         ledger = (book / "ledger.jsonl").read_bytes()
         assert program.run(bill(book, day)).said.endswith("Nothing new to write.\n")

@@ -212,7 +212,7 @@ def load_openings(call: Call, change: OpeningChange, book: Book, company: int, l
         if error.code == "access":
             raise ErpError(
                 f"user {login} may not load opening balances",
-                f'in Odoo, add the user to the group "{MANAGERS}", or give another --login',
+                f"{failures.join_group(MANAGERS)}, or give another --login",
             ) from None
         hint = "correct the row; nothing was written" if error.code == "invalid" else error.hint
         raise Refused(error.code, error.message, hint) from None

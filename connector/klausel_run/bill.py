@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from klausel.activity import records
+from klausel.formats.text import count
 from klausel.model import LedgerRow
 from klausel.port import Application, Applied, Erp, Refused
 from klausel.problems import ErpError
@@ -107,7 +108,7 @@ def bill(
     if any(applications(result)):
         corrections = sum(1 for draft in result.drafts if corrects(draft))
         some = f", {corrections} of them corrections," if options.adjust else ""
-        screen.ask(f"Write {len(result.drafts)} drafts{some} to {erp.name}?")
+        screen.ask(f"Write {count(len(result.drafts), 'draft')}{some} to {erp.name}?")
     try:
         with screen.progress("writing") as tick:
             report = write(erp, result, refresh, tick)
@@ -142,10 +143,11 @@ def summary(report: Report, nothing: str = "Nothing was written.") -> str:
     ours = [applied for applied in report.applied if not applied.replayed]
     others = len(report.applied) - len(ours)
     drafts = [written for applied in ours for written in applied.drafts]
-    lines = [f"{len(drafts)} drafts written, {len(ours)} customers settled."]
+    lines = [f"{count(len(drafts), 'draft')} written, {count(len(ours), 'customer')} settled."]
     lines += [f"  {link}" for link in dict.fromkeys(written.link for written in drafts)]
     if others:
-        lines.append(f"{others} customers were settled by the same run elsewhere at this time.")
+        were = count(others, "customer was", "customers were")
+        lines.append(f"{were} settled by the same run elsewhere at this time.")
     for refusal in report.refused:
         lines.append(f"{refusal.name} ({refusal.customer}) was refused: {refusal.message}")
         if refusal.hint:

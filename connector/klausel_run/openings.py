@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from klausel.formats.text import count
 from klausel.openings import loading, loading_text
 from klausel.port import Erp, Refused
 from klausel.problems import ErpError
@@ -31,8 +32,7 @@ def openings(
     if not found.change:
         screen.say("Nothing to load.")
         return
-    count = len(found.change.added)
-    what = "1 opening" if count == 1 else f"{count} openings"
+    what = count(len(found.change.added), "opening")
     screen.ask(f"Load {what} into {erp.name}?")
     try:
         erp.load_openings(found.change, book)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from klausel.charges import BALANCES
 from klausel.currency import digits
 from klausel.engine import bill
+from klausel.formats.text import count
 from klausel.model import Book, Contract, Opening, Term
 from klausel.money import ZERO, hours_exact, round_half_up, shortest
 from klausel.port import OpeningChange
@@ -299,8 +300,9 @@ def _sums(effects: Iterable[Effect]) -> Iterator[list[str]]:
 
 
 def _amount_cells(amount: Amount, effect: Effect) -> tuple[str, str]:
-    lines = "1 line" if amount.lines == 1 else f"{amount.lines} lines"
-    return lines, f"{round_half_up(amount.sum, effect.digits):,f} {effect.currency}"
+    return count(
+        amount.lines, "line"
+    ), f"{round_half_up(amount.sum, effect.digits):,f} {effect.currency}"
 
 
 def _table(header: Sequence[str], rows: Sequence[list[str]], right: Collection[int]) -> list[str]:

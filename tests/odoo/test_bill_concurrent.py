@@ -51,8 +51,9 @@ for _ in range(20):
     text = said.getvalue()
     if ends[-1] == 0 and text.endswith("\\nNothing new to write.\\n"):
         break
-    written += sum(map(int, re.findall(r"^(\\d+) drafts written", text, re.MULTILINE)))
-    elsewhere += sum(map(int, re.findall(r"^(\\d+) customers were settled by the", text, re.M)))
+    written += sum(map(int, re.findall(r"^(\\d+) drafts? written", text, re.MULTILINE)))
+    others = re.findall(r"^(\\d+) customers? (?:was|were) settled by the", text, re.MULTILINE)
+    elsewhere += sum(map(int, others))
     refused += re.findall(r" was refused: (.*)\\n +(.*)\\n", text)
 print(json.dumps([ends, written, elsewhere, refused]))
 """

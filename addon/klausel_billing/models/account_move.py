@@ -48,13 +48,8 @@ class AccountMove(models.Model):
         """What this invoice settles, and what it had settled that is open again."""
         self.ensure_one()
         self.check_access("read")
-        self.env["klausel.ledger"].check_access("read")
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "klausel_billing.klausel_ledger_action"
-        )
-        action["domain"] = [("move_id", "=", self.id)]
-        action["context"] = {}
-        return action
+        action = self.env["klausel.ledger"]._klausel_action([("move_id", "=", self.id)])
+        return {**action, "context": {}}
 
     def write(self, vals):
         state = vals.get("state")

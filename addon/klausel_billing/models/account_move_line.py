@@ -12,13 +12,17 @@ class AccountMoveLine(models.Model):
         ledger._klausel_of_lines(self)._klausel_release("deleted")
         return super().unlink()
 
-    def _klausel_net(self):
-        """Quantity x price less discount, exact; a credit note's with its sign turned."""
+    def _klausel_exact(self):
+        """Quantity x price less discount, before rounding."""
         self.ensure_one()
         quantity, price, discount = (
             Decimal(repr(value)) for value in (self.quantity, self.price_unit, self.discount)
         )
-        exact = quantity * price * (100 - discount) / 100
+        return quantity * price * (100 - discount) / 100
+
+    def _klausel_net(self):
+        """As the ledger has it: a credit note's with its sign turned."""
+        exact = self._klausel_exact()
         return -exact if self.move_type == "out_refund" else exact
 
     @api.model

@@ -133,14 +133,7 @@ class Application:
     def _take_turn(self):
         """First of all the customer's number: it makes everybody else wait, and then fail."""
         if not self.customer._klausel_take_turn(self.asked.sequence):
-            self._refuse(
-                "seq-moved",
-                self.env._(
-                    "Contracts, approvals, decisions or invoices of %s have changed since they"
-                    " were read.",
-                    self.customer.display_name,
-                ),
-            )
+            self._refuse("seq-moved", self.customer._klausel_moved())
 
     def _contracts(self):
         codes = {line.contract for move in self.asked.moves for line in move.products}
@@ -642,18 +635,8 @@ class Application:
     def _products(self, move):
         return move.invoice_line_ids.filtered(lambda line: line.display_type == "product")
 
-    def _amounts(self, lines):
-        """Before rounding."""
-        return [
-            Decimal(repr(line.quantity))
-            * Decimal(repr(line.price_unit))
-            * (100 - Decimal(repr(line.discount)))
-            / 100
-            for line in lines
-        ]
-
     def _exact(self, lines):
-        return sum(self._amounts(lines), Decimal(0))
+        return sum((line._klausel_exact() for line in lines), Decimal(0))
 
     def _total(self, lines, currency):
         unit = Decimal(repr(currency.rounding))
@@ -662,7 +645,7 @@ class Application:
             return (amount / unit).quantize(Decimal(1), ROUND_HALF_UP) * unit
 
         if self.company.tax_calculation_rounding_method == "round_per_line":
-            return sum(map(rounded, self._amounts(lines)), Decimal(0))
+            return sum((rounded(line._klausel_exact()) for line in lines), Decimal(0))
         return rounded(self._exact(lines))
 
     # --- ledger -----------------------------------------------------------------------------------

@@ -174,12 +174,7 @@ class KlauselContract(models.Model):
     def action_view_ledger(self):
         self.ensure_one()
         self.check_access("read")
-        self.env["klausel.ledger"].check_access("read")
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "klausel_billing.klausel_ledger_action"
-        )
-        action["domain"] = [("contract_id", "=", self.id)]
-        return action
+        return self.env["klausel.ledger"]._klausel_action([("contract_id", "=", self.id)])
 
     @api.model_create_multi
     def create(self, vals_list):

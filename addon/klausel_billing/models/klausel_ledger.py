@@ -168,6 +168,15 @@ class KlauselLedger(models.Model):
         for row in self:
             row.hours = row.seconds / 3600
 
+    @api.model
+    def _klausel_action(self, domain):
+        """The window that shows the rows in ``domain``."""
+        self.check_access("read")
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "klausel_billing.klausel_ledger_action"
+        )
+        return {**action, "domain": domain}
+
     # --- opening again ------------------------------------------------------------------------
 
     @api.model

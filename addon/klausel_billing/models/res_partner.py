@@ -74,6 +74,13 @@ class ResPartner(models.Model):
         self.invalidate_recordset(["klausel_seq"], flush=False)
         return bool(self.env.cr.rowcount)
 
+    def _klausel_moved(self):
+        """What to say to whoever comes with an older number."""
+        return self.env._(
+            "Contracts, approvals, decisions or invoices of %s have changed since they were read.",
+            self.display_name,
+        )
+
     def _klausel_bump(self):
         """Raise the number of these customers.
 
