@@ -106,11 +106,11 @@ def test_shows_corrections_asks_and_writes_them(tmp_path: Path) -> None:
     assert run("audit")[0] == 1
     code, said = run("bill", "--adjust", answer="n\n")
     assert code == 130
-    assert f"Write 1 drafts, 1 of them corrections, to {book}? [y/N]: n" in said
+    assert f"Write 1 draft, 1 of them corrections, to {book}? [y/N]: n" in said
     assert "correction" in said
     assert (book / "ledger.jsonl").read_bytes() == before
     code, said = run("bill", "--adjust", answer="y\n")
-    assert (code, "1 drafts written, 1 customers settled." in said) == (0, True), said
+    assert (code, "1 draft written, 1 customer settled." in said) == (0, True), said
     code, said = run("audit")
     assert (code, said.endswith(" ledger rows compared, 0 differences\n")) == (0, True), said
     assert run("bill", "--adjust", "--yes")[1].endswith("\nNothing new to write.\n")

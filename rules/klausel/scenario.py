@@ -143,6 +143,13 @@ def play(
     mismatches: list[Mismatch] = []
     for number, run in enumerate(scenario.shape.runs):
         fragment = merged(fragment, run)
+        live = {str(row.key) for row in ledger if row.state == "live"}
+        mismatches += [
+            Mismatch(scenario.tree.where(("runs", number, "release", position)),
+                     f"run {number + 1}: release", "a line on record", key)
+            for position, key in enumerate(run.release)
+            if live.isdisjoint(drafts.get(key, [key]))
+        ]  # fmt: skip
         ledger = released(ledger, drafts, run.release)
         result: Result | None = None
         try:

@@ -11,9 +11,7 @@ from klausel.clerk import Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
 from klausel.customer.state import HELD, NO_WHERE, OPENING, Decision, Ledger, gone
 from klausel.ledger import CLOSING
-from klausel.model import (
-    LedgerKey,
-)
+from klausel.model import LedgerKey, in_order
 from klausel.period import Span
 from klausel.policy.ir import Rule, text_in
 from klausel.result import (
@@ -204,6 +202,7 @@ class Balances(Corrections):
         taken: dict[tuple[str, str, date], list[Taken]],
     ) -> None:
         """Parts that went on record before their period was due belong to its line."""
+        mixed = set()
         for item in items:
             if not item.record:
                 continue
@@ -213,8 +212,19 @@ class Balances(Corrections):
                     continue
                 if part.after is not None:
                     self._amend(part, after=part.after, turn=part.turn)
-                if part.rate is not None:
-                    taken[share.term, share.component, part.period.first].append(part)
+                if part.rate is not None and not self._has_line(part):
+                    place = (share.term, share.component, part.period.first)
+                    taken[place].append(part)
+                    mixed.add(place)
+        for place in mixed:
+            taken[place] = in_order(taken[place], lambda part: part.work.entry)
+
+    def _has_line(self, part: Taken) -> bool:
+        """Whether the line that ``part`` of an entry was settled for is on record."""
+        for found in self._settled[part.work.entry.id].parts:
+            if found.number == part.number:
+                return found.key in self._lines
+        return False
 
     def _show_account(self, bound: BoundContract, term: BoundTerm, account: Account) -> None:
         code = bound.contract.code
