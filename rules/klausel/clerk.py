@@ -515,7 +515,7 @@ class Clerk:
                 offer = account.offer(offered, day, late)
                 shares += [self._took(term, component, part, mark) for part in offer.taken]
                 rest = offer.rest
-                if offer.waits and rest:
+                if offer.waits:
                     account.wait(rounded_to(offered, rest))
                     shares.append((term.term.id, component.id, None, NO_HOURS, rest))
                     return

@@ -108,6 +108,8 @@ class QuotaAccount(ContingentAccount):
                 lots[0].drawn += REQUEST
                 self._known[key] = lots[0].id
                 return Offer((self.part(work, work.rounded, lots[0], REQUEST, home),), 0)
+            if self.bound.shape.beyond == "hold":
+                return Offer((), work.rounded, waits=True)  # without time, too: somebody asked
             if self.bound.shape.beyond != "bill":
                 return self.rest(work, work.rounded, day, late, [])
             self._known[key] = ""
@@ -129,6 +131,18 @@ class QuotaAccount(ContingentAccount):
         lot.drawn += cost
         known = self._known.setdefault(key, lot.id)
         return self._part(work, wanted, known, cost, home, lot.left)
+
+    def pay_waiting(self, lots: list[Lot], day: date) -> None:
+        still = []
+        for work in self.waiting:
+            for lot in lots:
+                found = self.draw(lot, work, work.rounded, day, day)
+                if found is not None:
+                    self.paid.append((work, found))
+                    break
+            else:
+                still.append(work)
+        self.waiting = still
 
     def _left(self, id_: str) -> int | None:
         return next((lot.left for lot in self.lots if lot.id == id_), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from klausel.approvals import Gate
@@ -10,9 +10,9 @@ from klausel.charges.base import Account, Taken
 from klausel.clerk import Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
 from klausel.customer.state import HELD, NO_WHERE, OPENING, Decision, Ledger, gone
-from klausel.ledger import CLOSING
+from klausel.ledger import CLOSING, SCOPE
 from klausel.model import LedgerKey, in_order
-from klausel.period import Span
+from klausel.period import ONE_DAY, Period, Span
 from klausel.policy.ir import Rule, text_in
 from klausel.result import (
     Balance,
@@ -60,6 +60,7 @@ class Balances(Corrections):
                 continue
             self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
         self._settled_again(bound, items, outcome, taken)
+        self._close_where_terms_begin(bound)
         for reached in outcome.reached:
             self._notice(
                 bound, reached.watch.rule.id, reached.period, reached.at_percent, reached.on,
@@ -131,7 +132,33 @@ class Balances(Corrections):
 
         return closed
 
+    def _close_where_terms_begin(self, bound: BoundContract) -> None:
+        """A window that ends because a term begins, and with no period, has a row of its own."""
+        code = bound.contract.code
+        if not self._on_record:
+            return
+        for first in sorted({term.span.first for term in bound.terms}):
+            if first > self._as_of or not bound.contract.span.covers(first - ONE_DAY):
+                continue
+            window = self._window(bound, first - ONE_DAY)
+            place = ("", SCOPE, window.first)
+            if window.last != first - ONE_DAY or place in self._ledger[code].groups:
+                continue
+            if not any(
+                period.last == window.last for period in self._periods(bound, window.first)
+            ):
+                self._settle(bound, LedgerKey(code, *place, CLOSING))
+
+    def _periods(self, bound: BoundContract, day: date) -> Iterator[Period]:
+        for term in bound.terms:
+            for component in term.components if term.span.covers(day) else ():
+                period = component.bound.period(day) if component.takes_time else None
+                if period is not None:
+                    yield period
+
     def _is_closed(self, bound: BoundContract, ledger: Ledger, span: Span) -> bool:
+        if CLOSING in ledger.groups.get(("", SCOPE, span.first), {}):
+            return True
         for term in bound.terms:
             if not term.span.covers(span.first):
                 continue

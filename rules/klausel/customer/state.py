@@ -30,7 +30,7 @@ from klausel.money import (
     round_half_up,
     shortest,
 )
-from klausel.period import Period, Span, intersect, period_of
+from klausel.period import ONE_DAY, Period, Span, intersect, period_of
 from klausel.policy.facts import Subject
 from klausel.policy.ir import GroupBy, Rule, Scope, Seen
 from klausel.problems import Problem, Where
@@ -211,6 +211,20 @@ def said(decisions: set[tuple[str, str, Decimal | None]]) -> str:
         price = f" at {shortest(rate)}" if rate is not None else ""
         texts.append(f"{disposition or 'uncovered'} {contract}{price}".strip())
     return ", ".join(texts)
+
+
+def _apart(window: Span, bound: BoundContract, day: date) -> Span:
+    """``window`` around ``day`` without days on which other terms take time."""
+    first, last = window
+    for term in bound.terms:
+        if term.span.covers(day) or not any(found.takes_time for found in term.components):
+            continue
+        if term.span.first > day:
+            before = term.span.first - ONE_DAY
+            last = before if last is None else min(last, before)
+        elif term.span.last is not None:
+            first = max(first, term.span.last + ONE_DAY)
+    return Span(first, last)
 
 
 class State:
@@ -396,7 +410,7 @@ class State:
                 month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
                 window = intersect(Span(month.first, month.last), bound.contract.span)
             assert window is not None
-            found = self._windows[key] = window
+            found = self._windows[key] = _apart(window, bound, day)
         return found
 
     def _closes(self, bound: BoundContract, day: date, period: Period, billed: bool) -> date | None:
