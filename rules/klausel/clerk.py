@@ -276,7 +276,8 @@ class Clerk:
         self._remember_groups(window)
         here.sort(key=_order)
         self._round(window.span, here)
-        late = sorted(window.late, key=_order)
+        # What earlier runs did is done; later facts find what they left.
+        late = sorted(window.late, key=lambda item: (not item.record, *_order(item)))
         self._round_late(late)
         for item in late:
             still += self._process(item, item.old_place or item.counted)
