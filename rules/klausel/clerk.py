@@ -191,6 +191,10 @@ class Clerk:
             same = before is not None and before.work.entry[:2] == entry[:2]  # of one entry
             item.rank = before.rank if before is not None and same else number
             item.decisive = entry.date
+            for part in item.record:
+                account = self._accounts.get((part.key.term, part.key.component))
+                if account is not None:
+                    account.expect(part.lot, part.drawn)
             self._at(self._window(entry.date)).natural.append(item)
             before = item
         self._last_closed = self._closed_until(everything)

@@ -233,6 +233,10 @@ class Account(Protocol):
         """``work`` waits for hours that come later."""
         ...  # pragma: no cover
 
+    def expect(self, lot: str, cost: int) -> None:
+        """A draw of ``cost`` is on record and will be forced: nobody else may have these hours."""
+        ...  # pragma: no cover
+
     def force(self, part: Taken) -> Taken:
         """A draw that is on record; it comes back with what it leaves in its lot."""
         ...  # pragma: no cover

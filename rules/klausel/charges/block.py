@@ -201,6 +201,8 @@ class BlockAccount(Stock):
     def _note(self, lot: Lot, cost: int, day: date) -> None:
         """What was drawn until when, and the percentages that are reached by it."""
         self._history.setdefault(lot.id, []).append((max(day, self.reached), cost))
+        if lot.last is not None and lot.last <= self.reached:
+            return  # late work drew it: hours of a lot that has ended are no news
         for percent in self.bound.shape.notify_left:
             if lot.left * 100 <= lot.granted * percent:
                 self._noticed.setdefault((lot.id, percent), day)

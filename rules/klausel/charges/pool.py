@@ -160,7 +160,7 @@ class PoolAccount(Stock):
         taken = []
         rest = work.rounded
         for lot in self.lots:
-            gone = self._gone(lot, work.entry.date)
+            gone = self._gone(lot, work.entry.date) - self.expected.get(lot.id, 0)
             found, cost = covered(rest, gone, work.hours_factor) if rest and gone > 0 else (0, 0)
             if found:
                 self._take_back(lot, work.entry.date, cost)
@@ -206,7 +206,8 @@ class PoolAccount(Stock):
         elif rest > 0:
             found, cost = rest, drawn(rest, work.hours_factor)
             if self._limit is not None:
-                room = max(self._limit - self.deficit - self._settled, 0)
+                owed = self.deficit + self._settled + self.expected.get(DEFICIT, 0)
+                room = max(self._limit - owed, 0)
                 found, cost = covered(rest, room, work.hours_factor)
             if found:
                 self.deficit += cost
@@ -224,11 +225,13 @@ class PoolAccount(Stock):
 
     def force(self, part: Taken) -> Taken:
         if part.lot == DEFICIT:
+            self.forget(part)
             self.deficit += part.drawn
             return self.forced(part, -self.deficit)
         found = next((lot for lot in self.lots if lot.id == part.lot), None)
         if part.counted is None or found is None or part.drawn <= 0:
             return super().force(part)
+        self.forget(part)
         # A late draw took back first what a limit on carrying over had taken away.
         self._take_back(found, part.work.entry.date, part.drawn)
         return self.forced(part, found.left)

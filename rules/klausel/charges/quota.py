@@ -104,7 +104,7 @@ class QuotaAccount(ContingentAccount):
         home = work.entry.date
         if key not in self._known:
             lots = self.drawable(work, day, late)
-            if lots and lots[0].left >= REQUEST:
+            if lots and self.free(lots[0]) >= REQUEST:
                 lots[0].drawn += REQUEST
                 self._known[key] = lots[0].id
                 return Offer((self.part(work, work.rounded, lots[0], REQUEST, home),), 0)
@@ -126,7 +126,7 @@ class QuotaAccount(ContingentAccount):
         """Waiting work whose request a new period has room for."""
         key = work.ticket or f"entry {work.entry.id}"
         cost = 0 if self._known.get(key) else REQUEST
-        if lot.left < cost:
+        if self.free(lot) < cost:
             return None
         lot.drawn += cost
         known = self._known.setdefault(key, lot.id)

@@ -317,6 +317,8 @@ class Stock:
         self.paid: list[tuple[Work, Taken]] = []
         self.early: dict[str, int] = {}
         """By lot: seconds that waiting work on record drew from it, before its day is reached."""
+        self.expected: dict[str, int] = {}
+        """By lot: seconds that draws on record will take from it, later in this simulation."""
         self.reached = date.min
         """The last day that is over."""
         self._turns = 0
@@ -361,9 +363,17 @@ class Stock:
                 rest -= found.rounded
         return self.rest(work, rest, day, late, taken)
 
+    def expect(self, lot: str, cost: int) -> None:
+        if cost > 0:
+            self.expected[lot] = self.expected.get(lot, 0) + cost
+
+    def free(self, lot: Lot) -> int:
+        """Seconds of ``lot`` that new work may have: what is left, and not drawn on record."""
+        return lot.left - self.expected.get(lot.id, 0)
+
     def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
         """What ``lot`` pays of ``wanted`` seconds on ``day``; ``home`` is in the part's period."""
-        left = lot.left
+        left = self.free(lot)
         if left <= 0:
             return None
         found, cost = covered(wanted, left, work.hours_factor)
@@ -434,9 +444,15 @@ class Stock:
                 still.append(work._replace(rounded=rest))
         self.waiting = still
 
+    def forget(self, part: Taken) -> None:
+        """The draw on record that was expected is made."""
+        if part.drawn > 0:
+            self.expected[part.lot] -= part.drawn
+
     def force(self, part: Taken) -> Taken:
         if not part.lot:
             return part
+        self.forget(part)
         for lot in self.lots:
             if lot.id == part.lot:
                 self.charge(lot, part.drawn)
