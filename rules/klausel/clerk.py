@@ -74,6 +74,8 @@ class Item:
     """A fixed price pays for it."""
     waits_for: str = ""
     """The reason with which it is on record as held."""
+    changed: bool = False
+    """It is on record as held with other facts: today's take their place."""
     cut: bool = False
     """An approval's limit cut it off."""
     stuck: bool = False

@@ -42,6 +42,8 @@ class HeldBefore(NamedTuple):
     """The day behind which it counted when it began to wait."""
     taken_up: bool = False
     """A later run has billed of it (an entry without time may wait, too)."""
+    fingerprint: str = ""
+    """Of the facts with which it was held last."""
 
 
 class Reopened(NamedTuple):
@@ -162,6 +164,7 @@ def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:
             gated,
             row.key.sequence,
             row.counted,
+            fingerprint=row.fingerprint,
         )
     return before._replace(
         seconds=before.seconds + row.seconds,
@@ -169,4 +172,5 @@ def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:
         gated=before.gated or gated,
         taken_up=True,
         sequence=max(before.sequence, row.key.sequence),
+        fingerprint=row.fingerprint or before.fingerprint,
     )

@@ -246,11 +246,7 @@ class Application:
         for key, (line, row) in places.items():
             place = (row.contract, row.term, row.component, row.period, row.group)
             known = by_place.get(place, rows.browse())
-            found[key] = known.filtered(
-                lambda one, line=line, row=row: (
-                    one.entry_ref in line.entries and one.sequence <= row.sequence
-                )
-            )
+            found[key] = known.filtered(lambda one, line=line: one.entry_ref in line.entries)
         return found
 
     def _check_parts(self):

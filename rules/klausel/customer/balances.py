@@ -9,7 +9,7 @@ from klausel.approvals import Gate
 from klausel.charges.base import Account, Taken
 from klausel.clerk import Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
-from klausel.customer.state import HELD, NO_WHERE, OPENING, Decision, Ledger, gone
+from klausel.customer.state import NO_WHERE, OPENING, Decision, Ledger, gone
 from klausel.ledger import CLOSING, SCOPE
 from klausel.model import LedgerKey, in_order
 from klausel.period import ONE_DAY, Period, Span
@@ -56,7 +56,9 @@ class Balances(Corrections):
             if item.record:
                 continue
             if item.again:
-                self._take_again(bound, item, outcome.shares.get(item.key, []))
+                shares = outcome.shares.get(item.key, [])
+                self._take_again(bound, item, shares)
+                self._remember_held(bound, item, [share for share in shares if share.held])
                 continue
             self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
         self._settled_again(bound, items, outcome, taken)
@@ -144,9 +146,7 @@ class Balances(Corrections):
             place = ("", SCOPE, window.first)
             if window.last != first - ONE_DAY or place in self._ledger[code].groups:
                 continue
-            if not any(
-                period.last == window.last for period in self._periods(bound, window.first)
-            ):
+            if not any(period.last == window.last for period in self._periods(bound, window.first)):
                 self._settle(bound, LedgerKey(code, *place, CLOSING))
 
     def _periods(self, bound: BoundContract, day: date) -> Iterator[Period]:
@@ -201,25 +201,17 @@ class Balances(Corrections):
         if window.last is None or window.last >= self._as_of:
             return
         before = self._held_before.get(entry.id, [])
-        known = {rest.reason: rest for rest in before if rest.reason == item.waits_for}
-        sequence = max((rest.sequence for rest in before), default=-1)
+        known = {
+            rest.reason: rest for rest in before if item.changed or rest.reason == item.waits_for
+        }
         for reason in dict.fromkeys([*known, *(share.held for share in held)]):
             mine = [share for share in held if share.held == reason]
             rest = known.get(reason)
-            seconds = sum(share.seconds for share in mine) - (rest.seconds if rest else 0)
-            rounded = sum(share.rounded for share in mine) - (rest.rounded if rest else 0)
-            if rest is not None and mine and not seconds and not rounded:
-                continue
-            place = (bound.contract.code, entry.id)
-            sequence = self._held_sequences[place] = (
-                max(sequence, self._held_sequences.get(place, -1)) + 1
-            )
-            key = LedgerKey(bound.contract.code, "", HELD, window.first, "held", sequence)
-            self._settle(
-                bound, key, entry, seconds=seconds, rounded=rounded,
-                disposition=item.work.disposition, rule=item.work.rule, held=reason,
-                counted=rest.counted if rest is not None else item.counted,
-            )  # fmt: skip
+            seconds = sum(share.seconds for share in mine)
+            rounded = sum(share.rounded for share in mine)
+            same = rest is not None and (seconds, rounded) == (rest.seconds, rest.rounded)
+            if not (same and mine):
+                self._put_held(bound, item, reason, seconds, rounded, rest)
 
     def _settled_again(
         self,
@@ -250,7 +242,7 @@ class Balances(Corrections):
         """Whether the line that ``part`` of an entry was settled for is on record."""
         for found in self._settled[part.work.entry.id].parts:
             if found.number == part.number:
-                return found.key in self._lines
+                return found.key in self._lines or found.key._replace(sequence=0) in self._lines
         return False
 
     def _show_account(self, bound: BoundContract, term: BoundTerm, account: Account) -> None:

@@ -141,7 +141,13 @@ class Corrections(Lines):
              if row.key._replace(sequence=0) == ident.key),
             default=-1,
         )  # fmt: skip
-        sequence = used[place] = max(known, used.get(place, -1)) + 1
+        # The number of the line that corrects the group, so that both are released together.
+        of_group = (
+            self._ledger[ident.key.contract]
+            .groups.get((ident.key.term, ident.key.component, ident.key.period), {})
+            .get(ident.key.group, known)
+        )
+        sequence = used[place] = max(known, of_group, used.get(place, -1)) + 1
         self.settlements.append(
             LedgerRow(
                 ident.key._replace(sequence=sequence),

@@ -84,7 +84,8 @@ class Lines(State):
             if closed and not mine:
                 yield from self._compare_amounts(bound, term, component, period, due)
                 continue
-            groups = dict(known)
+            # Kept up to date: a correction of the same run must not take a late line's key.
+            groups = ledger.groups.setdefault(place, {})
             for counted, parts in batches(mine):
                 late = closed or counted is not None
                 yield from self._batch(bound, term, component, (period, due), parts, groups, late)
@@ -110,11 +111,9 @@ class Lines(State):
             # Late lines never take the place of the regular one, even where there was none.
             known = before.get(group)
             sequence = (known if known is not None else (0 if late else -1)) + 1
-            if not late and known is not None:
-                earlier = LedgerKey(*place, group, known)
-                if earlier not in self._lines:
-                    sequence = known  # its parts went on record before the line was due
-            groups[group] = sequence
+            if not late and LedgerKey(*place, group) not in self._lines:
+                sequence = 0  # even where its parts went on record before the line was due
+            groups[group] = max(groups.get(group, 0), sequence)
             return LedgerKey(*place, group, sequence)
 
         charges = [
@@ -439,22 +438,19 @@ class Lines(State):
 
     def _open(self, bound: BoundContract, taken: dict[tuple[str, str, date], list[Taken]]) -> None:
         """Time of periods that are not over yet: shown with the day on which it is due."""
-        code = bound.contract.code
-        for (term, component, first), parts in taken.items():
-            known = self._ledger[code].groups.get((term, component, first), {})
+        for (term, component, _), parts in taken.items():
             for part in parts:
                 if part.settled:
                     continue
                 self._show(bound, part, term, component, "", part.period.last + ONE_DAY)
                 if bound.stateful:
-                    self._record_early(bound, part, (term, component), known)
+                    self._record_early(bound, part, (term, component))
 
     def _record_early(
         self,
         bound: BoundContract,
         part: Taken,
         place: tuple[str, str],
-        known: dict[str, int],
     ) -> None:
         """What a closed window decided goes on record, though its period is not due yet."""
         if not self._on_record:
@@ -464,9 +460,5 @@ class Lines(State):
         if window.last is None or window.last >= self._as_of:
             return
         group = part.group or DRAW
-        key = LedgerKey(bound.contract.code, *place, part.period.first, group, known.get(group, 0))
-        self._settle(
-            bound, key, work.entry, seconds=part.seconds, rounded=part.rounded,
-            disposition=part.disposition or work.disposition, rule=work.rule, rate=part.rate,
-            lot=part.lot, drawn=part.drawn, counted=part.counted,
-        )  # fmt: skip
+        key = LedgerKey(bound.contract.code, *place, part.period.first, group)
+        self._put_part(bound, part, key)

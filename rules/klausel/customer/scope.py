@@ -104,13 +104,23 @@ class Scoping(State):
             self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
             return
         if decision.settles:
-            self._settle_free(entry, decision)
+            if entry.id not in self._settled:
+                self._settle_free(entry, decision)
+                item = Item(self._work(entry, decision))
+                for rest in rests:
+                    self._put_held(decision.contract, item, rest.reason, 0, 0, rest)
             return
         work = self._work(entry, decision)
         if not decision.contract.stateful:
             self._works[code].append(work)
             return
         item = self._item(entry, decision, work, not reason)
+        if rests and entry.id not in self._settled:
+            facts = fingerprint(entry)
+            if any(rest.fingerprint != facts for rest in rests):
+                # Nothing of it was billed: it counts as it is today.
+                self._items[code].append(replace(item, changed=True))
+                return
         if reopened is not None and not rests:
             work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
             self._items[code].append(replace(item, work=work, held_before=True))

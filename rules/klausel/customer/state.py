@@ -34,7 +34,7 @@ from klausel.period import ONE_DAY, Period, Span, intersect, period_of
 from klausel.policy.facts import Subject
 from klausel.policy.ir import GroupBy, Rule, Scope, Seen
 from klausel.problems import Problem, Where
-from klausel.record import Reopened, on_record
+from klausel.record import HeldBefore, Reopened, on_record
 from klausel.result import (
     Balance,
     Difference,
@@ -298,6 +298,8 @@ class State:
         self._due: dict[str, set[date]] = defaultdict(set)
         self._was_due: dict[str, set[date]] = defaultdict(set)
         """By contract: days on which lines of this run are due, and on which recorded ones were."""
+        self._taken_places = {(row.key, row.entry, row.lot) for row in rows if row.entry}
+        """What no two live rows may have in common."""
         self._entry_sequences: dict[tuple[LedgerKey, str, str], int] = {}
         self._rows_of: dict[str, list[LedgerRow]] = defaultdict(list)
         if adjust:
@@ -394,6 +396,38 @@ class State:
                 )
             )
 
+    def _put_held(
+        self,
+        bound: BoundContract,
+        item: Item,
+        reason: str,
+        seconds: int,
+        rounded: int,
+        rest: HeldBefore | None,
+    ) -> None:
+        """Puts time that waits on record, in place of ``rest``."""
+        entry = item.work.entry
+        place = (bound.contract.code, entry.id)
+        last = max(
+            (found.sequence for found in self._held_before.get(entry.id, ())),
+            default=-1,
+        )
+        sequence = self._held_sequences[place] = max(last, self._held_sequences.get(place, -1)) + 1
+        first = self._window(bound, entry.date).first
+        if rest is not None:
+            seconds, rounded = seconds - rest.seconds, rounded - rest.rounded
+        self._settle(
+            bound,
+            LedgerKey(bound.contract.code, "", HELD, first, "held", sequence),
+            entry,
+            seconds=seconds,
+            rounded=rounded,
+            disposition=item.work.disposition,
+            rule=item.work.rule,
+            held=reason,
+            counted=rest.counted if rest is not None else item.counted,
+        )
+
     def _window(self, bound: BoundContract, day: date) -> Span:
         """The closing window of ``day``: inside one period of every term that takes time."""
         key = (bound.contract.code, day)
@@ -447,9 +481,18 @@ class State:
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
         self._show(bound, part, key.term, key.component, line)
-        if not self._on_record:
-            return
+        if self._on_record:
+            self._put_part(bound, part, key)
+
+    def _put_part(self, bound: BoundContract, part: Taken, key: LedgerKey) -> None:
+        """Puts a part on record, with ``key`` or, where the entry has that already (a rest of it
+        was freed later), with the next number."""
         work = part.work
+        place = (key, work.entry.id, part.lot)
+        while place in self._taken_places:
+            key = key._replace(sequence=key.sequence + 1)
+            place = (key, work.entry.id, part.lot)
+        self._taken_places.add(place)
         self._settle(
             bound,
             key,
