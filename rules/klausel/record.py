@@ -27,6 +27,8 @@ class Settled:
     parts: list[OnRecord] = field(default_factory=list)
     gated: bool = False
     """It was held before rounding when its window was closed."""
+    counted: date | None = None
+    """The day behind which it counted when it went on record, whatever was corrected since."""
 
 
 class HeldBefore(NamedTuple):
@@ -101,7 +103,7 @@ def on_record(
             continue
         found = settled.get(row.entry)
         if found is None:
-            found = settled[row.entry] = Settled(row.key, row.fingerprint)
+            found = settled[row.entry] = Settled(row.key, row.fingerprint, counted=row.counted)
             places[row.entry] = {}
             counts[row.entry] = []
         found.fingerprint = row.fingerprint

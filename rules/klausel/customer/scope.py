@@ -199,7 +199,7 @@ class Scoping(State):
                 seen.watches(rule.disposition),
                 held_before=settled.gated,
                 gated_before=settled.gated,
-                counted=mine[-1].counted,
+                counted=settled.counted,
                 again=True,
             )
         )
