@@ -210,8 +210,10 @@ class Lines(State):
         granted = 0
         if charge.wanted is not None:
             granted = seconds_from_hours(wanted) - seconds_from_hours(charge.quantity)
+        # What is given back less is owed, and the other way round.
+        amount = was - now if charge.credit else now - was
         charge = charge._replace(granted=granted, credit=False, label=corrected(charge.label))
-        yield self._correction(bound, term, component, charge, key, now - was, discount)
+        yield self._correction(bound, term, component, charge, key, amount, discount)
 
     def _differ_in_money(
         self, bound: BoundContract, key: LedgerKey, was: Decimal, now: Decimal
