@@ -269,8 +269,9 @@ class BlockAccount(Stock):
         if end is None or end >= as_of:
             return
         lines = {lot.id: bound.key(lot.first, charge.group) for lot, charge in sales}
+        given_back = {row.key.group for row in self.recorded}
         for lot in self.lots:
-            if lot.refunded:
+            if lot.refunded or LEFTOVER + lot.id in given_back:
                 yield self._given_back(lot, end, lines.get(lot.id))
 
     def _given_back(self, lot: Lot, end: date, line: LedgerKey | None) -> Charge:

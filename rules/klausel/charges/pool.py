@@ -257,7 +257,7 @@ class PoolAccount(Stock):
                 period, SETTLE, end + ONE_DAY, label, quantity(owed, digits), "hour", price,
                 granted=owed, cumulative=True,
             )  # fmt: skip
-        if self._credit:
+        if self._credit or any(row.key.group == CREDIT for row in self.recorded):
             label = label._replace(details=(("phrase", "credit"),))
             yield Charge(
                 period, CREDIT, end + ONE_DAY, label, quantity(self._credit, digits), "hour",
