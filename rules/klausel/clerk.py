@@ -121,6 +121,10 @@ def _order(item: Item) -> tuple[date, int, bool]:
     return item.decisive, item.rank, not item.record
 
 
+#: Instead of a reason to wait: the time was billed before go-live (semantics 6).
+ELSEWHERE = "billed_elsewhere"
+
+
 class Share(NamedTuple):
     """What became of a piece of an entry."""
 
@@ -510,6 +514,9 @@ class Clerk:
             for component in term.components:
                 if not component.takes_time:
                     continue
+                if term.billed_until is not None and work.entry.date <= term.billed_until:
+                    shares.append((term.term.id, component.id, None, ELSEWHERE, rest))
+                    return
                 account = self._accounts.get((term.term.id, component.id))
                 offered = rounded_to(work, rest)
                 if account is None:

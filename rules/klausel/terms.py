@@ -49,6 +49,8 @@ class BoundContract(NamedTuple):
     span: Span
     stateful: bool
     """Whether the order of entries matters: balances, approvals, budgets, rounding."""
+    taken_over: bool = False
+    """Whether a part of its time was billed before go-live."""
 
     def taking(self, disposition: str) -> list[BoundTerm]:
         """Terms that take time of ``disposition``, by priority."""
@@ -114,7 +116,10 @@ def bind_contract(
         component.has_balance for term in terms for component in term.components
     )
     money_digits = digits(company, contract.currency)
-    return BoundContract(contract, policy, tuple(terms), money_digits, contract.span, stateful)
+    taken_over = any(term.billed_until is not None for term in terms)
+    return BoundContract(
+        contract, policy, tuple(terms), money_digits, contract.span, stateful, taken_over
+    )
 
 
 def _bind_term(
@@ -204,7 +209,7 @@ def _bind_term(
         )
     until = binding.billed_until
     if binding.opened is not None and any(c.has_balance for c in components):
-        until = max(binding.opened, until or binding.opened)
+        until = binding.opened  # its work is in the balance to that day, however far it is invoiced
     return BoundTerm(term, plan, span, tuple(components), number, until)
 
 

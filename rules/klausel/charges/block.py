@@ -184,13 +184,22 @@ class BlockAccount(Stock):
 
     def _refund(self, end: date) -> None:
         for lot in self.lots:
-            if lot.good(end) and lot.left > 0:
-                lot.refunded += lot.left
+            if lot.good(end):
+                lot.refunded += max(self.free(lot), 0)
 
     # -- work --------------------------------------------------------------------------------------
 
     def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
-        return [lot for lot in self.lots if lot.good(work.entry.date)]
+        day_ = work.entry.date
+        found = [lot for lot in self.lots if lot.good(day_)]
+        if late and work.rounded > 0 and self.bound.shape.empty in ("hold", "top_up"):
+            # Known in time it would have waited for these.
+            found += [
+                lot for lot in self.lots
+                if day_ < lot.first <= self.reached
+                and (lot.last is None or lot.last > self.reached)
+            ]  # fmt: skip
+        return found
 
     def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
         found = super().draw(lot, work, wanted, day, home)
@@ -245,6 +254,9 @@ class BlockAccount(Stock):
                 break
             taken.append(found)
             rest -= found.rounded
+        end = self.bound.binding.span.last
+        if end is not None and end <= self.reached and self.bound.shape.leftover == "refund":
+            self._refund(end)  # late work bought more than it needs
         self._sort()
         return Offer(tuple(taken), rest, waits=bool(rest))
 

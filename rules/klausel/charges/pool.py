@@ -70,6 +70,7 @@ class PoolAccount(Stock):
     def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
         self._granted: dict[date, int] = {}
         self.deficit = 0
+        self._ended = False
         self._settled = 0
         """Seconds of deficit that the end has billed."""
         self._credit = 0
@@ -137,6 +138,7 @@ class PoolAccount(Stock):
 
     def _end(self, period: Period) -> None:
         """The last period is closed; what would have been carried is settled."""
+        self._ended = True
         settle = self.bound.shape.settle
         if settle in ("bill_deficit", "both"):
             self._settled, self.deficit = self.deficit, 0
@@ -144,8 +146,9 @@ class PoolAccount(Stock):
             if lot.last is not None and lot.last <= period.last:
                 continue
             if settle in ("refund_credit", "both"):
-                self._credit += lot.left
-                lot.refunded += lot.left
+                left = max(self.free(lot), 0)
+                self._credit += left
+                lot.refunded += left
             lot.last = period.last
 
     def _alive(self, day: date) -> list[Lot]:
@@ -154,7 +157,9 @@ class PoolAccount(Stock):
     # -- work --------------------------------------------------------------------------------------
 
     def offer(self, work: Work, day: date, late: bool) -> Offer:
-        if not late or work.rounded <= 0:
+        if work.rounded < 0:
+            return self._give_back(work, self.returnable(work), day, late)
+        if not late or not work.rounded:
             return super().offer(work, day, late)
         # Hours that expired on the entry's day or after it pay first (semantics 8).
         taken = []
@@ -195,6 +200,11 @@ class PoolAccount(Stock):
         if late:
             return [lot for lot in self.lots if not self._over(lot)]
         return [lot for lot in self.lots if lot.last is None or lot.last >= day]
+
+    def returnable(self, work: Work) -> list[Lot]:
+        """Lots that were good on the day of negative work, in the order of their use."""
+        day = work.entry.date
+        return [lot for lot in self.lots if lot.first <= day and (not lot.last or lot.last >= day)]
 
     def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
         if rest < 0:
@@ -266,7 +276,8 @@ class PoolAccount(Stock):
 
     def balances(self, as_of: date) -> Iterator[Stand]:
         yield from super().balances(as_of)
-        if self.deficit:
+        billed = self._ended and self.bound.shape.settle in ("bill_deficit", "both")
+        if self.deficit and not billed:
             yield Stand(DEFICIT, 0, 0, 0, 0, 0, self.deficit)
 
 

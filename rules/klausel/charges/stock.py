@@ -190,7 +190,7 @@ class BoundStock:
             due = period.last + ONE_DAY
             if due > as_of:
                 return
-            if self.binding.billed_until is None or period.last > self.binding.billed_until:
+            if self.binding.opened is None or period.last > self.binding.opened:
                 yield period, due
 
     def as_billed(self, period: Period, last: date) -> Period:

@@ -7,7 +7,7 @@ from datetime import date
 
 from klausel.approvals import Gate
 from klausel.charges.base import Account, Taken
-from klausel.clerk import Clerk, Item, Outcome, Share, never_closed
+from klausel.clerk import ELSEWHERE, Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
 from klausel.customer.state import NO_WHERE, OPENING, Decision, Ledger, gone
 from klausel.ledger import CLOSING, SCOPE
@@ -44,8 +44,7 @@ class Balances(Corrections):
         code = bound.contract.code
         digits = self._book.company.quantity_digits
         gate = Gate(self._others.approvals.get(code, ()), digits)
-        items = self._before_go_live(bound, self._items[code])
-        items += self._settled_items(bound)
+        items = [*self._items[code], *self._settled_items(bound)]
         clerk = Clerk(
             bound, accounts, gate, lambda day: self._window(bound, day),
             self._closed_windows(bound), self._as_of, digits,
@@ -58,7 +57,8 @@ class Balances(Corrections):
             if item.again:
                 shares = outcome.shares.get(item.key, [])
                 self._take_again(bound, item, shares)
-                self._remember_held(bound, item, [share for share in shares if share.held])
+                held = [share for share in shares if share.held and share.held != ELSEWHERE]
+                self._remember_held(bound, item, held)
                 continue
             self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
         self._settled_again(bound, items, outcome, taken)
@@ -68,25 +68,6 @@ class Balances(Corrections):
                 bound, reached.watch.rule.id, reached.period, reached.at_percent, reached.on,
                 text_in(reached.watch.rule.because, self._language),
             )  # fmt: skip
-
-    def _before_go_live(self, bound: BoundContract, items: list[Item]) -> list[Item]:
-        """Without the time that was billed before go-live (semantics 6)."""
-        found = []
-        for item in items:
-            entry = item.work.entry
-            terms = [
-                term
-                for term in self._terms(bound, item.work.disposition)
-                if term.span.covers(entry.date)
-            ]
-            before = terms and terms[0].billed_until
-            if before and entry.date <= before:
-                part = Part("billed_elsewhere", OPENING, item.work.seconds, item.work.rounded)
-                code = bound.contract.code
-                self._add(entry, part._replace(contract=code, term=terms[0].term.id))
-            else:
-                found.append(item)
-        return found
 
     def _settled_items(self, bound: BoundContract) -> list[Item]:
         """What is on record for this contract: it happens again as it happened."""
@@ -180,8 +161,10 @@ class Balances(Corrections):
         """What the clerk found for one entry: parts to bill, parts that wait."""
         entry = item.work.entry
         rule = self._rules[bound.contract.code, item.work.rule]
-        held = [share for share in shares if share.held]
+        held = [share for share in shares if share.held and share.held != ELSEWHERE]
         for share in shares:
+            if share.held == ELSEWHERE:
+                self._take_elsewhere(bound, item, share)
             if share.taken is not None:
                 part = share.taken
                 taken[share.term, share.component, part.period.first].append(part)
@@ -191,6 +174,23 @@ class Balances(Corrections):
                 share.held,
             )  # fmt: skip
         self._remember_held(bound, item, held)
+
+    def _take_elsewhere(self, bound: BoundContract, item: Item, share: Share) -> None:
+        """Time that another term passed on to one that has it in its opening balance."""
+        entry, code = item.work.entry, bound.contract.code
+        part = Part(ELSEWHERE, OPENING, share.seconds, share.rounded, code, share.term)
+        self._add(entry, part)
+        window = self._window(bound, entry.date)
+        if window.last is not None and window.last < self._as_of:
+            self._settle(
+                bound,
+                LedgerKey(code, share.term, OPENING, window.first, ""),
+                entry,
+                seconds=share.seconds,
+                rounded=share.rounded,
+                disposition=ELSEWHERE,
+                rule=OPENING,
+            )
 
     def _remember_held(self, bound: BoundContract, item: Item, held: Sequence[Share]) -> None:
         """Held time of closed windows goes on record, so that it is known as such later."""

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from klausel.charges.base import Charge, Work
 from klausel.charges.stock import BEYOND
-from klausel.clerk import Item, OnRecord, Share
+from klausel.clerk import ELSEWHERE, Item, OnRecord, Share
 from klausel.customer.lines import Lines
-from klausel.customer.state import Ident, batches, corrected, fingerprint, ident
+from klausel.customer.state import OPENING, Ident, batches, corrected, fingerprint, ident
 from klausel.ledger import CLOSING
 from klausel.model import (
     Entry,
@@ -23,9 +23,7 @@ from klausel.money import (
 )
 from klausel.period import ONE_DAY
 from klausel.record import Settled
-from klausel.result import (
-    Line,
-)
+from klausel.result import Line, Part
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
 
 
@@ -59,7 +57,17 @@ class Corrections(Lines):
                 self._show(bound, share.taken, share.term, share.component, "", again=True)
         rule = self._rules[code, item.work.rule]
         for share in shares:
-            if share.held:
+            if share.held == ELSEWHERE:
+                place = LedgerKey(
+                    code, share.term, OPENING, self._window(bound, entry.date).first, ""
+                )
+                gone = Ident(place, ELSEWHERE, None, "", None)
+                found.append(gone.holding(share.seconds, share.rounded, 0, OPENING))
+                self._add(
+                    entry,
+                    Part(ELSEWHERE, OPENING, share.seconds, share.rounded, code, share.term),
+                )
+            elif share.held:
                 self._hold(
                     entry, code, rule, share.seconds, share.rounded, share.amount, share.held
                 )

@@ -9,9 +9,10 @@ from decimal import Decimal
 
 from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, held_reason
 from klausel.charges.base import Work
-from klausel.clerk import Item, OnRecord
+from klausel.clerk import ELSEWHERE, Item, OnRecord
 from klausel.customer.state import (
     NO_WHERE,
+    OPENING,
     SETTLING,
     Decision,
     Ident,
@@ -99,6 +100,12 @@ class Scoping(State):
         """Settles ``entry`` or gives its time to its contract: all of it, or what is open of it."""
         code = decision.contract.contract.code
         rule = decision.rule
+        if not decision.settles and entry.id not in self._settled:
+            first = self._term_before_go_live(decision, entry.date)
+            if first is not None:
+                part = Part("billed_elsewhere", OPENING, entry.seconds, entry.seconds)
+                self._add(entry, part._replace(contract=code, term=first))
+                return
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
             self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
@@ -142,6 +149,16 @@ class Scoping(State):
                     over_budget=cut and item.requirement is None,
                 )
             )
+
+    def _term_before_go_live(self, decision: Decision, day: date) -> str | None:
+        """The term that ``day`` belongs to, where that was billed before go-live (semantics 6)."""
+        if not decision.contract.taken_over:
+            return None
+        for term in self._terms(decision.contract, decision.rule.disposition):
+            if term.span.covers(day):
+                before = term.billed_until is not None and day <= term.billed_until
+                return term.term.id if before else None
+        return None
 
     def _item(self, entry: Entry, decision: Decision, work: Work, validated: bool) -> Item:
         """``work`` as the clerk takes it up: what it needs, and what counts it."""
@@ -380,6 +397,9 @@ class Scoping(State):
             for component in term.components
         }
         for part in settled.parts:
+            if part.disposition == ELSEWHERE:
+                found.add((part.key.contract, ELSEWHERE, None))
+                continue
             there = components.get((part.key.term, part.key.component))
             if there is None or part.key.contract != code:
                 found.add((code, rule.disposition, None))
