@@ -463,12 +463,14 @@ def _spend_quota(
     balance = desk.balance(term, component)
     ticket = entry["ticket"] or f"entry {entry['id']}"
     word = component.get("beyond") or "bill"
-    if ticket not in balance["tickets"]:
+    waits = balance["tickets"].get(ticket) == ("hold", None)
+    if ticket not in balance["tickets"] or waits:
         for lot in _lots_for(desk, term, component, entry):
             left = stock.remaining(lot) + stock.expired_since(lot, entry["date"])
             if left >= 1:
                 stock.draw(lot, 1, entry["date"])
                 balance["tickets"][ticket] = ("lot", lot["name"])
+                _take_along(desk, term, component, ticket, lot)
                 break
         else:
             piece_price = on(term["beyond_price"], entry["date"])
@@ -491,6 +493,21 @@ def _spend_quota(
         charge = desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
         return [_part(term, component, rest, None) | {"charge": charge}], 0, False
     return [], rest, outcome == "hold"
+
+
+def _take_along(desk: Any, term: Facts, component: Facts, ticket: str, lot: Lot) -> None:
+    """A request is for all work on its ticket, so for what waited for one, too."""
+    mine = []
+    for piece in desk.state["waiting"]:
+        own = desk.entry(piece)["ticket"] == ticket
+        if own and piece["component"] == key_of(term, component):
+            mine.append(piece)
+    desk.state["waiting"] = [
+        one for one in desk.state["waiting"] if not any(one is piece for piece in mine)
+    ]
+    for piece in mine:
+        part = _part(term, component, piece["rounded"], lot["name"])
+        desk.settle_part(piece, part | {"seconds": piece["worked"]})
 
 
 def _request_from(desk: Any, term: Facts, component: Facts, piece: Facts, lot: Lot) -> bool:
