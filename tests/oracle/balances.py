@@ -153,6 +153,8 @@ def _give_back(
     entry, parts = desk.entry(piece), []
     factor = desk.weight_of(piece)
     for lot in reversed(_lots_for(desk, term, component, entry)):
+        if lot["first"] > entry["date"] or lot.get("over", FOREVER) < entry["date"]:
+            continue
         some = stock.payable(-rest, factor, lot["drawn"])
         if some:
             stock.give_back(lot, stock.weight(some, factor))

@@ -157,7 +157,9 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
             line = made_line(clerk, made | {"quantity": quantity, "first": first})
             if quantity:
                 invoice, of = original(clerk, key)
-                line |= {"refund": (*key[:1], made["term"], made["place"], invoice)}
+                # Lots that one document sold go back together, whatever terms they are of.
+                whose = () if key[0] == "leftover" else (made["term"], made["place"])
+                line |= {"refund": (key[0], *whose, invoice)}
                 lines.append(line | {"reverses": of})
     for made, mark in milestones(clerk) + items(clerk):
         if mark not in billed:

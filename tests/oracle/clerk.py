@@ -249,7 +249,8 @@ class Clerk:
         before = stock.remaining(lot)
         stock.draw(lot, stock.weight(secs, self.weight_of(piece)), entry["date"])
         after = stock.remaining(lot)
-        if component["kind"] == "block":
+        ended = place["late"] and lot["last"] and lot["last"] <= place["position"]
+        if component["kind"] == "block" and not ended:
             for percent in listed_numbers(component.get("notify_left")):
                 level = lot["granted"] * percent
                 if after * 100 <= level < before * 100:
@@ -495,11 +496,12 @@ class Clerk:
     def _try_late(self, piece: Facts, day: date, position: date) -> None:
         if not any(piece is one for one in self.state["held"]):
             return
+        if self.settles(piece):
+            self.state["held"] = [one for one in self.state["held"] if one is not piece]
+            return
         if not self.passes(piece, day, self.state["used"]):
             return
         self.state["held"] = [one for one in self.state["held"] if one is not piece]
-        if self.settles(piece):
-            return
         if piece["rounded"] is None:
             entry = self.entry(piece)
             piece["rounded"] = piece["worked"]
