@@ -138,10 +138,9 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
         if component["kind"] in PERIODIC:
             for period in clerk.periods(term, component):
                 mark = ("flat", key, period["first"])
-                opened = clerk.opened_until(term, component)
                 if period["due"] > clerk.as_of or mark in billed:
                     continue
-                if opened and period["first"] <= opened:
+                if clerk.opened(term, component, period):
                     continue
                 marks.append(mark)
                 lines += flat_line(clerk, term, component, period)
