@@ -262,6 +262,8 @@ def ask_again(desk: Any, found: list[tuple[Facts, Facts, Lot]]) -> None:
         if kind == "waiting":
             asked = asked[: asked.index(piece["component"]) + 1]
         for key in asked:
+            if piece is None:
+                break
             mine = [one for one in found if key_of(one[0], one[1]) == key]
             lots = [one for one in mine if stock.good_on(one[2], day)]
             lots.sort(key=lambda one: stock.draw_order(one[2]))

@@ -136,7 +136,10 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
                     lines.append(line_of(clerk, term, component, made, group) | extra)
             lines += fee_refunds(clerk, term, component)
         if component["kind"] in PERIODIC:
-            for period in clerk.periods(term, component):
+            found = fees.periods_of(
+                term, component, clerk.contract, clerk.facts, clerk.as_of, "arrears"
+            )
+            for period in found:
                 mark = ("flat", key, period["first"])
                 if period["due"] > clerk.as_of or mark in billed:
                     continue

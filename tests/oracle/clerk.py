@@ -100,23 +100,25 @@ class Clerk:
         """The last day that an opening of the term has in it already."""
         days = []
         for opening in self.openings(term):
-            if opening.get("billed_until"):
-                days.append(date.fromisoformat(str(opening["billed_until"])))
-            if component["kind"] in ("contingent", "pool", "block", "quota"):
+            if component["kind"] in (*PERIODIC, "block"):
                 days.append(opening["date"])
+            elif opening.get("billed_until"):
+                days.append(date.fromisoformat(str(opening["billed_until"])))
         return max(days, default=None)
 
     def opened(self, term: Facts, component: Facts, period: Facts) -> bool:
         """Whether the hours of an opening stand for those of a period."""
         begins = max(period["grid_first"], term["first"])
-        until = self.opened_until(term, component)
-        found = any(begins <= one["date"] for one in self.openings(term))
-        return found or bool(until and period["first"] <= until)
+        return any(begins <= one["date"] for one in self.openings(term))
 
     def periods(self, term: Facts, component: Facts) -> list[Facts]:
         key = balances.key_of(term, component)
         if key not in self._periods:
-            found = periods_of(term, component, self.contract, self.facts, self.as_of, "arrears")
+            # A balance has whole periods, whatever was invoiced of them before go-live.
+            facts = self.facts
+            if component["kind"] in PERIODIC:
+                facts = {**facts, "openings": []}
+            found = periods_of(term, component, self.contract, facts, self.as_of, "arrears")
             self._periods[key] = found
         return self._periods[key]
 
@@ -432,8 +434,10 @@ class Clerk:
         return True
 
     def _opened(self, piece: Facts) -> str | None:
-        """The first term that takes a piece, where an opening has its day in it already."""
+        """The first term that takes a piece, where its balance has the day in it already."""
         for term, component in self._chain(piece)[:1]:
+            if component["kind"] not in (*PERIODIC, "block"):
+                continue
             until = self.opened_until(term, component)
             if until and self.entry(piece)["date"] <= until:
                 return str(term["id"])
