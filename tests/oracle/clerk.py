@@ -417,7 +417,9 @@ class Clerk:
         if entry["billed_elsewhere"]:
             done = {"disposition": "billed_elsewhere", "rule": ""}
         elif disposition not in SETTLES and (opened := self._opened(piece)):
-            done = {"disposition": "billed_elsewhere", "rule": "opening", "term": opened}
+            done = {"disposition": "billed_elsewhere", "rule": "opening", "term": opened[0]}
+            if not (opened[1] or self.validated(piece)):
+                return False
         elif not self.validated(piece):
             return False
         elif disposition in SETTLES:
@@ -433,14 +435,12 @@ class Clerk:
         self.settle_part(piece, part)
         return True
 
-    def _opened(self, piece: Facts) -> str | None:
-        """The first term that takes a piece, where its balance has the day in it already."""
+    def _opened(self, piece: Facts) -> tuple[str, bool] | None:
+        """The first term that takes a piece, if that was billed at go-live; has it a balance?"""
         for term, component in self._chain(piece)[:1]:
-            if component["kind"] not in (*PERIODIC, "block"):
-                continue
             until = self.opened_until(term, component)
             if until and self.entry(piece)["date"] <= until:
-                return str(term["id"])
+                return str(term["id"]), component["kind"] in (*PERIODIC, "block")
         return None
 
     def validated(self, piece: Facts) -> bool:
