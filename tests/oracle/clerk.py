@@ -417,9 +417,7 @@ class Clerk:
         if entry["billed_elsewhere"]:
             done = {"disposition": "billed_elsewhere", "rule": ""}
         elif disposition not in SETTLES and (opened := self._opened(piece)):
-            done = {"disposition": "billed_elsewhere", "rule": "opening", "term": opened[0]}
-            if not (opened[1] or self.validated(piece)):
-                return False
+            done = {"disposition": "billed_elsewhere", "rule": "opening", "term": opened}
         elif not self.validated(piece):
             return False
         elif disposition in SETTLES:
@@ -435,12 +433,12 @@ class Clerk:
         self.settle_part(piece, part)
         return True
 
-    def _opened(self, piece: Facts) -> tuple[str, bool] | None:
-        """The first term that takes a piece, if that was billed at go-live; has it a balance?"""
+    def _opened(self, piece: Facts) -> str | None:
+        """The first term that takes a piece, if that was billed elsewhere up to its day."""
         for term, component in self._chain(piece)[:1]:
             until = self.opened_until(term, component)
             if until and self.entry(piece)["date"] <= until:
-                return str(term["id"]), component["kind"] in (*PERIODIC, "block")
+                return str(term["id"])
         return None
 
     def validated(self, piece: Facts) -> bool:
