@@ -15,7 +15,7 @@ from tests.oracle import lots as stock
 from tests.oracle.days import FOREVER, ONE, add_months, calendar_period
 from tests.oracle.facts import Facts, months, on
 from tests.oracle.lots import Lot
-from tests.oracle.numbers import half_up, number, seconds
+from tests.oracle.numbers import half_up, natural, number, seconds
 from tests.oracle.rates import card, component_price, factors
 
 Parts = list[dict[str, Any]]
@@ -153,6 +153,8 @@ def _give_back(
     entry, parts = desk.entry(piece), []
     factor = desk.weight_of(piece)
     for lot in reversed(_lots_for(desk, term, component, entry)):
+        if lot["first"] > entry["date"] or lot.get("over", FOREVER) < entry["date"]:
+            continue
         some = stock.payable(-rest, factor, lot["drawn"])
         if some:
             stock.give_back(lot, stock.weight(some, factor))
@@ -171,7 +173,7 @@ def _give_back(
 # Lots that are bought
 
 
-def buy(desk: Any, purchase: Facts) -> Lot | None:
+def buy(desk: Any, purchase: Facts) -> tuple[Facts, Facts, Lot] | None:
     """A purchase becomes a lot, and an invoice line where it is on none."""
     term = desk.term(str(purchase["term"]))
     component = next(one for one in term["components"] if one["kind"] == "block")
@@ -196,8 +198,8 @@ def buy(desk: Any, purchase: Facts) -> Lot | None:
             lot["first"],
             group=purchase["id"],
         )
-    add_lot(desk, term, component, lot)
-    return lot
+    desk.balance(term, component)["lots"].append(lot)
+    return term, component, lot
 
 
 def bought_lot(
@@ -228,30 +230,75 @@ def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
 
 def offer(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
     """Work that waits is offered a new lot, in the order in which it began to wait."""
-    key = key_of(term, component)
-    place = {"position": desk.today, "late": False, "decided": desk.today}
-    still = []
-    for piece in desk.state["waiting"]:
-        waits = piece["rounded"] > 0 or component["kind"] == "quota"
-        if piece["component"] != key or not waits:
-            still.append(piece)
+    for piece in list(desk.state["waiting"]):
+        if piece["component"] != key_of(term, component):
             continue
         if component["kind"] == "quota":
-            if not _request_from(desk, term, component, piece, lot):
-                still.append(piece)
-            continue
-        some = stock.payable(piece["rounded"], desk.weight_of(piece), stock.remaining(lot))
-        if some == 0:
-            still.append(piece)
-            continue
-        desk.draw(term, component, lot, piece, some, place)
-        worked = piece["worked"] if some == piece["rounded"] else min(piece["worked"], some)
-        part = _part(term, component, some, lot["name"]) | {"seconds": worked}
-        desk.settle_part(piece, part)
-        if some < piece["rounded"]:
-            left = piece["rounded"] - some
-            still.append({**piece, "worked": piece["worked"] - worked, "rounded": left})
-    desk.state["waiting"] = still
+            if _request_from(desk, term, component, piece, lot):
+                _forget(desk, "waiting", piece)
+        elif piece["rounded"] > 0 and _may_have(desk, piece, lot):
+            _pay(desk, term, component, lot, "waiting", piece)
+
+
+def _may_have(desk: Any, piece: Facts, lot: Lot) -> bool:
+    """Of a lot that has ended work has hours that began to wait before it, or is of its days."""
+    ended = lot["last"] is not None and lot["last"] < desk.today
+    ended = ended or (lot["last"] == desk.today and desk.closing)
+    if not ended or piece["position"] < lot["first"]:
+        return True
+    return stock.good_on(lot, desk.entry(piece)["date"])
+
+
+def ask_again(desk: Any, found: list[tuple[Facts, Facts, Lot]]) -> None:
+    """Lots that are entered late, for work of earlier runs that waits or that no term took.
+
+    It is asked in its old place: by lots of its day, then (if it waits for them) by later ones.
+    """
+    kept = [("waiting", one) for one in desk.state["waiting"]]
+    kept += [("stuck", one) for one in desk.state["stuck"] if one["reason"] == "no_term"]
+    for kind, piece in sorted(kept, key=lambda one: one[1]["number"]):
+        day = desk.entry(piece)["date"]
+        asked = piece["asked"]
+        if kind == "waiting":
+            asked = asked[: asked.index(piece["component"]) + 1]
+        for key in asked:
+            if piece is None:
+                break
+            mine = [one for one in found if key_of(one[0], one[1]) == key]
+            lots = [one for one in mine if stock.good_on(one[2], day)]
+            lots.sort(key=lambda one: stock.draw_order(one[2]))
+            if kind == "waiting" and piece["component"] == key:
+                later = [one for one in mine if one[2]["first"] > day]
+                later.sort(key=lambda one: (one[2]["first"], natural(one[2]["name"])))
+                lots += [one for one in later if _may_have(desk, piece, one[2])]
+            for term, component, lot in lots:
+                if piece and piece["rounded"] > 0:
+                    piece = _pay(desk, term, component, lot, kind, piece)
+
+
+def _pay(
+    desk: Any, term: Facts, component: Facts, lot: Lot, kind: str, piece: Facts
+) -> Facts | None:
+    """A lot pays for kept work what it can; returns what is left to pay."""
+    some = stock.payable(piece["rounded"], desk.weight_of(piece), stock.remaining(lot))
+    if some == 0:
+        return piece
+    day = max(lot["first"], piece["since"])
+    place = {"position": desk.today, "late": desk.closing, "decided": day}
+    desk.draw(term, component, lot, piece, some, place)
+    worked = piece["worked"] if some == piece["rounded"] else min(piece["worked"], some)
+    part = _part(term, component, some, lot["name"]) | {"seconds": worked}
+    desk.settle_part(piece, part)
+    left = piece["rounded"] - some
+    rest = {**piece, "worked": piece["worked"] - worked, "rounded": left} if left else None
+    _forget(desk, kind, piece, rest)
+    return rest
+
+
+def _forget(desk: Any, kind: str, piece: Facts, rest: Facts | None = None) -> None:
+    """Takes kept work off its list, or puts what is left of it in its place."""
+    rows = [rest if one is piece else one for one in desk.state[kind]]
+    desk.state[kind] = [one for one in rows if one is not None]
 
 
 def _top_up(
@@ -332,6 +379,10 @@ def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
         if component["kind"] != "pool":
             clip(lot, term)
         lot["opening"] = True
+        if component["kind"] == "pool" and containing["last"] == opening["date"]:
+            balance["lots"].append(lot)  # its period is over: what that lets expire is gone
+            _carry(desk, term, component, containing, opening["date"])
+            balance["lots"].remove(lot)
         add_lot(desk, term, component, lot)
 
 
@@ -354,8 +405,7 @@ def in_lot(component: Facts, count: Fraction) -> int | Fraction:
 
 def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
     """The hours of a period that begins."""
-    opened = desk.opened_until(term, component)
-    if opened and period["first"] <= opened:
+    if desk.opened(term, component, period):
         return
     count = granted(desk, term, component, period)
     last = None if component["kind"] == "pool" else period["last"]
@@ -377,7 +427,7 @@ def end_lot(desk: Any, term: Facts, component: Facts, lot: Lot, day: date) -> No
     ends = term["last"] is not None and lot["last"] >= term["last"]
     if component["kind"] == "block" and ends and component.get("leftover") == "refund" and left:
         lot["refunded"] += left
-        desk.refund(("leftover", lot["name"]), term, component, left, lot["price"], lot["name"])
+        desk.refund(("leftover", lot["name"], term["id"]), term, component, left, lot["price"], lot["name"])
         return
     stock.expire(lot, left, day)
 
@@ -463,12 +513,14 @@ def _spend_quota(
     balance = desk.balance(term, component)
     ticket = entry["ticket"] or f"entry {entry['id']}"
     word = component.get("beyond") or "bill"
-    if ticket not in balance["tickets"]:
+    waits = balance["tickets"].get(ticket) == ("hold", None)
+    if ticket not in balance["tickets"] or waits:
         for lot in _lots_for(desk, term, component, entry):
             left = stock.remaining(lot) + stock.expired_since(lot, entry["date"])
             if left >= 1:
                 stock.draw(lot, 1, entry["date"])
                 balance["tickets"][ticket] = ("lot", lot["name"])
+                _take_along(desk, term, component, ticket, lot)
                 break
         else:
             piece_price = on(term["beyond_price"], entry["date"])
@@ -491,6 +543,21 @@ def _spend_quota(
         charge = desk.charge(term, component, piece, rest, desk.priced(price, piece), place)
         return [_part(term, component, rest, None) | {"charge": charge}], 0, False
     return [], rest, outcome == "hold"
+
+
+def _take_along(desk: Any, term: Facts, component: Facts, ticket: str, lot: Lot) -> None:
+    """A request is for all work on its ticket, so for what waited for one, too."""
+    mine = []
+    for piece in desk.state["waiting"]:
+        own = desk.entry(piece)["ticket"] == ticket
+        if own and piece["component"] == key_of(term, component):
+            mine.append(piece)
+    desk.state["waiting"] = [
+        one for one in desk.state["waiting"] if not any(one is piece for piece in mine)
+    ]
+    for piece in mine:
+        part = _part(term, component, piece["rounded"], lot["name"])
+        desk.settle_part(piece, part | {"seconds": piece["worked"]})
 
 
 def _request_from(desk: Any, term: Facts, component: Facts, piece: Facts, lot: Lot) -> bool:

@@ -136,12 +136,14 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
                     lines.append(line_of(clerk, term, component, made, group) | extra)
             lines += fee_refunds(clerk, term, component)
         if component["kind"] in PERIODIC:
-            for period in clerk.periods(term, component):
+            found = fees.periods_of(
+                term, component, clerk.contract, clerk.facts, clerk.as_of, "arrears"
+            )
+            for period in found:
                 mark = ("flat", key, period["first"])
-                opened = clerk.opened_until(term, component)
                 if period["due"] > clerk.as_of or mark in billed:
                     continue
-                if opened and period["first"] <= opened:
+                if clerk.opened(term, component, period):
                     continue
                 marks.append(mark)
                 lines += flat_line(clerk, term, component, period)
@@ -157,7 +159,9 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
             line = made_line(clerk, made | {"quantity": quantity, "first": first})
             if quantity:
                 invoice, of = original(clerk, key)
-                line |= {"refund": (*key[:1], made["term"], made["place"], invoice)}
+                # Lots that one document sold go back together, whatever terms they are of.
+                whose = () if key[0] == "leftover" else (made["term"], made["place"])
+                line |= {"refund": (key[0], *whose, invoice)}
                 lines.append(line | {"reverses": of})
     for made, mark in milestones(clerk) + items(clerk):
         if mark not in billed:

@@ -45,6 +45,7 @@ def empty_state() -> Facts:
         "oneoffs": {},  # lines that are billed once
         "refunds": {},  # credit that goes back
         "balances": {},  # term/component -> lots and deficit
+        "kept": 0,  # how often work was kept, to count in order
         "bought": [],  # purchases that are lots
         "notices": [],
     }
@@ -69,6 +70,7 @@ class Clerk:
         self.first_day = self.window_first = contract["start"]
         self.today = contract["start"]
         self._periods: dict[str, list[Facts]] = {}
+        self.closing = False  # late facts: behind all of ``today``
         self.snapshot: Facts | None = None
 
     # What the clerk can look up
@@ -98,16 +100,25 @@ class Clerk:
         """The last day that an opening of the term has in it already."""
         days = []
         for opening in self.openings(term):
-            if opening.get("billed_until"):
-                days.append(date.fromisoformat(str(opening["billed_until"])))
-            if component["kind"] in ("contingent", "pool", "block", "quota"):
+            if component["kind"] in (*PERIODIC, "block"):
                 days.append(opening["date"])
+            elif opening.get("billed_until"):
+                days.append(date.fromisoformat(str(opening["billed_until"])))
         return max(days, default=None)
+
+    def opened(self, term: Facts, component: Facts, period: Facts) -> bool:
+        """Whether the hours of an opening stand for those of a period."""
+        begins = max(period["grid_first"], term["first"])
+        return any(begins <= one["date"] for one in self.openings(term))
 
     def periods(self, term: Facts, component: Facts) -> list[Facts]:
         key = balances.key_of(term, component)
         if key not in self._periods:
-            found = periods_of(term, component, self.contract, self.facts, self.as_of, "arrears")
+            # A balance has whole periods, whatever was invoiced of them before go-live.
+            facts = self.facts
+            if component["kind"] in PERIODIC:
+                facts = {**facts, "openings": []}
+            found = periods_of(term, component, self.contract, facts, self.as_of, "arrears")
             self._periods[key] = found
         return self._periods[key]
 
@@ -249,12 +260,13 @@ class Clerk:
         before = stock.remaining(lot)
         stock.draw(lot, stock.weight(secs, self.weight_of(piece)), entry["date"])
         after = stock.remaining(lot)
-        if component["kind"] == "block":
+        ended = place["late"] and lot["last"] and lot["last"] <= place["position"]
+        if component["kind"] == "block" and not ended:
             for percent in listed_numbers(component.get("notify_left")):
                 level = lot["granted"] * percent
                 if after * 100 <= level < before * 100:
                     rule = f"{term['plan']}.block"
-                    self.notice(rule, lot["name"], percent, place["position"])
+                    self.notice(rule, lot["name"], percent, place["decided"])
 
     def notice(self, rule: str, period: str, percent: int, day: date) -> None:
         key = (self.contract["code"], rule, period, percent)
@@ -271,8 +283,10 @@ class Clerk:
         if closed:
             self.today = closed
             windows = [(max(first, closed + ONE), last) for first, last in windows]
+            self.closing = True
             self._overdue(closed)
             self._late(closed, windows)
+            self.closing = False
         for number_, (first, last) in enumerate(windows):
             if first > self.as_of:
                 break
@@ -402,6 +416,8 @@ class Clerk:
         done: Facts | None = None
         if entry["billed_elsewhere"]:
             done = {"disposition": "billed_elsewhere", "rule": ""}
+        elif disposition not in SETTLES and (opened := self._opened(piece)):
+            done = {"disposition": "billed_elsewhere", "rule": "opening", "term": opened}
         elif not self.validated(piece):
             return False
         elif disposition in SETTLES:
@@ -416,6 +432,14 @@ class Clerk:
         part = {"seconds": piece["worked"], "rounded": piece["worked"], **done}
         self.settle_part(piece, part)
         return True
+
+    def _opened(self, piece: Facts) -> str | None:
+        """The first term that takes a piece, if that was billed elsewhere up to its day."""
+        for term, component in self._chain(piece)[:1]:
+            until = self.opened_until(term, component)
+            if until and self.entry(piece)["date"] <= until:
+                return str(term["id"])
+        return None
 
     def validated(self, piece: Facts) -> bool:
         """By what is known today."""
@@ -460,10 +484,15 @@ class Clerk:
         window = next(iter(windows), None)
         until = min(window[1], self.as_of) if window else self.as_of
         events: list[tuple[Any, ...]] = []
+        bought = []
         for purchase in self.purchases():
             if purchase["date"] <= closed:
-                events.append((purchase["date"], 0, purchase["date"], natural(purchase["id"]),
-                               purchase))  # fmt: skip
+                made = self._buy(purchase)
+                if made:
+                    bought.append(made)
+                    events.append((purchase["date"], 0, purchase["date"], natural(purchase["id"]),
+                                   made))  # fmt: skip
+        balances.ask_again(self, bought)
         pieces = list(self.state["held"])
         for row in self.new_rows(self.contract["start"], closed):
             piece = self.piece(row) | {"new": True}
@@ -482,7 +511,8 @@ class Clerk:
         for event in sorted(events, key=lambda one: one[:4]):
             day, kind, *_, thing = event
             if kind == 0:
-                self._buy(thing, late=True)
+                balances.offer(self, *thing)
+                self._end_late(*thing)
             elif kind == 2:
                 self.state["stuck"] = [one for one in self.state["stuck"] if one is not thing]
                 place = {"position": closed, "decided": day, "late": True}
@@ -495,11 +525,12 @@ class Clerk:
     def _try_late(self, piece: Facts, day: date, position: date) -> None:
         if not any(piece is one for one in self.state["held"]):
             return
+        if self.settles(piece):
+            self.state["held"] = [one for one in self.state["held"] if one is not piece]
+            return
         if not self.passes(piece, day, self.state["used"]):
             return
         self.state["held"] = [one for one in self.state["held"] if one is not piece]
-        if self.settles(piece):
-            return
         if piece["rounded"] is None:
             entry = self.entry(piece)
             piece["rounded"] = piece["worked"]
@@ -609,8 +640,9 @@ class Clerk:
                     if period["first"] == day:
                         balances.grant(self, term, component, period)
         for purchase in self.purchases():
-            if purchase["date"] <= day:
-                self._buy(purchase)
+            if purchase["date"] <= day and (made := self._buy(purchase)):
+                balances.offer(self, *made)
+                self._end_late(*made)
         work = list(pieces)
         for piece in self.state["held"]:
             cut_off = piece.get("remainder") and self.window_first <= piece["since"] < day
@@ -646,15 +678,15 @@ class Clerk:
         ]
         return sorted(found, key=lambda one: (one["date"], natural(one["id"])))
 
-    def _buy(self, purchase: Facts, late: bool = False) -> None:
+    def _buy(self, purchase: Facts) -> tuple[Facts, Facts, Facts] | None:
         self.state["bought"].append(purchase["id"])
-        lot = balances.buy(self, purchase)
-        over = lot and lot["last"] and lot["last"] <= (self.today if late else self.today - ONE)
-        if lot and over:
-            term = self.term(str(purchase["term"]))
-            for component in term["components"]:
-                if component["kind"] == "block":
-                    balances.end_lot(self, term, component, lot, lot["last"])
+        return balances.buy(self, purchase)
+
+    def _end_late(self, term: Facts, component: Facts, lot: Facts) -> None:
+        """A lot whose last day is over before it was entered."""
+        over = self.today if self.closing else self.today - ONE
+        if lot["last"] and lot["last"] <= over:
+            balances.end_lot(self, term, component, lot, lot["last"])
 
     def _expiry_notices(self, day: date) -> None:
         for term, component in self.components():
@@ -696,9 +728,9 @@ class Clerk:
             row |= {"held": "no_hours" if waits else "no_term"}
             asked = [balances.key_of(*one) for one in self._chain(piece)]
             parts.append(row | {"asked": asked} | (waits or {}))
-        self._share(piece, parts + beyond, day)
+        self._share(piece, parts + beyond, day, place)
 
-    def _share(self, piece: Facts, parts: list[Facts], day: date) -> None:
+    def _share(self, piece: Facts, parts: list[Facts], day: date, place: Facts) -> None:
         """Worked seconds fill the parts in order; the last one has the rest."""
         left = piece["worked"]
         for number_, part in enumerate(parts, start=1):
@@ -721,11 +753,14 @@ class Clerk:
                 "rounded": part["rounded"],
                 "reason": part["held"],
                 "since": day,
+                "position": place["position"],
+                "number": self.state["kept"],
                 "remainder": where == "held",
                 "asked": part.get("asked", []),
             }
             if where == "waiting":
                 kept |= {"component": part["component"], "term": part["term"]}
+            self.state["kept"] += 1
             self.state[where].append(kept)
 
     def _watch(self, piece: Facts, passed: int, place: Facts) -> int:

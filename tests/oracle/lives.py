@@ -89,6 +89,7 @@ class Dice:
         self.draw = draw
         self.first, self.last = FIRST, LAST
         self.favourites: list[date] = []
+        self.tardy = False  # most of what happens becomes known later
 
     def busy(self, first: date) -> None:
         """From here on days are drawn from half a year, and often from three of its days."""
@@ -321,6 +322,7 @@ def lives(draw: st.DrawFn, features: frozenset[str] = FEATURES) -> dict[str, Any
     dice = Dice(draw)
     begin = dice.any_day(FIRST, date(2028, 5, 31))
     dice.busy(begin)
+    dice.tardy = "late" in features and dice.chance(3)
     policy: dict[str, Any] = {"fields": FIELDS, "scope": SCOPE, "plans": {}}
     if "rounding" in features and dice.chance(2):
         policy["rounding"] = rounding(dice)
@@ -538,14 +540,15 @@ def _items(
 def _openings(
     dice: Dice, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """At go-live: the end of a month in which every contract already ran."""
+    """At go-live: mostly the end of a month in which every contract already ran."""
     if "openings" not in features or not dice.chance(3):
         return []
     found = []
     for contract in book["contracts"]:
-        day = add_months(date.fromisoformat(contract["start"]).replace(day=1), 2) - timedelta(
-            days=1
-        )
+        start = date.fromisoformat(contract["start"])
+        day = add_months(start.replace(day=1), 2) - timedelta(days=1)
+        if dice.chance(4):
+            day = dice.day(start, day)
         if contract.get("end", "9999") <= day.isoformat():
             continue
         for term in contract["terms"]:
@@ -558,6 +561,8 @@ def _openings(
                 "date": day.isoformat(),
                 "billed_until": day.isoformat(),
             }
+            if model == "quota" and dice.chance(2):
+                row["hours"] = dice.pick("1", "2", "0")
             if model in ("contingent", "pool", "block"):
                 row["hours"] = dice.pick("3", "0", "1.5")
                 if model == "pool":
@@ -571,11 +576,14 @@ def _openings(
 def _runs(dice: Dice, features: frozenset[str], book: dict[str, Any]) -> list[dict[str, Any]]:
     start = min(date.fromisoformat(contract["start"]) for contract in book["contracts"])
     early = start if dice.chance(3) else min(add_months(start, 2), LAST)
-    moments = sorted(dice.day(early, LAST) for _ in range(1 + max(dice.up_to(3), dice.up_to(3))))
+    count = 2 + dice.up_to(3) if dice.tardy else 1 + max(dice.up_to(3), dice.up_to(3))
+    moments = sorted(dice.day(early, LAST) for _ in range(count))
     runs: list[dict[str, Any]] = [
         {"as_of": day.isoformat(), "do": dice.pick("bill", "bill", "bill", "bill", "preview")}
         for day in moments
     ]
+    if dice.tardy and dice.chance(2):
+        _again(dice, runs)
     bought: dict[str, list[date]] = {}
     for row in book.get("purchases", []):
         bought.setdefault(row["contract"], []).append(date.fromisoformat(row["date"]))
@@ -598,11 +606,22 @@ def _runs(dice: Dice, features: frozenset[str], book: dict[str, Any]) -> list[di
     return runs
 
 
+def _again(dice: Dice, runs: list[dict[str, Any]]) -> None:
+    """Runs within a few days of each other, so that late facts of several stand at one place."""
+    place = dice.up_to(len(runs) - 1)
+    day = date.fromisoformat(runs[place]["as_of"])
+    for _ in range(1 + dice.up_to(1)):
+        day += timedelta(days=dice.up_to(2))
+        place += 1
+        runs.insert(place, {"as_of": day.isoformat(), "do": "bill"})
+    runs.sort(key=lambda run: str(run["as_of"]))
+
+
 def _late(dice: Dice, book: dict[str, Any], runs: list[dict[str, Any]]) -> None:
     """Facts that become known later, mostly after their month was billed."""
     for name in ("entries", "purchases", "approvals"):
         for row in list(book.get(name, [])):
-            if dice.chance(3):
+            if dice.chance(3) or (dice.tardy and dice.chance(2)):
                 book[name].remove(row)
                 day = date.fromisoformat(row.get("date") or row.get("decided_on") or "2000-01-01")
                 run = _run_after(dice, runs, day)
