@@ -51,6 +51,8 @@ NOT_SAID = {
     "adjust/only-drawn": "the oracle corrects nothing, it only bills",
     "adjust/two-invoices": "the oracle corrects nothing, it only bills",
     "adjust/written-off": "the oracle corrects nothing, it only bills",
+    "adjust/one-deleted-line-of-a-quarter": "the oracle releases nothing",
+    "adjust/one-deleted-line-opens-its-time-alone": "the oracle releases nothing",
     "contingent/deleted-draft-is-billed-anew": "the oracle releases nothing",
     "contracts/equally-narrow": "the oracle knows one customer",
     "surcharge/public-holiday": "the oracle knows one customer",
