@@ -18,7 +18,7 @@ from klausel.formats import FORMATS
 from klausel.model import Customer
 from klausel.policy import Policy, load_policy
 from klausel.policy.facts import FACTS
-from klausel.policy.load import ApprovalShape, RoundingShape, SurchargeShape, WatchShape
+from klausel.policy.shapes import ApprovalShape, RoundingShape, SurchargeShape, WatchShape
 from klausel_book import read_folder
 from klausel_book.source import demo_folder
 
