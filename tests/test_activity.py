@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -98,7 +98,8 @@ def adds_up(result: Result) -> int:
 
 
 def lots_add_up(result: Result) -> None:
-    """What entries drew of a lot is what the lot lost; the last one left what is left of it."""
+    """What entries drew of a lot is what the lot lost, one after the other: each found what the one
+    before left, the first all that was granted; the last left what is left."""
     drawn: dict[tuple[str, str, str], list[Any]] = {}
     for _, parts in result.entries:
         for part in parts:
@@ -112,11 +113,25 @@ def lots_add_up(result: Result) -> None:
         if balance.contract in pools | opened | differs or not some:
             continue  # hours that repay a deficit are drawn by no entry
         assert sum(part.drawn for part in some) == balance.drawn, balance
-        if all(part.after is not None for part in some):
-            last = max(some, key=lambda part: part.turn)
-            assert last.after >= 0
-            left = balance.remaining + balance.expired + balance.refunded
-            assert last.after <= left, (last, balance)
+        if any(part.after is None for part in some):
+            continue
+        some.sort(key=lambda part: part.turn)
+        assert len({part.turn for part in some}) == len(some)
+        left = balance.remaining + balance.expired + balance.refunded
+        assert 0 <= some[-1].after <= left, (some, balance)
+        if not balance.refunded and not is_pool(result, balance.contract, balance.term):
+            afters = [balance.granted, *(part.after for part in some)]
+            assert [part.before for part in some] == afters[:-1], (some, balance)
+            assert afters[-1] == left, (some, balance)
+            count("activity records: lots followed from draw to draw")
+
+
+def is_pool(result: Result, code: str, term_id: str) -> bool:
+    """Whether hours come, go and are repaid between its draws."""
+    (contract,) = (contract for contract in result.book.contracts if contract.code == code)
+    plans = result.book.policies[contract.policy].plans
+    (plan,) = (plans[term.plan] for term in contract.terms if term.id == term_id)
+    return any(component.kind == "pool" for component in plan.components)
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=name)
@@ -184,13 +199,165 @@ def _has_an_invoice(result: Result, part: Part) -> bool:
 def test_lives_add_up(life: dict[str, Any]) -> None:
     """Contracts of all models, run by run."""
     count("generated lives: activity records add up")
+    for result in lived(life):
+        adds_up(result)
+
+
+def lived(life: dict[str, Any]) -> list[Result]:
+    """What each run of a life finds."""
     policy = policy_at(NOWHERE, {"policy": "p", "version": "1", **life["policy"]}, (), "hash")
     assert not isinstance(policy, list), [str(problem) for problem in policy]
     shape = ScenarioShape.model_validate({**life, "policy": None})
     played, _ = play(Scenario(shape, NOWHERE, (policy,)), QUICK)
-    for run in played:
-        assert run.result is not None, run.data["problems"]
-        adds_up(run.result)
+    assert all(run.result is not None for run in played), [run.data for run in played]
+    return [run.result for run in played if run.result is not None]
+
+
+class Place(NamedTuple):
+    """Where time stands in a record; several parts of an entry may share one."""
+
+    entry: str
+    disposition: str
+    lot: str
+    on_line: bool
+
+
+class Sums(Counter[tuple[Place, str]]):
+    """Rows, worked and rounded seconds, by place."""
+
+    def take(self, place: Place, seconds: int, rounded: int) -> None:
+        self.update({(place, "rows"): 1, (place, "worked"): seconds, (place, "rounded"): rounded})
+
+
+class Expected:
+    """What records have to show of a life, from what its runs put on record.
+
+    A part on a line is in the record of the line's invoice; another one in that of the first
+    invoice that is due after its window. Found too late for that, it is in the record of the run
+    that finds it, if that run has an invoice for the contract. It is in no other.
+    """
+
+    def __init__(self) -> None:
+        self.sums = Sums()
+        self._invoiced: dict[str, set[date]] = defaultdict(set)
+        self._waiting: list[tuple[str, Part]] = []
+
+    def run(self, result: Result) -> None:
+        lines = {str(line.key) for draft in result.drafts for line in draft.lines}
+        for entry, parts in result.entries:
+            for part in parts:
+                if part.line in lines:
+                    place = Place(entry, part.disposition, "", True)
+                    self.sums.take(place, part.seconds, part.rounded)
+        new = [
+            (entry, part)
+            for entry, part in put_on_record(result)
+            if not part.line and part.disposition not in NOT_THE_CUSTOMERS
+        ]
+        for entry, part in new:
+            if not self._has_invoice(part):
+                self._waiting.append((entry, part))
+            elif part.contract in result.reporting:
+                self._take(entry, part)
+        for contract, reporting in result.reporting.items():
+            self._invoiced[contract] |= set(reporting.due)
+        self._invoice(result)
+
+    def _invoice(self, result: Result) -> None:
+        """Of what waits for an invoice: what this run has one for. An end that became known may
+        have cut its window, and its period may have brought a line for it."""
+        now = {(entry, same(part)): part for entry, parts in result.entries for part in parts}
+        waiting, self._waiting = self._waiting, []
+        for entry, part in waiting:
+            part = now[entry, same(part)]
+            comes = part.due is not None and not part.lot
+            if part.line:
+                continue
+            if comes or not self._has_invoice(part):
+                self._waiting.append((entry, part))
+            else:
+                self._take(entry, part)
+
+    def _has_invoice(self, part: Part) -> bool:
+        assert part.closes is not None, part
+        return any(day > part.closes for day in self._invoiced[part.contract])
+
+    def _take(self, entry: str, part: Part) -> None:
+        self.sums.take(Place(entry, part.disposition, part.lot, False), part.seconds, part.rounded)
+
+
+def same(part: Part) -> tuple[Any, ...]:
+    """What a part keeps when it is on record."""
+    return (part.contract, part.term, part.lot, part.disposition, part.rule, part.seconds,
+            part.rounded)  # fmt: skip
+
+
+def put_on_record(result: Result) -> Iterator[tuple[str, Part]]:
+    """The parts that a run settles: each of its rows is a part of an entry."""
+    rows = Counter(
+        (row.entry, row.lot, row.seconds, row.rounded)
+        for row in result.settlements
+        if row.entry and not row.held
+    )
+    for entry, parts in result.entries:
+        for part in parts:
+            row = (entry, part.lot, part.seconds, part.rounded)
+            if rows[row] and not (part.settled or part.held or part.uncovered):
+                rows[row] -= 1
+                yield entry, part
+    assert not +rows
+
+
+@SOME
+@given(lives(frozenset(FEATURES)))
+def test_each_part_of_a_life_is_in_one_record(life: dict[str, Any]) -> None:
+    """Nothing that goes on record is missing in the records, and nothing is there twice."""
+    count("generated lives: each part in one activity record")
+    shown, expected = Sums(), Expected()
+    runs = [{**run, "do": "bill"} for run in life["runs"]]
+    for result in lived({**life, "runs": runs}):
+        for record in all_records(result):
+            for section in record.sections:
+                for row in section.rows:
+                    place = Place(row.entry, row.disposition, row.lot, section.kind == "billed")
+                    if section.kind != "held":
+                        shown.take(place, row.seconds, row.rounded)
+        expected.run(result)
+    assert shown == expected.sums, (shown - expected.sums, expected.sums - shown)
+
+
+RELEASED = """\
+title: an invoice is deleted, and a lot is entered late
+policy:
+  scope: {otherwise: {then: included, because: x}}
+  plans:
+    fee: {title: F, components: [{fee: {timing: arrears}}]}
+    block: {title: B, components: [{block: {}}]}
+book:
+  contracts:
+    - {code: C1, start: 2026-01-01, terms: [{id: F, plan: fee, price: 10},
+                                            {id: B, plan: block, price: 90}]}
+  entries: [{date: 2026-01-05, hours: 2}, {date: 2026-02-05, hours: 1}]
+runs:
+  - {as_of: 2026-02-01, do: bill}
+  - {as_of: 2026-03-01, do: bill}
+  - {as_of: 2026-03-02, do: bill, add: {purchases: [{term: B, date: 2026-02-15, hours: 1}]}}
+  - {as_of: 2026-03-03, do: bill, release: [C1/F/fee/2026-01-01/2026-01-01]}
+  - {as_of: 2026-03-04, do: bill, release: [C1/F/fee/2026-02-01/2026-02-01]}
+  - {as_of: 2026-03-05, do: bill, release: [C1/B/block/2026-02-15/p1]}
+"""
+
+
+def test_a_record_is_made_anew_with_its_invoice_and_only_then() -> None:
+    played, mismatches = play(read_scenario(RELEASED, "released"))
+    assert not mismatches
+    found = [
+        {row.entry for one in all_records(run.result) for s in one.sections for row in s.rows}
+        for run in played
+        if run.result is not None
+    ]
+    assert [len(run.data["drafts"]) for run in played] == [1] * 6
+    assert found == [{"e1"}, {"e2"}, set(), {"e1"}, {"e2"}, set()]
 
 
 YEAR = """\

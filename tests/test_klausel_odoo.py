@@ -812,5 +812,9 @@ def test_of_released_rows_those_that_are_still_open_are_read() -> None:
     # A part on another invoice that was there before stays; so does what is open beside it.
     rows = read_ledger(stored(1, 5, **gone), stored(2, 5, line_group="110"))
     assert [(row.state, row.key.group) for row in rows] == [("released", "95"), ("live", "110")]
-    # Lines are what the entries of the ledger are not: the next run makes them anew.
-    assert read_ledger(stored(1, 0, **gone, amount="95")) == []
+    # A line is read until it is billed again; a row that closed a period never.
+    (line,) = read_ledger(stored(1, 0, **gone, amount="95"))
+    assert (line.state, line.amount, line.entry) == ("released", Decimal(95), "")
+    rows = read_ledger(stored(1, 0, **gone, amount="95"), stored(2, 0, amount="90"))
+    assert [(row.state, row.amount) for row in rows] == [("live", Decimal(90))]
+    assert read_ledger(stored(1, 0, **gone, line_group="")) == []

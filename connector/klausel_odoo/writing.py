@@ -93,7 +93,7 @@ def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow
 def _still_open(
     gone: Iterable[Mapping[str, Any]], live: Iterable[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Released rows of entries that were not billed again since; of one part the last."""
+    """Released lines, and rows of entries, that were not billed again since; of each the last."""
     youngest: dict[tuple[int, int], int] = {}
     keys = set()
     for row in live:
@@ -103,7 +103,8 @@ def _still_open(
     found = {}
     for row in gone:
         place = (row["contract_id"], row["entry_ref"])
-        if row["entry_ref"] and youngest.get(place, 0) <= row["mark"] and _part(row) not in keys:
+        still = youngest.get(place, 0) <= row["mark"] if row["entry_ref"] else row["amount"]
+        if still and _part(row) not in keys:
             found[_part(row)] = row
     return list(found.values())
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from klausel.engine import bill
+from klausel.formats.text import count
 from klausel.port import Erp
 from klausel.result import Difference
 
@@ -20,7 +21,8 @@ class Audit(NamedTuple):
 
     @property
     def text(self) -> str:
-        head = f"{self.rows} ledger rows compared, {len(self.differences)} differences"
+        rows = count(self.rows, "ledger row")
+        head = f"{rows} compared, {count(len(self.differences), 'difference')}"
         lines = [
             f"  {found.key}"
             + (f" entry {found.entry}" if found.entry else "")

@@ -178,8 +178,11 @@ class _Finder:
             return (reporting.draft if waits else ""), False
         if part.closes is None:
             return "", False
-        day = _after(reporting.due, part.closes)
         before = _after(reporting.recorded, part.closes)
+        # A record that a customer has keeps its time, though an invoice that was due before it
+        # should come later (a lot that is entered late): unless its own invoice is gone.
+        had = part.settled and before is not None
+        day = _after(reporting.again if had else reporting.due, part.closes)
         if before is not None and (day is None or before <= day):
             return (reporting.draft if not part.settled else ""), True
         return (reporting.draft if day is not None else ""), part.late

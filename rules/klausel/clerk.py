@@ -110,6 +110,13 @@ class Item:
         return self.work.entry.id, self.waits_for
 
     @property
+    def is_new(self) -> bool:
+        """It came late, and no run has put it at its place before: those that have one stand
+        before it."""
+        known = self.record or self.again or self.reopened or self.old_place is not None
+        return self.counted is not None and not known
+
+    @property
     def plain(self) -> bool:
         """Nothing has to be asked before it passes."""
         return self.validated and self.requirement is None and not self.record and not self.again
@@ -287,7 +294,7 @@ class Clerk:
         here.sort(key=_order)
         self._round(window.span, here)
         # What earlier runs did is done; later facts find what they left.
-        late = sorted(window.late, key=lambda item: (not item.record, *_order(item)))
+        late = sorted(window.late, key=lambda item: (item.is_new, *_order(item)))
         self._round_late(late)
         for item in late:
             still += self._process(item, item.old_place or item.counted)

@@ -92,6 +92,7 @@ def bill(
         _grouped(book.items),
         _released(book.ledger),
         reopened(book.ledger),
+        _unbilled(book.ledger),
     )
     scopes = {
         name: Scope(policy, matchers.main, matchers.check) for name, policy in book.policies.items()
@@ -182,6 +183,16 @@ def _released(rows: Iterable[LedgerRow]) -> dict[str, set[str]]:
         if row.state == "released" and row.entry:
             found[row.key.contract].add(row.entry)
     return found
+
+
+def _unbilled(rows: Iterable[LedgerRow]) -> dict[str, set[tuple[str, str, date]]]:
+    gone: dict[str, set[tuple[str, str, date]]] = defaultdict(set)
+    live: dict[str, set[tuple[str, str, date]]] = defaultdict(set)
+    for row in rows:
+        if row.amount is not None:
+            some = gone if row.state == "released" else live
+            some[row.key.contract].add((row.key.term, row.key.component, row.key.period))
+    return {contract: places - live[contract] for contract, places in gone.items()}
 
 
 def _by_contract(rows: Sequence[LedgerRow]) -> dict[str, list[LedgerRow]]:
@@ -284,8 +295,11 @@ class _CustomerRun(Scoping, Balances):
         first = sorted(drafts, key=lambda draft: (draft.kind != "invoice", bool(draft.reverses)))
         for draft in first:
             for code in {line.key.contract for line in draft.lines} - self.reporting.keys():
-                due, was_due = sorted(self._due[code]), sorted(self._was_due[code])
-                self.reporting[code] = Reporting(draft.key, tuple(due), tuple(was_due))
+                due, was_due, again = (
+                    tuple(sorted(days[code]))
+                    for days in (self._due, self._was_due, self._due_again)
+                )
+                self.reporting[code] = Reporting(draft.key, due, was_due, again)
 
     def _document(self, key: LedgerKey | None) -> str:
         """The invoice that a line on record stands on."""

@@ -176,6 +176,8 @@ class Reporting(NamedTuple):
     """Days on which lines of this run are due."""
     recorded: tuple[date, ...]
     """Days on which lines on record were due."""
+    again: tuple[date, ...] = ()
+    """Days on which those lines of this run are due that take the place of released ones."""
 
 
 class Difference(NamedTuple):

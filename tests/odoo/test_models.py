@@ -379,7 +379,7 @@ def test_the_command_shows_and_writes_corrections(
     assert audit.out.splitlines()[0].endswith(" ledger rows compared, 2 differences")
     done = klausel("bill", "--adjust", "--yes", *only)
     assert (done.code, done.err) == (0, ""), done
-    assert "2 drafts written, 1 customers settled." in done.out
+    assert "2 drafts written, 1 customer settled." in done.out
     names = [row["name"] for row in rpc.call("account.move", "read", invoices, ["name"])]
     credits = rpc.call(
         "account.move", "search_read", [("reversed_entry_id", "in", invoices)],
@@ -399,8 +399,8 @@ def test_the_command_shows_and_writes_corrections(
     assert clean.out.endswith(" ledger rows compared, 0 differences\n")
     # A correction that is deleted is a difference again, and can be written again.
     rpc.unlink("account.move", [credits[0]["id"]])
-    assert klausel("audit").out.splitlines()[0].endswith(", 1 differences")
-    assert "1 drafts written, 1 customers settled." in klausel(
+    assert klausel("audit").out.splitlines()[0].endswith(", 1 difference")
+    assert "1 draft written, 1 customer settled." in klausel(
         "bill", "--adjust", "--yes", *only
     ).out  # fmt: skip
     assert klausel("audit").out.endswith(", 0 differences\n")
@@ -432,9 +432,15 @@ policy:
   plans:
     block: {title: Block, components: [{block: {validity: 12 months, empty: hold}}]}
     parts: {title: Parts, components: [{milestone: {parts: {design: 40, rest: 60}}}]}
+    whole: {title: Whole, components: [{milestone: {}}]}
 book:
   contracts:
-    - {code: C1, start: 2026-01-01, terms: [{id: B, plan: block, price: "95.00"}, {id: M, plan: parts, price: "1000.00", takes: []}]}
+    - code: C1
+      start: 2026-01-01
+      terms:
+        - {id: B, plan: block, price: "95.00"}
+        - {id: M, plan: parts, price: "1000.00", takes: []}
+        - {id: W, plan: whole, price: "500.00", takes: []}
   purchases:
     - {id: p1, term: B, date: 2026-01-05, hours: "0.0833", price: 0}
     - {id: p2, term: B, date: 2026-01-06, hours: 10, price: "90.1234", validity: 3 months, invoice: INV/7}
@@ -445,7 +451,7 @@ book:
     - {id: i3, date: 2026-01-09, text: Gift, quantity: 1, price: 0}
   acceptances:
     - {id: m1, term: M, part: design, date: 2026-01-10}
-    - {id: m2, term: M, date: 2026-01-11}
+    - {id: m2, term: W, date: 2026-01-11}
   approvals:
     - {id: a1, state: approved, limit_hours: 0, decided_on: 2026-01-12}
     - {id: a2, state: approved, limit_amount: 0, decided_on: 2026-01-12, decided_by: Ann}

@@ -399,6 +399,8 @@ class Lines(State):
             else:
                 self._record(bound, part, key, text_key)
         self._due[key.contract].add(charge.due)
+        if (key.term, key.component, key.period) in self._others.unbilled.get(key.contract, ()):
+            self._due_again[key.contract].add(charge.due)
         return line
 
     def _amend(self, part: Taken, **values: Any) -> None:

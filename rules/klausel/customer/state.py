@@ -100,6 +100,8 @@ class Others(NamedTuple):
     """Entries that were billed and are open again."""
     reopened: dict[str, Reopened]
     """By entry: what of it is open again beside parts that are on record."""
+    unbilled: dict[str, set[tuple[str, str, date]]]
+    """(term, component, period) of lines that were deleted or cancelled and not billed since."""
 
 
 class Ledger(NamedTuple):
@@ -300,6 +302,8 @@ class State:
         """By contract: days on which lines of this run are due, and on which recorded ones were."""
         self._taken_places = {(row.key, row.entry, row.lot) for row in rows if row.entry}
         """What no two live rows may have in common."""
+        self._due_again: dict[str, set[date]] = defaultdict(set)
+        """By contract: those of this run's lines that take the place of released ones."""
         self._entry_sequences: dict[tuple[LedgerKey, str, str], int] = {}
         self._rows_of: dict[str, list[LedgerRow]] = defaultdict(list)
         if adjust:
