@@ -48,6 +48,8 @@ NOT_SAID = {
     "adjust/hourly-price-corrected": "the oracle corrects nothing, it only bills",
     "adjust/next-term": "the oracle corrects nothing, it only bills",
     "adjust/nothing-to-do": "the oracle corrects nothing, it only bills",
+    "adjust/one-deleted-line-of-a-quarter": "the oracle releases nothing",
+    "adjust/one-deleted-line-opens-its-time-alone": "the oracle releases nothing",
     "adjust/only-drawn": "the oracle corrects nothing, it only bills",
     "adjust/two-invoices": "the oracle corrects nothing, it only bills",
     "adjust/written-off": "the oracle corrects nothing, it only bills",
