@@ -84,18 +84,15 @@ def grid_start(day: date, every: int, align: Align, start: date) -> date:
 
 def next_grid_start(first: date, every: int, align: Align, start: date) -> date:
     """First day of the grid period after the one that begins on ``first``."""
-    return add_months(first, every, 1 if align == "calendar" else start.day)
+    return add_months(first, every, start.day if align == "start" else None)
 
 
 def periods(span: Span, every: int, align: Align, start: date, until: date) -> Iterator[Period]:
-    """Periods that cover ``span``, oldest first, as far as they begin on or before ``until``.
+    """Periods that cover ``span``, oldest first, as far as their grid begins by ``until``.
 
-    ``every`` is in months, ``start`` is the day that ``align: start`` counts from.
+    ``every`` is in months, with ``align: calendar`` one of CALENDAR_MONTHS; ``start`` is the day
+    that ``align: start`` counts from.
     """
-    if align == "calendar" and every not in CALENDAR_MONTHS:
-        raise ValueError(f"align: calendar knows 1, 3, 6 or 12 months, not {every}")
-    if span.first > until:
-        return
     grid_first = grid_start(span.first, every, align, start)
     while grid_first <= until and (span.last is None or grid_first <= span.last):
         following = next_grid_start(grid_first, every, align, start)

@@ -47,7 +47,8 @@ def shared(seconds: Sequence[int], total: int) -> list[int]:
     found = list(seconds)
     missing = total - sum(found)
     for number in reversed(range(len(found))):
-        off = min(max(-missing, 0), max(found[number], 0))
+        # Below zero where something is added: the last one gets all of it.
+        off = min(-missing, max(found[number], 0))
         found[number] -= off
         missing += off
     found[-1] += missing
