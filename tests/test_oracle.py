@@ -46,11 +46,14 @@ NOT_SAID = {
     "adjust/fee-price-corrected": "the oracle corrects nothing, it only bills",
     "adjust/first-entry-corrected": "the oracle corrects nothing, it only bills",
     "adjust/hourly-price-corrected": "the oracle corrects nothing, it only bills",
+    "adjust/hours-corrected": "the oracle corrects nothing, it only bills",
     "adjust/next-term": "the oracle corrects nothing, it only bills",
     "adjust/nothing-to-do": "the oracle corrects nothing, it only bills",
     "adjust/one-deleted-line-of-a-quarter": "the oracle releases nothing",
     "adjust/one-deleted-line-opens-its-time-alone": "the oracle releases nothing",
     "adjust/only-drawn": "the oracle corrects nothing, it only bills",
+    "adjust/purchase-and-fixed-price-corrected": "the oracle corrects nothing, it only bills",
+    "adjust/top-up-raised": "the oracle corrects nothing, it only bills",
     "adjust/two-invoices": "the oracle corrects nothing, it only bills",
     "adjust/written-off": "the oracle corrects nothing, it only bills",
     "contingent/deleted-draft-is-billed-anew": "the oracle releases nothing",
@@ -59,9 +62,10 @@ NOT_SAID = {
     "termination/deleted-invoice-is-billed-to-the-end": "the oracle releases nothing",
 }
 
-#: What only the product says: its own words for people, and what it compares with its record.
+#: What only the product says: its own words for people, the keys of its record, and what it
+#: compares with that record.
 WORDS_OF_THE_PRODUCT = {
-    "description", "due", "line", "settled", "differences", "problems", "customer",
+    "description", "due", "key", "line", "settled", "differences", "problems", "customer",
 }  # fmt: skip
 
 SAID = [path for path in SCENARIOS if name(path) not in NOT_SAID]

@@ -134,6 +134,8 @@ class _Maker:
             return
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return  # a sentence about the code
+        if isinstance(node, ast.keyword) and node.arg in ("ge", "le"):
+            return  # how far a setting may go is no result
         yield node
         for name, value in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list", "bases"):
@@ -208,7 +210,14 @@ def _text(node: ast.AST) -> str:
 
 def edits(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[Edit]:
     """What is changed at ``node`` itself."""
-    if isinstance(node, ast.expr):
+    parent = parents.get(node)
+    if (
+        isinstance(parent, ast.AnnAssign)
+        and parent.value is node
+        and "Literal[" in ast.unparse(parent.annotation)
+    ):
+        yield from _other_words(parent.value, parent.annotation)
+    elif isinstance(node, ast.expr):
         for text in _expressions(node, parents.get(node)):
             yield Edit(node, text)
     elif isinstance(node, (ast.Expr, ast.Continue, ast.Break, ast.Delete)):
@@ -226,6 +235,14 @@ def edits(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[Edit]:
     elif isinstance(node, ast.comprehension):
         for test in node.ifs:
             yield Edit(test, "True")
+
+
+def _other_words(value: ast.expr, kind: ast.expr) -> Iterator[Edit]:
+    """Another of the words that a setting may have, where nothing is said."""
+    for found in ast.walk(kind):
+        known = isinstance(found, ast.Constant) and isinstance(found.value, str)
+        if known and ast.unparse(found) != ast.unparse(value):
+            yield Edit(value, ast.unparse(found))
 
 
 def _expressions(node: ast.expr, parent: ast.AST | None) -> Iterator[str]:

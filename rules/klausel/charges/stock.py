@@ -414,7 +414,7 @@ class Stock:
         if beyond == "hold" and not rest and not taken:
             return Offer((self._part(work, 0, "", 0, work.entry.date, None),), 0)
         if beyond == "hold":
-            return Offer(tuple(taken), rest, waits=bool(rest))
+            return Offer(tuple(taken), rest, waits=True)
         return Offer(tuple(taken), rest)
 
     def wait(self, work: Work) -> None:
