@@ -43,6 +43,7 @@ NOT_SAID = {
     "adjust/deleted-draft-opens-its-period": "the oracle releases nothing",
     "adjust/entry-raised": "the oracle corrects nothing, it only bills",
     "adjust/entry-vanished": "the oracle corrects nothing, it only bills",
+    "adjust/fee-corrected-then-ended": "the oracle corrects nothing, it only bills",
     "adjust/fee-price-corrected": "the oracle corrects nothing, it only bills",
     "adjust/first-entry-corrected": "the oracle corrects nothing, it only bills",
     "adjust/hourly-price-corrected": "the oracle corrects nothing, it only bills",
