@@ -119,37 +119,30 @@ class PoolAccount(Stock):
     def _close(self, period: Period, number: int) -> None:
         """First ageing, then the limit on what is carried (semantics 5)."""
         keep = self.bound.shape.carry_periods
-        alive = self._alive(period.last)
-        for lot in alive:
+        for lot in self.lots:
             if keep is not None and lot.last is None and self._number[lot.id] + keep <= number:
                 lot.last = period.last
         if self._cap is None:
             return
-        kept = [lot for lot in alive if lot.last is None or lot.last > period.last]
+        kept = [lot for lot in self.lots if lot.last is None or lot.last > period.last]
         excess = sum(lot.left for lot in kept) - self._cap
         for lot in kept:
-            if excess <= 0:
-                break
-            lost = min(excess, lot.left)
-            if lost > 0:
-                lot.lost.append((period.last, lost))
-                excess -= lost
+            lost = max(min(excess, lot.left), 0)
+            lot.lost.append((period.last, lost))
+            excess -= lost
 
     def _end(self, period: Period) -> None:
         """The last period is closed; what would have been carried is settled."""
         settle = self.bound.shape.settle
         if settle in ("bill_deficit", "both"):
             self._settled, self.deficit = self.deficit, 0
-        for lot in self._alive(period.last):
+        for lot in self.lots:
             if lot.last is not None and lot.last <= period.last:
                 continue
             if settle in ("refund_credit", "both"):
                 self._credit += lot.left
-                lot.refunded += lot.left
+                lot.refunded = lot.left
             lot.last = period.last
-
-    def _alive(self, day: date) -> list[Lot]:
-        return [lot for lot in self.lots if lot.last is None or lot.last >= day]
 
     # -- work --------------------------------------------------------------------------------------
 
