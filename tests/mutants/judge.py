@@ -36,7 +36,7 @@ from tests.oracle.lives import lives
 from tests.test_cases import ISSUE_IN_WORK, SCENARIOS, later_issue, name
 
 #: Generated lives that mutants are tried on, from each set of features; always the same ones.
-LIVES = 60
+LIVES = 30
 SEED = 2026
 MIXED = (
     ("any", test_oracle.EVERYTHING),

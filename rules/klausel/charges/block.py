@@ -264,7 +264,7 @@ class BlockAccount(Stock):
                 sales.append((lot, bound.sold(group, lot.first, lot.granted, lot.price, "top_up")))
         yield from (charge for _, charge in sorted(sales, key=lambda pair: pair[0].first))
         end = bound.binding.span.last
-        if end is None or end >= as_of:
+        if end is None:
             return
         lines = {lot.id: bound.key(lot.first, charge.group) for lot, charge in sales}
         for lot in self.lots:

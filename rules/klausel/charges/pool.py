@@ -150,23 +150,27 @@ class PoolAccount(Stock):
         if not late or work.rounded <= 0:
             return super().offer(work, day, late)
         # Hours that expired on the entry's day or after it pay first (semantics 8).
-        taken = []
+        found_in: dict[str, Taken] = {}  # of each lot one part: two would be one row on record
         rest = work.rounded
         for lot in self.lots:
             gone = self._gone(lot, work.entry.date)
-            found, cost = covered(rest, gone, work.hours_factor) if rest and gone > 0 else (0, 0)
+            found, cost = covered(rest, gone, work.hours_factor) if gone else (0, 0)
             if found:
                 self._take_back(lot, work.entry.date, cost)
                 day_ = work.entry.date
                 lost = sum(lost for day, lost in lot.lost if day >= day_)
-                taken.append(self.part(work, found, lot, cost, day_, lost))
+                found_in[lot.id] = self.part(work, found, lot, cost, day_, lost)
                 rest -= found
         for lot in self.drawable(work, day, late):
-            part = self.draw(lot, work, rest, day, work.entry.date) if rest else None
+            part = self.draw(lot, work, rest, day, work.entry.date)
             if part is not None:
-                taken.append(part)
                 rest -= part.rounded
-        return self.rest(work, rest, day, late, taken)
+                before = found_in.get(lot.id)
+                if before is not None:
+                    both = before.rounded + part.rounded, before.drawn + part.drawn
+                    part = part._replace(rounded=both[0], drawn=both[1])
+                found_in[lot.id] = part
+        return self.rest(work, rest, day, late, [*found_in.values()])
 
     def _gone(self, lot: Lot, since: date) -> int:
         found = sum(lost for day, lost in lot.lost if day >= since)
@@ -232,7 +236,7 @@ class PoolAccount(Stock):
         bound = self.bound
         yield from sales(bound, as_of, self._granted)
         end = bound.binding.span.last
-        if end is None or end >= as_of:
+        if end is None:
             return
         last = bound.period(end)
         assert last is not None

@@ -355,7 +355,7 @@ class Stock:
         taken = []
         rest = work.rounded
         for lot in lots:
-            found = self.draw(lot, work, rest, day, work.entry.date) if rest else None
+            found = self.draw(lot, work, rest, day, work.entry.date)
             if found is not None:
                 taken.append(found)
                 rest -= found.rounded
