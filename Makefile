@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell scripts/find-python)
 ARGS   ?=
 
-.PHONY: demo test soak lint format odoo bench clean setup setup-dev
+.PHONY: demo test soak mutants lint format odoo bench clean setup setup-dev
 
 demo: setup
 	@$(BIN)/klausel demo $(ARGS)
@@ -16,6 +16,10 @@ test: setup-dev lint
 
 soak: setup-dev
 	scripts/test $(BIN)/python --soak $(ARGS)
+
+# Small faults, one at a time, that tests have to notice; takes half an hour.
+mutants: setup-dev
+	PYTHONPATH=rules:connector:. $(BIN)/python -m tests.mutants $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff check .

@@ -53,9 +53,10 @@ def said(path: Path) -> bool:
     return not any(run.get("do") == "adjust" or run.get("release") for run in runs)
 
 
-#: What only the product says: its own words for people, and what it compares with its record.
+#: What only the product says: its own words for people, the keys of its record, and what it
+#: compares with that record.
 WORDS_OF_THE_PRODUCT = {
-    "description", "due", "line", "settled", "differences", "problems", "customer",
+    "description", "due", "key", "line", "settled", "differences", "problems", "customer",
 }  # fmt: skip
 
 SAID = [path for path in SCENARIOS if said(path)]

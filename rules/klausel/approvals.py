@@ -38,7 +38,7 @@ class Room:
     seconds: int | None
     amount: Decimal | None
 
-    def is_open(self, seconds: int = 0, amount: Decimal = ZERO) -> bool:
+    def is_open(self, seconds: int, amount: Decimal) -> bool:
         """Whether anything is left beside ``seconds`` and ``amount``."""
         return (self.seconds is None or self.seconds > seconds) and (
             self.amount is None or self.amount > amount
@@ -65,82 +65,82 @@ def within(
     """How many of ``rounded`` seconds lie within a limit; money cuts at whole quantity steps."""
     passes = rounded
     if seconds is not None:
-        passes = min(passes, max(seconds, 0)) if rounded > 0 else passes
-    if (
-        amount is not None
-        and passes > 0
-        and price > 0
-        and multiply(price, passes) > multiply(max(amount, ZERO), SECONDS_PER_HOUR)
-    ):
-        steps = (max(amount, ZERO) / price).scaleb(digits).to_integral_value(ROUND_FLOOR)
-        most = multiply(steps.scaleb(-digits), SECONDS_PER_HOUR)
-        passes = min(passes, int(most.to_integral_value()))
+        passes = min(passes, max(seconds, 0))
+    if amount is not None:
+        left = max(amount, ZERO)
+        if multiply(price, passes) > multiply(left, SECONDS_PER_HOUR):
+            steps = (left / price).scaleb(digits).to_integral_value(ROUND_FLOOR)
+            passes = int(multiply(steps.scaleb(-digits), SECONDS_PER_HOUR).to_integral_value())
     return passes
 
 
+def _day(approval: Approval) -> date:
+    """When it was approved or rejected: a book without that day is refused."""
+    assert approval.decided_on is not None
+    return approval.decided_on
+
+
 def _decided(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
-    return approval.decided_on or date.min, natural(approval.id)
+    return _day(approval), natural(approval.id)
+
+
+def _concerns(approval: Approval, ticket: str) -> bool:
+    return not approval.tickets or ticket in approval.tickets
 
 
 class Gate:
     """Approvals of one contract in one simulation."""
 
     def __init__(self, approvals: Iterable[Approval], quantity_digits: int) -> None:
-        self._all = sorted(approvals, key=_decided)
+        self._all = list(approvals)
         self._digits = quantity_digits
-        self._rooms = {
-            approval.id: Room(approval, approval.limit_seconds, approval.limit_amount)
-            for approval in self._all
-            if approval.state == "approved"
-        }
+        approved = [approval for approval in self._all if approval.state == "approved"]
+        self._rooms = [
+            Room(approval, approval.limit_seconds, approval.limit_amount)
+            for approval in sorted(approved, key=_decided)
+        ]
         self._rejected = [approval for approval in self._all if approval.state == "rejected"]
 
     def decisions(self, ticket: str) -> list[date]:
         """Days on which something was approved that may concern ``ticket``, oldest first."""
-        return sorted(
-            {
-                room.approval.decided_on
-                for room in self._rooms.values()
-                if room.approval.decided_on is not None
-                and (not room.approval.tickets or ticket in room.approval.tickets)
-            }
+        return list(
+            dict.fromkeys(
+                _day(room.approval) for room in self._rooms if _concerns(room.approval, ticket)
+            )
         )
 
     def rooms(self, requirement: Requirement, ticket: str, day: date, at: date) -> list[Room]:
         """Approvals that count on ``at`` for work of ``day``, in the order of their use."""
+        latest = at if requirement.retroactive else day
         found = [
             room
-            for room in self._rooms.values()
+            for room in self._rooms
             if self._fits(room.approval, requirement, ticket, day)
-            and (room.approval.decided_on or date.min) <= (at if requirement.retroactive else day)
-            and (room.approval.decided_on or date.min) <= at
+            and _day(room.approval) <= latest
             and (room.approval.expires_on is None or room.approval.expires_on >= day)
             and not self._void(room.approval, ticket, at)
         ]
-        return sorted(found, key=lambda room: (not room.approval.tickets, *_decided(room.approval)))
+        return sorted(found, key=lambda room: not room.approval.tickets)
 
     def _fits(self, approval: Approval, needed: Requirement, ticket: str, day: date) -> bool:
         if approval.tickets:
-            return needed.per == "ticket" and bool(ticket) and ticket in approval.tickets
-        if needed.per != "period":
-            return True
-        on = approval.decided_on
-        return on is not None and (on.year, on.month) == (day.year, day.month)
+            return needed.per == "ticket" and ticket in approval.tickets
+        on = _day(approval)
+        return needed.per != "period" or (on.year, on.month) == (day.year, day.month)
 
     def _void(self, approval: Approval, ticket: str, at: date) -> bool:
         return any(
-            _decided(found) > _decided(approval) and (found.decided_on or date.min) <= at
+            _decided(found) > _decided(approval) and _day(found) <= at
             for found in self._rejected
-            if not found.tickets or ticket in found.tickets
+            if _concerns(found, ticket)
         )
 
     def use(self, rooms: Sequence[Room], rounded: int, price: Decimal) -> int:
-        """Seconds of ``rounded`` that ``rooms`` let pass, one after the other."""
-        if rounded <= 0:
-            return rooms[0].use(rounded, price, self._digits) if rooms else rounded
+        """Seconds of ``rounded`` that ``rooms`` let pass, one after the other; time that is taken
+        back goes to the first with room."""
         passed = 0
         for room in rooms:
-            if passed < rounded and room.is_open():
+            if room.is_open(0, ZERO):
                 passed += room.use(rounded - passed, price, self._digits)
         return passed
 
@@ -149,7 +149,7 @@ class Gate:
         concerned = [
             approval
             for approval in self._all
-            if (not approval.tickets or ticket in approval.tickets)
+            if _concerns(approval, ticket)
             and (approval.decided_on is None or approval.decided_on <= at)
         ]
         approved = [
@@ -170,6 +170,6 @@ class Gate:
             return "pending"
         if self.rooms(needed, ticket, day, at):
             return LIMIT
-        if not needed.retroactive and any((found.decided_on or day) > day for found in approved):
+        if not needed.retroactive and any(_day(found) > day for found in approved):
             return "late_decision"
         return "not_requested"

@@ -536,7 +536,7 @@ class Clerk:
                 offer = account.offer(offered, day, late)
                 shares += [self._took(term, component, part, mark) for part in offer.taken]
                 rest = offer.rest
-                if offer.waits:
+                if offer.waits and (rest or not offer.taken):
                     account.wait(rounded_to(offered, rest))
                     shares.append((term.term.id, component.id, None, NO_HOURS, rest))
                     return

@@ -6,7 +6,7 @@ of it that a term covers.
 
 from __future__ import annotations
 
-from calendar import isleap
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
@@ -59,14 +59,6 @@ def intersect(a: Span, b: Span) -> Span | None:
     return None if last is not None and last < first else Span(first, last)
 
 
-_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-def days_in_month(year: int, month: int) -> int:
-    """Number of days of a calendar month."""
-    return 29 if month == 2 and isleap(year) else _DAYS[month - 1]
-
-
 @lru_cache(maxsize=1 << 14)
 def add_months(day: date, months: int, anchor_day: int | None = None) -> date:
     """``day`` moved by ``months``, clamped to the month's end from the original day of month.
@@ -76,7 +68,7 @@ def add_months(day: date, months: int, anchor_day: int | None = None) -> date:
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
     month += 1
-    return date(year, month, min(anchor_day or day.day, days_in_month(year, month)))
+    return date(year, month, min(anchor_day or day.day, monthrange(year, month)[1]))
 
 
 def grid_start(day: date, every: int, align: Align, start: date) -> date:
@@ -92,18 +84,15 @@ def grid_start(day: date, every: int, align: Align, start: date) -> date:
 
 def next_grid_start(first: date, every: int, align: Align, start: date) -> date:
     """First day of the grid period after the one that begins on ``first``."""
-    return add_months(first, every, 1 if align == "calendar" else start.day)
+    return add_months(first, every, start.day if align == "start" else None)
 
 
 def periods(span: Span, every: int, align: Align, start: date, until: date) -> Iterator[Period]:
-    """Periods that cover ``span``, oldest first, as far as they begin on or before ``until``.
+    """Periods that cover ``span``, oldest first, as far as their grid begins by ``until``.
 
-    ``every`` is in months, ``start`` is the day that ``align: start`` counts from.
+    ``every`` is in months, with ``align: calendar`` one of CALENDAR_MONTHS; ``start`` is the day
+    that ``align: start`` counts from.
     """
-    if align == "calendar" and every not in CALENDAR_MONTHS:
-        raise ValueError(f"align: calendar knows 1, 3, 6 or 12 months, not {every}")
-    if span.first > until:
-        return
     grid_first = grid_start(span.first, every, align, start)
     while grid_first <= until and (span.last is None or grid_first <= span.last):
         following = next_grid_start(grid_first, every, align, start)

@@ -17,19 +17,19 @@ def group_of(rule: Rounding, work: Work) -> Group:
     """The group of ``work`` inside its window."""
     per, entry = rule.per, work.entry
     if per == "period":
-        return ("",)
+        return ()
     if per == "day":
-        return ("", entry.date.isoformat())
+        return (entry.date.isoformat(),)
     if per == "entry" or not work.ticket:
-        return ("entry", entry.id)
-    return ("", work.ticket) if per == "ticket" else ("", work.ticket, entry.date.isoformat())
+        return ("", entry.id)
+    return (work.ticket,) if per == "ticket" else (work.ticket, entry.date.isoformat())
 
 
 def rounded(rule: Rounding, seconds: int) -> int:
     """The sum of a group, rounded; zero stays zero, negative time is the mirror of positive."""
-    if seconds < 0:
+    if seconds <= 0:
         return -_steps(rule, -seconds)
-    return max(_steps(rule, seconds), rule.minimum) if seconds else 0
+    return max(_steps(rule, seconds), rule.minimum)
 
 
 def _steps(rule: Rounding, seconds: int) -> int:
@@ -41,18 +41,15 @@ def _steps(rule: Rounding, seconds: int) -> int:
 
 def shared(seconds: Sequence[int], total: int) -> list[int]:
     """``total`` over entries of ``seconds``: what is added goes to the last one, what is removed
-    comes off the last, then the one before."""
+    comes off the last, then the one before. A sum below zero is the mirror of one above."""
+    if sum(seconds) < 0:
+        return [-found for found in shared([-worked for worked in seconds], -total)]
     found = list(seconds)
     missing = total - sum(found)
-    if missing >= 0 or not found:
-        if found:
-            found[-1] += missing
-        return found
-    for number in range(len(found) - 1, -1, -1):
-        off = min(-missing, found[number]) if found[number] > 0 else 0
+    for number in reversed(range(len(found))):
+        # Below zero where something is added: the last one gets all of it.
+        off = min(-missing, max(found[number], 0))
         found[number] -= off
         missing += off
-        if not missing:
-            return found
     found[-1] += missing
     return found

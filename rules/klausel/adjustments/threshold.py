@@ -62,6 +62,6 @@ class Budgets:
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
         found = self._sums[key] = self._sums.get(key, ZERO) + more
         hundredfold = multiply(found, HUNDRED)
-        for percent in sorted(watch.notify_at):
+        for percent in watch.notify_at:
             if hundredfold >= multiply(watch.budget, percent):
                 self.reached.setdefault((*key, percent), Reached(watch, place, percent, on))

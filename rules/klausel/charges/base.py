@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
 
 from klausel.model import Acceptance, Contract, Entry, LedgerKey, LedgerRow, Opening, Purchase, Term
-from klausel.money import ZERO, line_amount, multiply, round_half_up
+from klausel.money import ZERO, multiply, round_half_up
 from klausel.period import ONE_DAY, Period, Span, intersect
 from klausel.shapes import Shape
 
@@ -185,10 +185,6 @@ class Binding(NamedTuple):
         if work.price_factor == ONE:
             return price
         return round_half_up(multiply(price, work.price_factor), self.money_digits + 4)
-
-    def net(self, price: Decimal) -> Decimal:
-        """``price`` less the term's discount."""
-        return line_amount(ONE, price, self.term.discount)
 
     @property
     def open_span(self) -> Span | None:

@@ -24,9 +24,9 @@ from klausel.charges.base import (
     Work,
 )
 from klausel.charges.rates import RatesShape
-from klausel.charges.stock import BalancedShape, BoundStock, Events, Lot, Stock, drawn
+from klausel.charges.stock import BalancedShape, BoundStock, Events, Lot, Stock
 from klausel.model import Contract, LedgerKey, Opening, Purchase, natural
-from klausel.money import quantity, seconds_from_hours
+from klausel.money import ZERO, quantity, seconds_from_hours
 from klausel.period import ONE_DAY, Period, Span, add_months, period_of, periods
 from klausel.shapes import Months, complain
 
@@ -153,7 +153,7 @@ class BlockAccount(Stock):
             if row.key.group.startswith(TOP_UP) and not row.key.sequence:
                 self._top_up_lot(
                     row.key.group.removeprefix(TOP_UP), row.key.period, row.rounded,
-                    row.rate or Decimal(0),
+                    row.rate or ZERO,
                 )  # fmt: skip
         self._sort()
 
@@ -168,19 +168,19 @@ class BlockAccount(Stock):
     def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
         happen: list[tuple[date, int, Callable[[], None]]] = []
         if self.bound.shape.empty == "hold":
-            happen += [
+            happen.extend(
                 (purchase.date, Events.MORNING, partial(self._arrive, purchase.id))
                 for purchase in self.bound.bought()
-            ]
+            )
         end = self.bound.binding.span.last
         if end is not None and self.bound.shape.leftover == "refund":
             happen.append((end, Events.EVENING, partial(self._refund, end)))
-        return iter(sorted(happen, key=lambda event: event[:2]))
+        return iter(happen)
 
     def _arrive(self, id_: str) -> None:
         """Waiting work is paid first by the next lot, on that lot's first day."""
-        lots = [lot for lot in self.lots if lot.id == id_]
-        self.pay_waiting(lots, lots[0].first)
+        lot = next(lot for lot in self.lots if lot.id == id_)
+        self.pay_waiting([lot], lot.first)
 
     def _refund(self, end: date) -> None:
         for lot in self.lots:
@@ -233,7 +233,7 @@ class BlockAccount(Stock):
                 return Offer((*taken, found), 0)
         if empty in ("hold", "top_up") and not rest and not taken:
             return Offer((self._part(work, 0, "", 0, work.entry.date, None),), 0)
-        return Offer(tuple(taken), rest, waits=bool(rest) and empty in ("hold", "top_up"))
+        return Offer(tuple(taken), rest, waits=empty in ("hold", "top_up"))
 
     def _buy(self, work: Work, rest: int, day: date, taken: list[Taken]) -> Offer:
         """Standard lots, as many as the entry needs, dated that day."""
@@ -250,7 +250,7 @@ class BlockAccount(Stock):
                 continue
             lot = self._top_up_lot(id_, day, standard, price)
             found = self.draw(lot, work, rest, day, work.entry.date)
-            if found is None or drawn(1, work.hours_factor) > standard:
+            if found is None:
                 break
             taken.append(found)
             rest -= found.rounded
@@ -258,7 +258,7 @@ class BlockAccount(Stock):
         if end is not None and end <= self.reached and self.bound.shape.leftover == "refund":
             self._refund(end)  # late work bought more than it needs
         self._sort()
-        return Offer(tuple(taken), rest, waits=bool(rest))
+        return Offer(tuple(taken), rest, waits=True)
 
     # -- lines, balances, notices --------------------------------------------------------------
 
@@ -278,7 +278,7 @@ class BlockAccount(Stock):
                 sales.append((lot, bound.sold(group, lot.first, lot.granted, lot.price, "top_up")))
         yield from (charge for _, charge in sorted(sales, key=lambda pair: pair[0].first))
         end = bound.binding.span.last
-        if end is None or end >= as_of:
+        if end is None:
             return
         lines = {lot.id: bound.key(lot.first, charge.group) for lot, charge in sales}
         given_back = {row.key.group for row in self.recorded}

@@ -9,7 +9,7 @@ from functools import partial
 from klausel.charges.base import Account, Binding, Charge, Parameter, Recorded, Stand, Work
 from klausel.charges.stock import HOUR_PARAMETERS, BoundStock, Events, Lot, Stock, StockShape
 from klausel.model import Contract
-from klausel.period import Period, periods
+from klausel.period import ONE_DAY, Period, periods
 
 
 class ContingentShape(StockShape):
@@ -30,29 +30,39 @@ class ContingentAccount(Stock):
         self._by_period: dict[date, Lot] = {}
         super().__init__(bound, recorded)
         self._granted = self.granted_on_record()
+        self._opened = bound.binding.opened or date.min
+        self._opening = self._left_at_go_live()
 
     def lot_of(self, period: Period) -> Lot:
-        """The lot of ``period``; the opening's where the books were taken over inside it."""
+        """The lot of ``period``."""
         found = self._by_period.get(period.first)
         if found is None:
-            opened = self.bound.binding.opened
-            if opened is not None and period.first <= opened:
-                found = self._opening(period, opened)
-            else:
-                granted = self._granted.get(period.first)
-                if granted is None:
-                    granted = self.bound.hours_of(period)
-                found = Lot(period.first.isoformat(), period.first, period.last, granted)
+            granted = self._granted.get(period.first)
+            if granted is None:
+                granted = self.bound.hours_of(period)
+            found = Lot(period.first.isoformat(), period.first, period.last, granted)
             self._by_period[period.first] = self.add(found)
         return found
 
-    def _opening(self, period: Period, opened: date) -> Lot:
-        rows = [row for row in self.bound.binding.facts.openings if row.date == opened]
-        granted = sum(row.seconds for row in rows) if period.last > opened else 0
+    def lots_of(self, period: Period) -> list[Lot]:
+        """Lots that may pay in ``period``, what expires first; the opening's stands for all
+        periods that began by its day (semantics 6)."""
+        own = [self.lot_of(period)] if period.first > self._opened else []
+        return sorted([*own, *self._opening], key=lambda lot: lot.last or date.max)
+
+    def _left_at_go_live(self) -> list[Lot]:
+        """The opening's lot, where its hours are not gone with its day."""
+        rows = [row for row in self.bound.binding.facts.openings if row.date == self._opened]
+        period = self.bound.period(self._opened) if rows else None
+        if period is None:
+            return []
         ends = [row.valid_until for row in rows if row.valid_until is not None]
+        last = min(ends, default=period.last)
+        granted = sum(row.seconds for row in rows)
+        if last <= self._opened or granted <= 0:
+            return []
         name = next((row.lot for row in rows if row.lot), "opening")
-        first = date.fromordinal(opened.toordinal() + 1) if period.last > opened else period.last
-        return Lot(name, first, min([*ends, period.last]), max(granted, 0))
+        return [self.add(Lot(name, self._opened + ONE_DAY, last, granted))]
 
     def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
         """With ``hold`` the hours of a new period pay for waiting work first."""
@@ -68,19 +78,17 @@ class ContingentAccount(Stock):
     def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
         period = self.bound.period(work.entry.date)
         assert period is not None
-        lot = self.lot_of(period)
-        return [lot] if lot.good(work.entry.date) else []
+        return [lot for lot in self.lots_of(period) if lot.good(work.entry.date)]
 
     def singles(self, as_of: date) -> Iterator[Charge]:
         yield from sales(self.bound, as_of, self._granted)
 
     def balances(self, as_of: date) -> Iterator[Stand]:
-        opened = self.bound.binding.opened
+        lots = [*self._opening]
         for period in self.bound.all_periods(as_of):
-            if opened is None or period.last > opened:
-                lot = self.lot_of(period)
-                if lot.first <= as_of:
-                    yield lot.stand(as_of)
+            if period.first > self._opened:
+                lots.append(self.lot_of(period))
+        yield from (lot.stand(as_of) for lot in lots if lot.first <= as_of)
 
 
 def sales(bound: BoundStock, as_of: date, granted: dict[date, int]) -> Iterator[Charge]:
@@ -92,14 +100,13 @@ def sales(bound: BoundStock, as_of: date, granted: dict[date, int]) -> Iterator[
     lead = date.fromordinal(as_of.toordinal() + bound.shape.lead_days)
     start = binding.span.first
     for period in periods(span, bound.shape.every, bound.shape.align, start, lead):
-        if bound.due_of(period) > as_of:
-            break
         whole = bound.period(period.first)
-        if binding.opened is not None and whole is not None and whole.first <= binding.opened:
+        assert whole is not None
+        if binding.opened is not None and whole.first <= binding.opened:
             continue  # the opening stands for it
         known = granted.get(period.first)
         today = bound.hours_of(period)
-        if bound.shape.timing == "advance" and known is not None:
+        if bound.shape.timing == "advance":
             # An end that came after billing leaves the hours as they were sold.
             uncut = bound.hours_of(period._replace(last=period.grid_last))
             today = known if known == uncut else today

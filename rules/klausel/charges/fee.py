@@ -30,6 +30,7 @@ from klausel.period import (
     Span,
     add_months,
     intersect,
+    period_of,
     periods,
 )
 from klausel.shapes import Months, Shape, complain, parse_date
@@ -107,7 +108,7 @@ def _from(month: Paid, start: date) -> Paid:
     if month.first >= start:
         return month
     part, whole = (month.last - start).days + 1, (month.last - month.first).days + 1
-    return month._replace(first=start, whole=False, amount=share(month.amount, part, whole))
+    return month._replace(first=start, amount=share(month.amount, part, whole))
 
 
 class BoundFee(Plain):
@@ -133,14 +134,14 @@ class BoundFee(Plain):
     def as_billed(self, period: Period, last: date) -> Period:
         """An end that came after billing in advance is a matter of the refund (semantics 5)."""
         if self._shape.timing == "advance" and last > period.last:
-            return period._replace(last=min(last, period.grid_last))
+            return period._replace(last=last)
         return period
 
     # -- what goes back (semantics 5, "Termination") ---------------------------------------------
 
     def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
         end = self._binding.span.last
-        if self._shape.refund == "none" or end is None or end + ONE_DAY > as_of:
+        if self._shape.refund == "none" or end is None:
             return
         due = end + ONE_DAY
         months = self._paid(recorded)
@@ -174,8 +175,15 @@ class BoundFee(Plain):
         pieces = list(periods(line, 1, self._shape.align, start, line.last))
         days = (line.last - line.first).days + 1
         full = not any(piece.partial for piece in pieces)
+        every = self._shape.every
+        grid = period_of(line.first, line, every, self._shape.align, start)
         for piece in pieces:
-            paid = share(amount, 1, len(pieces)) if full else share(amount, piece.days, days)
+            if full:
+                paid = share(amount, 1, len(pieces))
+            elif piece.partial:
+                paid = share(amount, piece.days, days)
+            else:  # of an amount per period that was shared out by days: its N-th, undivided
+                paid = share(amount, grid.grid_days, days * every)
             yield Paid(row, piece.first, piece.last, not piece.partial, paid)
 
     def _refund(self, line: LedgerRow, months: list[Paid], due: date) -> Charge:
@@ -226,9 +234,9 @@ class BoundFee(Plain):
         part, whole = 1, 1
         if self._shape.proration == "none":
             first, last = period.grid_first, period.grid_last
-        elif period.partial and self._shape.proration == "daily":
+        elif self._shape.proration == "daily":
             part, whole = period.days, period.grid_days
-        elif period.partial:
+        else:
             months = self._months(period)
             started = [month for month in months if month.days]
             part, whole = len(started), len(months)

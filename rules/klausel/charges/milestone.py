@@ -111,7 +111,7 @@ class BoundMilestone(Plain):
         until = self._binding.billed_until
         for row in rows:
             amount = amounts.get(row.part)
-            if amount is None or row.part in done or row.date > as_of:
+            if amount is None or row.part in done:
                 continue
             done.add(row.part)
             if until is not None and row.date <= until:

@@ -120,21 +120,17 @@ class PoolAccount(Stock):
     def _close(self, period: Period, number: int) -> None:
         """First ageing, then the limit on what is carried (semantics 5)."""
         keep = self.bound.shape.carry_periods
-        alive = self._alive(period.last)
-        for lot in alive:
+        for lot in self.lots:
             if keep is not None and lot.last is None and self._number[lot.id] + keep <= number:
                 lot.last = period.last
         if self._cap is None:
             return
-        kept = [lot for lot in alive if lot.last is None or lot.last > period.last]
+        kept = [lot for lot in self.lots if lot.last is None or lot.last > period.last]
         excess = sum(lot.left for lot in kept) - self._cap
         for lot in kept:
-            if excess <= 0:
-                break
-            lost = min(excess, lot.left)
-            if lost > 0:
-                lot.lost.append((period.last, lost))
-                excess -= lost
+            lost = max(min(excess, lot.left), 0)
+            lot.lost.append((period.last, lost))
+            excess -= lost
 
     def _end(self, period: Period) -> None:
         """The last period is closed; what would have been carried is settled."""
@@ -142,7 +138,7 @@ class PoolAccount(Stock):
         settle = self.bound.shape.settle
         if settle in ("bill_deficit", "both"):
             self._settled, self.deficit = self.deficit, 0
-        for lot in self._alive(period.last):
+        for lot in self.lots:
             if lot.last is not None and lot.last <= period.last:
                 continue
             if settle in ("refund_credit", "both"):
@@ -150,9 +146,6 @@ class PoolAccount(Stock):
                 self._credit += left
                 lot.refunded += left
             lot.last = period.last
-
-    def _alive(self, day: date) -> list[Lot]:
-        return [lot for lot in self.lots if lot.last is None or lot.last >= day]
 
     # -- work --------------------------------------------------------------------------------------
 
@@ -162,7 +155,7 @@ class PoolAccount(Stock):
         if not late or not work.rounded:
             return super().offer(work, day, late)
         # Hours that expired on the entry's day or after it pay first (semantics 8).
-        taken = []
+        found_in: dict[str, Taken] = {}  # of each lot one part: two would be one row on record
         rest = work.rounded
         for lot in self.lots:
             gone = self._gone(lot, work.entry.date) - self.expected.get(lot.id, 0)
@@ -171,14 +164,18 @@ class PoolAccount(Stock):
                 self._take_back(lot, work.entry.date, cost)
                 day_ = work.entry.date
                 lost = sum(lost for day, lost in lot.lost if day >= day_)
-                taken.append(self.part(work, found, lot, cost, day_, lost))
+                found_in[lot.id] = self.part(work, found, lot, cost, day_, lost)
                 rest -= found
         for lot in self.drawable(work, day, late):
-            part = self.draw(lot, work, rest, day, work.entry.date) if rest else None
+            part = self.draw(lot, work, rest, day, work.entry.date)
             if part is not None:
-                taken.append(part)
                 rest -= part.rounded
-        return self.rest(work, rest, day, late, taken)
+                before = found_in.get(lot.id)
+                if before is not None:
+                    both = before.rounded + part.rounded, before.drawn + part.drawn
+                    part = part._replace(rounded=both[0], drawn=both[1])
+                found_in[lot.id] = part
+        return self.rest(work, rest, day, late, [*found_in.values()])
 
     def _gone(self, lot: Lot, since: date) -> int:
         found = sum(lost for day, lost in lot.lost if day >= since)
@@ -252,7 +249,7 @@ class PoolAccount(Stock):
         bound = self.bound
         yield from sales(bound, as_of, self._granted)
         end = bound.binding.span.last
-        if end is None or end >= as_of:
+        if end is None:
             return
         last = bound.period(end)
         assert last is not None

@@ -103,8 +103,8 @@ class QuotaAccount(ContingentAccount):
         key = work.ticket or f"entry {work.entry.id}"
         home = work.entry.date
         if key not in self._known:
-            lots = self.drawable(work, day, late)
-            if lots and self.free(lots[0]) >= REQUEST:
+            lots = [lot for lot in self.drawable(work, day, late) if self.free(lot) >= REQUEST]
+            if lots:
                 lots[0].drawn += REQUEST
                 self._known[key] = lots[0].id
                 return Offer((self.part(work, work.rounded, lots[0], REQUEST, home),), 0)
@@ -152,7 +152,7 @@ class QuotaAccount(ContingentAccount):
         if part.lot:
             period = self.bound.period(part.period.first)
             if period is not None:
-                self.lot_of(period)
+                self.lots_of(period)
         if part.lot or part.group.startswith("beyond"):
             self._known.setdefault(key, part.lot)
         return super().force(part)

@@ -357,7 +357,7 @@ class Stock:
         taken = []
         rest = work.rounded
         for lot in lots:
-            found = self.draw(lot, work, rest, day, work.entry.date) if rest else None
+            found = self.draw(lot, work, rest, day, work.entry.date)
             if found is not None:
                 taken.append(found)
                 rest -= found.rounded
@@ -424,7 +424,7 @@ class Stock:
         if beyond == "hold" and not rest and not taken:
             return Offer((self._part(work, 0, "", 0, work.entry.date, None),), 0)
         if beyond == "hold":
-            return Offer(tuple(taken), rest, waits=bool(rest))
+            return Offer(tuple(taken), rest, waits=True)
         return Offer(tuple(taken), rest)
 
     def wait(self, work: Work) -> None:
