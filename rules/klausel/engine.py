@@ -7,22 +7,24 @@ the entries; everything that depends on the contract alone is done once per cont
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from klausel.charges.base import Account, Facts, Taken
 from klausel.customer.balances import Balances
-from klausel.customer.scope import Scoping
 from klausel.customer.state import Others, Parked, fingerprint
+from klausel.customer.usual import Usual
 from klausel.matching import MatcherFactory
 from klausel.model import (
     Book,
     Entry,
     LedgerKey,
     LedgerRow,
-    in_order,
+    entries_in_order,
     natural,
 )
 from klausel.money import (
@@ -49,6 +51,9 @@ class Matchers(NamedTuple):
 
 
 DEFAULT_MATCHERS = Matchers()
+
+#: What of an entry says whose it is.
+_OWNERS = attrgetter("customer", "ticket", "project")
 
 
 def bill(
@@ -155,18 +160,16 @@ def facts_of(book: Book) -> dict[tuple[str, str], Facts]:
 
 def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dict[str, list[Entry]]:
     """Entries up to ``as_of`` in order, by commercial customer ("" where there is none)."""
-    known: dict[tuple[str, str, str], str] = {}
-    found: dict[str, list[Entry]] = defaultdict(list)
-    for entry in book.entries:
-        if entry.date > as_of:
-            continue
-        key = (entry.customer, entry.ticket, entry.project)
-        root = known.get(key)
-        if root is None:
-            root = known[key] = book.customer_of(entry)
-        if wanted is None or root in wanted:
-            found[root].append(entry)
-    return {root: in_order(some, lambda entry: entry) for root, some in found.items()}
+    known: dict[tuple[str, str, str], list[Entry]] = {}
+    found: dict[str, list[Entry]] = {}
+    entries = entries_in_order(book.entries)
+    del entries[bisect_right(entries, as_of, key=attrgetter("date")) :]
+    for key, entry in zip(map(_OWNERS, entries), entries, strict=True):
+        mine = known.get(key)
+        if mine is None:
+            mine = known[key] = found.setdefault(book.customer_of(entry), [])
+        mine.append(entry)
+    return found if wanted is None else {root: found[root] for root in found if root in wanted}
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Any]]:
@@ -192,12 +195,11 @@ def _by_contract(rows: Sequence[LedgerRow]) -> dict[str, list[LedgerRow]]:
     return found
 
 
-class _CustomerRun(Scoping, Balances):
+class _CustomerRun(Usual, Balances):
     """One customer's run, from entries to drafts."""
 
     def run(self) -> None:
-        for entry in self._entries:
-            self._scope(entry)
+        self._scope_all()
         lines: list[tuple[BoundContract, Line]] = []
         for bound in self._contracts:
             lines += [(bound, line) for line in self._bill_contract(bound)]

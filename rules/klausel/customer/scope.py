@@ -51,14 +51,6 @@ class Scoping(State):
     def _scope(self, entry: Entry) -> None:
         """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
         self._parts[entry.id] = []
-        if self._untouched and not entry.billed_elsewhere:
-            decision = self._offer(entry, None)
-            if decision is None:
-                self._uncover(entry)
-            else:
-                self._rules[decision.contract.contract.code, decision.rule.id] = decision.rule
-                self._hand_on(entry, decision, (), None)
-            return
         override = self._overrides.get(entry.id)
         settled = entry.id in self._settled
         if entry.billed_elsewhere and not settled:
@@ -104,7 +96,7 @@ class Scoping(State):
             self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
             return
         if decision.settles:
-            self._settle_free(entry, decision)
+            self._settle_free(entry, decision.contract, rule)
             return
         work = self._work(entry, decision)
         if not decision.contract.stateful:
@@ -276,9 +268,8 @@ class Scoping(State):
         self._add(entry, part)
         self.uncovered.append(Uncovered(entry.id, self._root, entry.seconds, reason))  # type: ignore[arg-type]
 
-    def _settle_free(self, entry: Entry, decision: Decision) -> None:
+    def _settle_free(self, entry: Entry, bound: BoundContract, rule: Rule) -> None:
         """Included, warranty, internal: no money; on record once its window is closed."""
-        bound, rule, *_ = decision
         code = bound.contract.code
         window = self._window(bound, entry.date)
         seconds = entry.seconds

@@ -213,6 +213,17 @@ def said(decisions: set[tuple[str, str, Decimal | None]]) -> str:
     return ", ".join(texts)
 
 
+def _is_whole(bound: BoundContract, window: Span) -> bool:
+    """Whether ``window`` of one day is that of each of its days: no term begins or ends inside."""
+    first, last = window
+    return last is not None and not any(
+        term.billed_until is not None
+        or first < term.span.first <= last
+        or (term.span.last is not None and first <= term.span.last < last)
+        for term in bound.terms
+    )
+
+
 class State:
     """One customer in one run: facts in, findings out. Everything here is made new for each run."""
 
@@ -291,6 +302,8 @@ class State:
                 self._rows_of[row.entry].append(row)
         self._rules: dict[tuple[str, str], Rule] = {}
         self._windows: dict[tuple[str, date], Span] = {}
+        self._last_windows: dict[str, Span] = {}
+        """By contract: the last window that is the same for all of its days."""
         self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
         self._last_rule = ""
         self._last_disposition = ""
@@ -332,15 +345,16 @@ class State:
             found = self._surroundings[key] = Around(ticket, project, employee)
         return found
 
-    def _see(self, bound: BoundContract, entry: Entry, around: Around) -> Seen:
-        """What the policy of ``bound`` sees of ``entry``."""
+    def _subject(self, bound: BoundContract, entry: Entry, around: Around) -> Subject:
         ticket, project, employee = around
         country, region = self._home
-        return self._scopes[bound.policy.name].see(
-            Subject(
-                entry, ticket, project, self._customer, employee, bound.contract, country, region
-            )
+        return Subject(
+            entry, ticket, project, self._customer, employee, bound.contract, country, region
         )
+
+    def _see(self, bound: BoundContract, entry: Entry, around: Around) -> Seen:
+        """What the policy of ``bound`` sees of ``entry``."""
+        return self._scopes[bound.policy.name].see(self._subject(bound, entry, around))
 
     def _terms(self, bound: BoundContract, disposition: str) -> list[BoundTerm]:
         key = (bound.contract.code, disposition)
@@ -382,7 +396,11 @@ class State:
 
     def _window(self, bound: BoundContract, day: date) -> Span:
         """The closing window of ``day``: inside one period of every term that takes time."""
-        key = (bound.contract.code, day)
+        code = bound.contract.code
+        last = self._last_windows.get(code)
+        if last is not None and last.first <= day <= last.last:
+            return last  # entries come in the order of days
+        key = (code, day)
         found = self._windows.get(key)
         if found is None:
             window: Span | None = None
@@ -397,6 +415,8 @@ class State:
                 window = intersect(Span(month.first, month.last), bound.contract.span)
             assert window is not None
             found = self._windows[key] = window
+            if _is_whole(bound, window):
+                self._last_windows[code] = window
         return found
 
     def _closes(self, bound: BoundContract, day: date, period: Period, billed: bool) -> date | None:
