@@ -111,7 +111,8 @@ class Lot:
     @property
     def left(self) -> int:
         """Seconds that nobody has had, expired or not."""
-        return self.granted - self.drawn - self.refunded - sum(lost for _, lost in self.lost)
+        left = self.granted - self.drawn - self.refunded
+        return left - sum([lost for _, lost in self.lost]) if self.lost else left
 
     def good(self, day: date) -> bool:
         return self.first <= day and (self.last is None or day <= self.last)
@@ -229,7 +230,7 @@ class BoundStock:
         period = self.period(day)
         if rate is None or period is None:
             return None
-        return Taken(work, 0, rounded, period, BEYOND + shortest(rate), rate)
+        return Taken(work, work.seconds, rounded, period, BEYOND + shortest(rate), rate)
 
     def charges(self, period: Period, due: date, taken: Iterable[Taken]) -> Iterator[Charge]:
         """Lines for time beyond the hours, one a price."""
@@ -385,7 +386,8 @@ class Stock:
         assert period is not None
         self._turns += 1
         return Taken(
-            work, 0, rounded, period, "", None, lot, cost, after=after, turn=self._turns
+            work, work.seconds, rounded, period, "", None, lot, cost, None, "", False, after,
+            self._turns,
         )  # fmt: skip
 
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:

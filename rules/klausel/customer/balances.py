@@ -45,12 +45,13 @@ class Balances(Corrections):
         digits = self._book.company.quantity_digits
         gate = Gate(self._others.approvals.get(code, ()), digits)
         items = self._before_go_live(bound, self._items[code])
-        items += self._settled_items(bound)
+        settled = self._settled_items(bound)
+        items += settled
         clerk = Clerk(
             bound, accounts, gate, lambda day: self._window(bound, day),
             self._closed_windows(bound), self._as_of, digits,
         )  # fmt: skip
-        outcome = clerk.run(items)
+        outcome = clerk.run(items, ordered=not settled)
         self._closed_until[code] = outcome.last_closed
         for item in items:
             if item.record:
@@ -68,6 +69,8 @@ class Balances(Corrections):
 
     def _before_go_live(self, bound: BoundContract, items: list[Item]) -> list[Item]:
         """Without the time that was billed before go-live (semantics 6)."""
+        if all(term.billed_until is None for term in bound.terms):
+            return list(items)
         found = []
         for item in items:
             entry = item.work.entry
@@ -153,11 +156,12 @@ class Balances(Corrections):
         """What the clerk found for one entry: parts to bill, parts that wait."""
         entry = item.work.entry
         rule = self._rules[bound.contract.code, item.work.rule]
-        held = [share for share in shares if share.held]
-        for share in shares:
-            if share.taken is not None:
-                part = share.taken
-                taken[share.term, share.component, part.period.first].append(part)
+        held = [share for share in shares if share[3]]
+        for term, component, part, *_ in shares:
+            if part is not None:
+                taken[term, component, part.period.first].append(part)
+        if not held and not self._on_record:
+            return
         for share in held:
             self._hold(
                 entry, bound.contract.code, rule, share.seconds, share.rounded, share.amount,
