@@ -57,7 +57,7 @@ class OnRecord(NamedTuple):
     """Its place among all rows, which are in the order in which they were written."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Item:
     """One entry on its way."""
 
@@ -95,6 +95,18 @@ class Item:
     """It is on record and done again with today's facts, in its old place (semantics 8)."""
     rank: int = 0
     """Its place by date and id among all entries of the contract."""
+
+    @classmethod
+    def usual(
+        cls, work: Work, requirement: Requirement | None, watches: tuple[Watch, ...], included: bool
+    ) -> Item:
+        """One that is not on record: quick to make, what it does not say stays with the class."""
+        item = cls.__new__(cls)
+        item.work = work
+        item.requirement = requirement
+        item.watches = watches
+        item.included = included
+        return item
 
     @property
     def is_rounded(self) -> bool:

@@ -25,6 +25,7 @@ from klausel.model import (
     LedgerKey,
     LedgerRow,
     entries_in_order,
+    made,
     natural,
 )
 from klausel.money import (
@@ -214,12 +215,11 @@ class _CustomerRun(Usual, Balances):
             for term in bound.terms
         }
         last = (1, 0, 0)
-        for entry in self._entries:
-            parts = self._parts[entry.id]
+        for id_, parts in self._parts.items():
             if len(parts) > 1:
                 # In the order in which terms were asked; what waits stands last.
                 parts.sort(key=lambda p: last if p.held else rank.get((p.contract, p.term), last))
-            yield EntryParts(entry.id, tuple(parts))
+            yield made(EntryParts, (id_, tuple(parts)))
 
     def _bill_contract(self, bound: BoundContract) -> list[Line]:
         taken: dict[tuple[str, str, date], list[Taken]] = defaultdict(list)

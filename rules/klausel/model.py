@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Alias for records that have a field called "date".
 Day = date
 
+#: Makes a named tuple of all its values at once: there are hundreds of thousands of some.
+made = tuple.__new__
+
 _DIGITS = re.compile(r"(\d+)")
 
 

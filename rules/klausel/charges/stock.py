@@ -29,6 +29,7 @@ from klausel.charges.base import (
 )
 from klausel.charges.fee import check_every
 from klausel.charges.rates import RateCard, RatesShape
+from klausel.model import made
 from klausel.money import (
     ZERO,
     hours_exact,
@@ -385,10 +386,11 @@ class Stock:
         period = self.bound.period(home)
         assert period is not None
         self._turns += 1
-        return Taken(
+        facts = (
             work, work.seconds, rounded, period, "", None, lot, cost, None, "", False, after,
-            self._turns,
+            self._turns, -1,
         )  # fmt: skip
+        return made(Taken, facts)
 
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
         """Negative time: what was drawn comes back, the latest lot first."""

@@ -228,6 +228,8 @@ class Scoping(State):
 
     def _tiers_of(self, ticket: Ticket, project: Project) -> list[list[BoundContract]]:
         """Contracts that cover ``ticket`` of ``project``, equally narrow ones together."""
+        if self._all_alike:
+            return self._all_alike
         key = (ticket.id, project.id)
         found = self._tiers.get(key)
         if found is not None:
@@ -273,9 +275,7 @@ class Scoping(State):
         code = bound.contract.code
         window = self._window(bound, entry.date)
         seconds = entry.seconds
-        self._add(
-            entry, Part(rule.disposition, rule.id, seconds, seconds, code, closes=window.last)
-        )
+        self._parts[entry.id].append(self._free_part(rule, code, seconds, window.last))
         if not self._on_record:
             return
         if window.last is not None and window.last < self._as_of:
@@ -288,6 +288,15 @@ class Scoping(State):
                 disposition=rule.disposition,
                 rule=rule.id,
             )
+
+    def _free_part(self, rule: Rule, code: str, seconds: int, closes: date | None) -> Part:
+        """Many entries have the same part; it is made once."""
+        key = (rule.id, rule.disposition, code, seconds, closes)
+        part = self._free_parts.get(key)
+        if part is None:
+            part = Part(rule.disposition, rule.id, seconds, seconds, code, closes=closes)
+            self._free_parts[key] = part
+        return part
 
     def _compare(self, entry: Entry, decision: Decision | None) -> None:
         """The settled parts of ``entry`` stand; what would differ today is listed."""

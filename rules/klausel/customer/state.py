@@ -22,6 +22,7 @@ from klausel.model import (
     Override,
     Project,
     Ticket,
+    made,
     natural,
 )
 from klausel.model import Item as ChargedItem
@@ -282,6 +283,9 @@ class State:
         ]
         self._surroundings: dict[tuple[str, str, str], Around] = {}
         self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
+        narrow = any(bound.contract.covers.kind != "customer" for bound in self._contracts)
+        self._all_alike = [] if narrow or not self._contracts else [self._contracts]
+        """The contracts, where all of them cover the whole customer."""
         self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
         self._decided: dict[str, Decision] = {}
@@ -305,6 +309,7 @@ class State:
         self._last_windows: dict[str, Span] = {}
         """By contract: the last window that is the same for all of its days."""
         self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
+        self._free_parts: dict[tuple[str, str, str, int, date | None], Part] = {}
         self._last_rule = ""
         self._last_disposition = ""
         self.drafts: list[Draft] = []
@@ -398,7 +403,7 @@ class State:
         """The closing window of ``day``: inside one period of every term that takes time."""
         code = bound.contract.code
         last = self._last_windows.get(code)
-        if last is not None and last.first <= day <= last.last:
+        if last is not None and last.covers(day):
             return last  # entries come in the order of days
         key = (code, day)
         found = self._windows.get(key)
@@ -442,19 +447,21 @@ class State:
         if not line and not again:
             closes = self._closes(bound, work.entry.date, part.period, part.rate is not None)
         # By position: there are hundreds of thousands of them.
-        self._parts[work.entry.id].append(
-            Part(
-                part.disposition or work.disposition, work.rule, part.seconds, part.rounded,
-                bound.contract.code, term, part.lot, line, "", "", due, False, component,
-                part.drawn, part.after, part.turn, part.counted is not None, closes,
-            )
+        _, seconds, rounded, _, _, _, lot, drawn, counted, disposition, _, after, turn, _ = part
+        facts = (
+            disposition or work.disposition, work.rule, seconds, rounded, bound.contract.code,
+            term, lot, line, "", "", due, False, component, drawn, after, turn,
+            counted is not None, closes,
         )  # fmt: skip
+        self._parts[work.entry.id].append(made(Part, facts))
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
         self._show(bound, part, key.term, key.component, line)
-        if not self._on_record:
-            return
+        if self._on_record:
+            self._put_on_record(bound, part, key)
+
+    def _put_on_record(self, bound: BoundContract, part: Taken, key: LedgerKey) -> None:
         work = part.work
         self._settle(
             bound,

@@ -15,10 +15,9 @@ from klausel.charges.base import ONE, Work
 from klausel.clerk import Item
 from klausel.customer.scope import Scoping
 from klausel.customer.state import SETTLING
-from klausel.model import Entry
+from klausel.model import Entry, made
 from klausel.period import intersect
 from klausel.policy.ir import Outlook, Requirement, Rule, Seen, Watch
-from klausel.result import Part
 from klausel.terms import BoundContract
 
 
@@ -31,6 +30,8 @@ class _Way(NamedTuple):
     settles: bool
     disposition: str
     rule_id: str
+    taken: bool = True
+    """Whether any term takes such work."""
     price_factor: Decimal = ONE
     hours_factor: Decimal = ONE
     included: bool = False
@@ -43,6 +44,8 @@ class _Spot(NamedTuple):
 
     bound: BoundContract
     """The contract that is asked first."""
+    alone: bool
+    """No other contract is asked after it."""
     outlook: Outlook
     ways: dict[Seen, _Way]
     project: str
@@ -58,7 +61,6 @@ class Usual(Scoping):
     def _scope_all(self) -> None:
         self._spots: dict[tuple[str, str], _Spot | None] = {}
         self._ways: dict[str, dict[Seen, _Way]] = {}
-        self._free: dict[tuple[str, str, int, str, date | None], list[Part]] = {}
         self._roles = {id_: employee.role for id_, employee in self._book.employees.items()}
         for entry in self._entries:
             if not self._untouched or not self._goes_the_usual_way(entry):
@@ -84,25 +86,26 @@ class Usual(Scoping):
         way = spot.ways.get(seen)
         if way is None:
             way = spot.ways[seen] = self._way(spot.bound, seen)
-        first, last, rule, settles, disposition, rule_id, price, hours, *_ = way
-        if not first <= day <= last:
+        first, last, rule, settles, disposition, rule_id, taken, price, hours, included, needed, watches = way
+        if not (first <= day <= last and (taken or spot.alone)):
             return False
+        self._parts[id_] = []
         if settles:
-            self._parts[id_] = []
             self._settle_free(entry, spot.bound, rule)
             return True
-        self._parts[id_] = []
-        # By position: there are hundreds of thousands of them.
-        work = Work(
+        if not taken:
+            self._last_rule, self._last_disposition = rule_id, disposition
+            self._uncover(entry)
+            return True
+        facts = (
             entry, spot.project, spot.ticket, activity or spot.activity, role,
             disposition, rule_id, seconds, seconds, price, hours,
         )  # fmt: skip
+        work = made(Work, facts)
         if not spot.bound.stateful:
             spot.works.append(work)
-        elif way.included:
-            spot.items.append(Item(work, included=True))
         else:
-            spot.items.append(Item(work, way.requirement, way.watches))
+            spot.items.append(Item.usual(work, needed, watches, included))
         return True
 
     def _spot(self, entry: Entry) -> _Spot | None:
@@ -115,6 +118,7 @@ class Usual(Scoping):
         code = bound.contract.code
         return _Spot(
             bound,
+            len(tiers) == 1,
             self._scopes[bound.policy.name].outlook(self._subject(bound, entry, around)),
             self._ways.setdefault(code, {}),
             around.project.id,
@@ -129,22 +133,24 @@ class Usual(Scoping):
         rule = seen.rule
         disposition = rule.disposition
         self._rules[bound.contract.code, rule.id] = rule
-        settles = disposition in SETTLING
+        settles = taken = disposition in SETTLING
         span = bound.span
         if not settles:
             terms = self._terms(bound, disposition)
-            found = intersect(span, terms[0].span) if terms else None
+            taken = bool(terms)
+            found = intersect(span, terms[0].span) if taken else span
             if found is None or self._others.released.get(bound.contract.code):
                 return _Way(date.max, date.min, rule, settles, disposition, rule.id)
             span = found
-        way = _Way(span.first, span.last or date.max, rule, settles, disposition, rule.id)
-        if settles:
+        way = _Way(span.first, span.last or date.max, rule, settles, disposition, rule.id, taken)
+        if settles or not taken:
             return way
+        included = self._is_included(bound, disposition, span.first)
         price, hours = seen.factors if bound.policy.surcharges else (ONE, ONE)
         return way._replace(
             price_factor=price,
             hours_factor=hours,
-            included=self._is_included(bound, disposition, span.first),
-            requirement=seen.requirement(disposition),
-            watches=seen.watches(disposition),
+            included=included,
+            requirement=None if included else seen.requirement(disposition),
+            watches=() if included else seen.watches(disposition),
         )

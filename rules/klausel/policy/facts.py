@@ -231,7 +231,7 @@ class Coder:
             facts["holiday"] = is_holiday(day, country, region)
         return tuple([facts[name] for name in self._days])
 
-    def own(self, entry: Entry, role: str, day: object) -> tuple[object, ...]:
+    def own(self, entry: Entry, role: str, day: int) -> tuple[object, ...]:
         """What matters of an entry itself; ``day`` stands for what matters of its day."""
         return (
             self._of_entry(entry),

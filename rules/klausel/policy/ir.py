@@ -231,26 +231,35 @@ class Seen:
         return found
 
 
-class _Days(dict[date, tuple[object, ...]]):
-    """By day: which rules are in force, and what of the day matters to them."""
+class _Days(dict[date, int]):
+    """By day: a number for which rules are in force, and what of the day matters to them."""
 
-    def __init__(self, cuts: Sequence[date], coder: Coder, country: str, region: str) -> None:
+    def __init__(
+        self,
+        numbers: dict[tuple[object, ...], int],
+        cuts: Sequence[date],
+        coder: Coder,
+        country: str,
+        region: str,
+    ) -> None:
         super().__init__()
+        self._numbers = numbers
         self._cuts = cuts
         self._coder = coder
         self._home = (country, region)
 
-    def __missing__(self, day: date) -> tuple[object, ...]:
-        found = self[day] = (bisect_right(self._cuts, day), *self._coder.of_day(day, *self._home))
+    def __missing__(self, day: date) -> int:
+        facts = (bisect_right(self._cuts, day), *self._coder.of_day(day, *self._home))
+        found = self[day] = self._numbers.setdefault(facts, len(self._numbers))
         return found
 
 
 class Outlook(NamedTuple):
     """What the policy sees of entries with the same things around them."""
 
-    own: Callable[[Entry, str, object], tuple[object, ...]]
+    own: Callable[[Entry, str, int], tuple[object, ...]]
     """What matters of an entry itself, given the role of who worked and what ``days`` say."""
-    days: Mapping[date, tuple[object, ...]]
+    days: Mapping[date, int]
     seen: dict[tuple[object, ...], Seen]
     """By what matters of the entry itself, as far as it is known."""
 
@@ -292,6 +301,7 @@ class Scope:
         """By stretch of days in which the rules in force stay the same."""
         self._around: defaultdict[tuple[object, ...], dict[tuple[object, ...], Seen]] = defaultdict(dict)
         self._days: dict[tuple[str, str], _Days] = {}
+        self._day_numbers: dict[tuple[object, ...], int] = {}
 
     @property
     def fresh(self) -> int:
@@ -314,7 +324,9 @@ class Scope:
         home = (subject.country, subject.region)
         days = self._days.get(home)
         if days is None:
-            days = self._days[home] = _Days(self._cuts, self._coder, *home)
+            days = self._days[home] = _Days(
+                self._day_numbers, self._cuts, self._coder, *home
+            )
         return Outlook(self._coder.own, days, self._around[self._coder.around(subject)])
 
     def decide(self, day: date, facts: Combination) -> Rule:
