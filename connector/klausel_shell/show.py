@@ -8,7 +8,7 @@ from datetime import date
 
 import click
 
-from klausel.formats import render
+from klausel.formats import render, written
 from klausel.port import Erp
 from klausel_run.activity import activity
 from klausel_run.doctor import Check
@@ -23,11 +23,11 @@ def show_preview(erp: Erp, as_of: date, customers: Words, contracts: Words, outp
     """Runs a preview and writes it to the screen or a file; the exit code."""
     with progress("billing") as tick:
         result = preview(erp, Options(as_of, customers, contracts), tick)
-    text = render(result, output.format_, view(output.details, output.output is None))
+    how = view(output.details, output.output is None)
     if output.output is None:
-        sys.stdout.write(text)
+        sys.stdout.writelines(written(result, output.format_, how))
     else:
-        write_whole(output.output, text)
+        write_whole(output.output, render(result, output.format_, how))
     bad = [found for found in result.problems if found.severity == "error"]
     if bad and (output.format_ != "text" or output.output is not None):
         click.echo("\n".join(str(found) for found in bad), err=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -35,11 +35,16 @@ from klausel.policy.ir import GroupBy, Scope
 from klausel.problems import Problem
 from klausel.record import reopened
 from klausel.result import (
+    Balance,
+    Difference,
     Draft,
     EntryParts,
+    Held,
     Line,
+    Notice,
     Reporting,
     Result,
+    Uncovered,
 )
 from klausel.terms import BoundContract, bind_contract
 
@@ -106,7 +111,7 @@ def bill(
     roots = sorted(set(contracts) | set(entries) | {c for c in parked if c}, key=natural)
     if wanted is not None:
         roots = [root for root in roots if root in wanted]
-    runs: list[_CustomerRun] = []
+    runs: list[_Found] = []
     problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
     for number, root in enumerate(roots):
         if progress is not None:
@@ -121,7 +126,7 @@ def bill(
             except Parked as error:
                 parked[root] += error.problems
             else:
-                runs.append(run)
+                runs.append(run.found())
     if wanted is not None:
         parked = {root: found for root, found in parked.items() if root in wanted}
     problems += [found for some in parked.values() for found in some]
@@ -134,7 +139,7 @@ def bill(
         customers=tuple(root for root in roots if root),
         parked=tuple(sorted((root for root in parked if root), key=natural)),
         drafts=tuple(draft for run in runs for draft in run.drafts),
-        entries=tuple(parts for run in runs for parts in run.entry_parts()),
+        entries=tuple(parts for run in runs for parts in run.entries),
         uncovered=tuple(found for run in runs for found in run.uncovered),
         held=tuple(found for run in runs for found in run.held),
         notices=tuple(found for run in runs for found in run.notices),
@@ -196,6 +201,20 @@ def _by_contract(rows: Sequence[LedgerRow]) -> dict[str, list[LedgerRow]]:
     return found
 
 
+class _Found(NamedTuple):
+    """What is left of a customer's run; the run itself is not kept, it is large."""
+
+    drafts: Sequence[Draft]
+    entries: Sequence[EntryParts]
+    uncovered: Sequence[Uncovered]
+    held: Sequence[Held]
+    notices: Sequence[Notice]
+    balances: Sequence[Balance]
+    differences: Sequence[Difference]
+    settlements: Sequence[LedgerRow]
+    reporting: Mapping[str, Reporting]
+
+
 class _CustomerRun(Usual, Balances):
     """One customer's run, from entries to drafts."""
 
@@ -208,7 +227,14 @@ class _CustomerRun(Usual, Balances):
         self._edited()
         self.drafts = self._group(lines)
 
-    def entry_parts(self) -> Iterable[EntryParts]:
+    def found(self) -> _Found:
+        """What came of :meth:`run`."""
+        return _Found(
+            self.drafts, list(self._entry_parts()), self.uncovered, self.held, self.notices,
+            self.balances, self.differences, self.settlements, self.reporting,
+        )  # fmt: skip
+
+    def _entry_parts(self) -> Iterable[EntryParts]:
         rank = {
             (bound.contract.code, term.term.id): (0, term.term.priority, term.number)
             for bound in self._contracts

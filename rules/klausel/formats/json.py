@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -20,25 +21,33 @@ _NUMBERS = '"seconds": 0, "rounded": 0'
 _LINE = '"line": null'
 _DRAW = '"drawn": 0, "before": null, "after": null'
 
+#: Rows that are written together.
+_AT_ONCE = 500
+
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def render(result: Result, view: View) -> str:
     """One line a draft, an entry, a problem: quick to write, and readable in a diff."""
-    pieces: list[str] = ["{\n"]
+    return "".join(written(result, view))
+
+
+def written(result: Result, view: View) -> Iterator[str]:
+    """The same in pieces of some hundred rows."""
+    before = "{\n"
     for name, value in {**_begin(result), **_rows(result), **_end(result)}.items():
-        if len(pieces) > 1:
-            pieces.append(",\n")
+        yield f"{before} {encode(name)}: "
+        before = ",\n"
         if not isinstance(value, (list, Iterator)):
-            pieces.append(f" {encode(name)}: {encode(value)}")
+            yield encode(value)
             continue
-        before = f" {encode(name)}: [\n  "
-        for row in value:
-            pieces += before, row if isinstance(value, Iterator) else encode(row)
-            before = ",\n  "
-        pieces.append("\n ]" if before == ",\n  " else f" {encode(name)}: []")
-    pieces.append("\n}\n")
-    return "".join(pieces)
+        rows = value if isinstance(value, Iterator) else map(encode, value)
+        between = "[\n  "
+        while some := list(islice(rows, _AT_ONCE)):
+            yield between + ",\n  ".join(some)
+            between = ",\n  "
+        yield "[]" if between == "[\n  " else "\n ]"
+    yield "\n}\n"
 
 
 def result_data(result: Result) -> dict[str, Any]:
