@@ -68,7 +68,9 @@ class Usual(Scoping):
 
     def _goes_the_usual_way(self, entry: Entry) -> bool:
         """Hands ``entry`` on if it is one of the many; False if it has to be looked at."""
-        id_, day, employee, project, ticket, _, seconds, _, activity, _, validated, billed, _ = entry
+        id_, day, employee, project, ticket, _, seconds, _, activity, _, validated, billed, _ = (
+            entry
+        )
         if billed or not validated:
             return False
         try:
@@ -86,7 +88,20 @@ class Usual(Scoping):
         way = spot.ways.get(seen)
         if way is None:
             way = spot.ways[seen] = self._way(spot.bound, seen)
-        first, last, rule, settles, disposition, rule_id, taken, price, hours, included, needed, watches = way
+        (
+            first,
+            last,
+            rule,
+            settles,
+            disposition,
+            rule_id,
+            taken,
+            price,
+            hours,
+            included,
+            needed,
+            watches,
+        ) = way
         if not (first <= day <= last and (taken or spot.alone)):
             return False
         self._parts[id_] = []

@@ -299,7 +299,9 @@ class Scope:
         )
         self._seen: defaultdict[int, dict[Combination, Seen]] = defaultdict(dict)
         """By stretch of days in which the rules in force stay the same."""
-        self._around: defaultdict[tuple[object, ...], dict[tuple[object, ...], Seen]] = defaultdict(dict)
+        self._around: defaultdict[tuple[object, ...], dict[tuple[object, ...], Seen]] = defaultdict(
+            dict
+        )
         self._days: dict[tuple[str, str], _Days] = {}
         self._day_numbers: dict[tuple[object, ...], int] = {}
 
@@ -324,9 +326,7 @@ class Scope:
         home = (subject.country, subject.region)
         days = self._days.get(home)
         if days is None:
-            days = self._days[home] = _Days(
-                self._day_numbers, self._cuts, self._coder, *home
-            )
+            days = self._days[home] = _Days(self._day_numbers, self._cuts, self._coder, *home)
         return Outlook(self._coder.own, days, self._around[self._coder.around(subject)])
 
     def decide(self, day: date, facts: Combination) -> Rule:
