@@ -30,6 +30,7 @@ from klausel.model import (
     Override,
     Project,
     Ticket,
+    made,
     natural,
 )
 from klausel.money import (
@@ -275,7 +276,11 @@ class Scoping(State):
         code = bound.contract.code
         window = self._window(bound, entry.date)
         seconds = entry.seconds
-        self._parts[entry.id].append(self._free_part(rule, code, seconds, window.last))
+        facts = (
+            rule.disposition, rule.id, seconds, seconds, code, "", "", "", "", "", None, False, "",
+            0, None, 0, False, window.last,
+        )  # fmt: skip
+        self._parts[entry.id].append(made(Part, facts))
         if not self._on_record:
             return
         if window.last is not None and window.last < self._as_of:
@@ -288,15 +293,6 @@ class Scoping(State):
                 disposition=rule.disposition,
                 rule=rule.id,
             )
-
-    def _free_part(self, rule: Rule, code: str, seconds: int, closes: date | None) -> Part:
-        """Many entries have the same part; it is made once."""
-        key = (rule.id, rule.disposition, code, seconds, closes)
-        part = self._free_parts.get(key)
-        if part is None:
-            part = Part(rule.disposition, rule.id, seconds, seconds, code, closes=closes)
-            self._free_parts[key] = part
-        return part
 
     def _compare(self, entry: Entry, decision: Decision | None) -> None:
         """The settled parts of ``entry`` stand; what would differ today is listed."""

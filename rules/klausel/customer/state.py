@@ -309,7 +309,6 @@ class State:
         self._last_windows: dict[str, Span] = {}
         """By contract: the last window that is the same for all of its days."""
         self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
-        self._free_parts: dict[tuple[str, str, str, int, date | None], Part] = {}
         self._last_rule = ""
         self._last_disposition = ""
         self.drafts: list[Draft] = []

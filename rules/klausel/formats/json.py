@@ -138,22 +138,21 @@ def _because_text(reasons: tuple[Because, ...]) -> str:
 def _entry_texts(result: Result) -> Iterator[str]:
     overrides = {override.entry: override for override in result.book.overrides}
     known: dict[tuple[Any, ...], tuple[str, str, str, str]] = {}
-    whole: dict[int, str] = {}
     for entry, parts in result.entries:
         override = overrides.get(entry) if overrides else None
-        texts = [
-            whole.get(id(part)) or _part_text(part, override, known, whole) for part in parts
-        ]  # fmt: skip
-        yield f'{{"id": {quoted(entry)}, "parts": [{", ".join(texts)}]}}'
+        if len(parts) == 1:
+            text = _part_text(parts[0], override, known)
+        else:
+            text = ", ".join([_part_text(part, override, known) for part in parts])
+        yield f'{{"id": {quoted(entry)}, "parts": [{text}]}}'
 
 
 def _part_text(
     part: Part,
     override: Override | None,
     known: dict[tuple[Any, ...], tuple[str, str, str, str]],
-    whole: dict[int, str],
 ) -> str:
-    """As :func:`_part`. What many parts share is made once, and parts of several entries are."""
+    """As :func:`_part`; what many parts share is made once."""
     (
         disposition, rule, seconds, rounded, contract, term, lot, line, held, uncovered, due,
         settled, _, drawn, left, _, late, _,
@@ -168,13 +167,10 @@ def _part_text(
     if lot:
         numbers = (drawn, _number(part.before), _number(left))
         draw = '"drawn": {}, "before": {}, "after": {}'.format(*numbers)
-    text = (
+    return (
         f'{before}"seconds": {seconds}, "rounded": {rounded}{between}'
         f'"line": {quoted(line) if line else "null"}{after}{draw}{end}'
     )
-    if not term and by is None:
-        whole[id(part)] = text  # settled free: see the engine, which shares such parts
-    return text
 
 
 def _shared(part: Part, override: Override | None) -> tuple[str, str, str, str]:
