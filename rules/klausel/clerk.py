@@ -28,7 +28,7 @@ from klausel.approvals import (
     value,
 )
 from klausel.charges.base import ONE, Account, Bound, Taken, Work, rounded_to
-from klausel.model import LedgerKey, in_order
+from klausel.model import LedgerKey, in_order, made
 from klausel.money import ZERO, line_amount
 from klausel.period import ONE_DAY, Span
 from klausel.policy.ir import Requirement, Watch
@@ -334,7 +334,7 @@ class Clerk:
         """Whether all in ``window`` passes in its own place, and nothing of it is on record."""
         if waiting or window.late or self._closed is not never_closed:
             return False
-        return all([item.plain for item in window.natural])
+        return all(item.plain for item in window.natural)
 
     def _passes_later(self, item: Item, span: Span) -> bool:
         for day in self._gate.decisions(item.work.ticket):
@@ -685,7 +685,7 @@ class Clerk:
         shares = self._parts.setdefault(item.key, [])
         if len(pieces) == 1 and pieces[0][2] is not None and pieces[0][2].seconds == left:
             term, component, taken, held, wanted = pieces[0]
-            shares.append(Share(term, component, taken, held, left, wanted))
+            shares.append(made(Share, (term, component, taken, held, left, wanted, None)))
             return []
         for number, (term, component, taken, held, wanted) in enumerate(pieces, start=1):
             seconds = left if number == len(pieces) else _at_most(wanted, left)

@@ -132,9 +132,10 @@ def period_of(day: date, span: Span, every: int, align: Align, start: date) -> P
 def _cut(grid_first: date, grid_last: date, span: Span) -> Period:
     """What ``span`` covers of a period of the grid."""
     first, last = span
-    return Period(
+    facts = (
         grid_first if first <= grid_first else first,
         grid_last if last is None or grid_last <= last else last,
         grid_first,
         grid_last,
     )
+    return tuple.__new__(Period, facts)  # there are many of them

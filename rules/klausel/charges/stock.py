@@ -354,13 +354,15 @@ class Stock:
         if not work.rounded and lots:
             # An entry without time is settled where it would have been drawn.
             return Offer((self.part(work, 0, lots[0], 0, work.entry.date),), 0)
-        taken = []
+        taken: list[Taken] = []
         rest = work.rounded
         for lot in lots:
             found = self.draw(lot, work, rest, day, work.entry.date) if rest else None
             if found is not None:
                 taken.append(found)
                 rest -= found.rounded
+        if not rest and taken:
+            return made(Offer, (tuple(taken), 0, False))
         return self.rest(work, rest, day, late, taken)
 
     def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
