@@ -16,6 +16,14 @@ import click
 EXIT_FINDINGS, EXIT_INPUT, EXIT_ERP, EXIT_BUG = 1, 2, 3, 70
 EXIT_INTERRUPTED = 130
 
+_kept: list[object] = []
+
+
+def keep(value: object) -> None:
+    """Keeps a large ``value`` as long as the process lives, or until the next one: a process that
+    ends right after is not to take it down piece by piece."""
+    _kept[:] = [value]
+
 
 def run(command: click.Command, arguments: list[str]) -> int:
     """Exit code of ``command`` with ``arguments``. Never raises for a user's mistake."""

@@ -28,7 +28,7 @@ from klausel.approvals import (
     value,
 )
 from klausel.charges.base import ONE, Account, Bound, Taken, Work, rounded_to
-from klausel.model import LedgerKey, in_order, made
+from klausel.model import Entry, LedgerKey, in_order, made
 from klausel.money import ZERO, line_amount
 from klausel.period import ONE_DAY, Span
 from klausel.policy.ir import Requirement, Watch
@@ -219,16 +219,23 @@ class Clerk:
         They are sorted unless they are ``ordered`` already.
         """
         everything = list(items) if ordered else in_order(items, lambda item: item.work.entry)
-        before: Item | None = None
+        before: Entry | None = None
+        rank = 0
+        naturals: dict[date, list[Item]] = {}
         for number, item in enumerate(everything):
             entry = item.work.entry
-            same = before is not None and before.work.entry[:2] == entry[:2]  # of one entry
-            item.rank = before.rank if before is not None and same else number
-            item.decisive = entry.date
-            self._at(self._window(entry.date)).natural.append(item)
-            before = item
+            day = entry.date
+            if before is None or before.id != entry.id or before.date != day:
+                rank = number  # pieces of one entry have the same
+            item.rank = rank
+            item.decisive = day
+            here = naturals.get(day)
+            if here is None:
+                here = naturals[day] = self._at(self._window(day)).natural
+            here.append(item)
+            before = entry
         self._last_closed = self._closed_until(everything)
-        for item in everything:
+        for item in everything if self._bound.policy.requirements else ():
             self._schedule_retries(item)
         pending: list[Item] = []
         done: set[date] = set()
