@@ -214,15 +214,37 @@ def said(decisions: set[tuple[str, str, Decimal | None]]) -> str:
     return ", ".join(texts)
 
 
+def _window_of(bound: BoundContract, day: date) -> Span:
+    periods = [
+        period
+        for term in bound.terms
+        if term.span.covers(day)
+        for component in term.components
+        if (period := component.bound.period(day)) is not None
+    ]
+    if periods:  # all of them have the day
+        first, last, *_ = periods[0]
+        for period in periods[1:]:
+            first, last = max(first, period.first), min(last, period.last)
+        return Span(first, last)
+    month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
+    window = intersect(Span(month.first, month.last), bound.contract.span)
+    assert window is not None
+    return window
+
+
 def _is_whole(bound: BoundContract, window: Span) -> bool:
     """Whether ``window`` of one day is that of each of its days: no term begins or ends inside."""
     first, last = window
-    return last is not None and not any(
-        term.billed_until is not None
-        or first < term.span.first <= last
-        or (term.span.last is not None and first <= term.span.last < last)
-        for term in bound.terms
-    )
+    if last is None:
+        return False
+    for term in bound.terms:
+        begin, end = term.span
+        if term.billed_until is not None or first < begin <= last:
+            return False
+        if end is not None and first <= end < last:
+            return False
+    return True
 
 
 class State:
@@ -407,20 +429,9 @@ class State:
         key = (code, day)
         found = self._windows.get(key)
         if found is None:
-            window: Span | None = None
-            for term in bound.terms:
-                for component in term.components if term.span.covers(day) else ():
-                    period = component.bound.period(day)
-                    if period is not None:
-                        span = Span(period.first, period.last)
-                        window = span if window is None else intersect(window, span)
-            if window is None:
-                month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
-                window = intersect(Span(month.first, month.last), bound.contract.span)
-            assert window is not None
-            found = self._windows[key] = window
-            if _is_whole(bound, window):
-                self._last_windows[code] = window
+            found = self._windows[key] = _window_of(bound, day)
+            if _is_whole(bound, found):
+                self._last_windows[code] = found
         return found
 
     def _closes(self, bound: BoundContract, day: date, period: Period, billed: bool) -> date | None:
