@@ -127,8 +127,12 @@ class Lines(State):
             if charge.taken or charge.group not in before  # it was opened again in part
         ]
         on_lines = {id(part) for charge in charges for part in charge.taken}
-        for part in parts:
-            if id(part) not in on_lines and not part.settled:
+        for part in parts if len(on_lines) < len(parts) else ():
+            if id(part) in on_lines or part.settled:
+                continue
+            if not part.group and not self._on_record:
+                self._show(bound, part, place[1], place[2], "")  # no line has its key
+            else:
                 group = part.group or DRAW
                 key = LedgerKey(*place, group, groups[group]) if group in groups else None
                 if key is None or (group in before and groups[group] == before[group]):

@@ -295,8 +295,8 @@ class State:
         }
         rows = [row for bound in self._contracts for row in ledger.get(bound.contract.code, ())]
         self._settled, self._held_before = on_record(rows)
-        self._untouched = not (self._settled or self._held_before or overrides)
-        """Nothing is on record, nothing was decided by hand: every entry goes the plain way."""
+        self._untouched = not (self._settled or self._held_before)
+        """Nothing is on record."""
         self._by_hand = [
             (row, bound.money_digits)
             for bound in self._contracts

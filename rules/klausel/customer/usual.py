@@ -71,7 +71,7 @@ class Usual(Scoping):
         id_, day, employee, project, ticket, _, seconds, _, activity, _, validated, billed, _ = (
             entry
         )
-        if billed or not validated:
+        if billed or not validated or id_ in self._overrides:
             return False
         try:
             spot = self._spots[ticket, project]
