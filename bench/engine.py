@@ -42,10 +42,10 @@ with open(sys.argv[1], newline="") as stream:
 def measured(arguments: list[str]) -> tuple[float, float]:
     """CPU seconds of a process and its own peak memory in MB."""
     paths = os.pathsep.join(str(ROOT / name) for name in ("rules", "connector"))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
     process = subprocess.Popen(
-        [sys.executable, *arguments],
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": paths},
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, env=environment
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -85,6 +85,7 @@ def stages(folder: Path) -> None:
 
 def compare(folder: Path, runs: int) -> float:
     """Prints the ratio of ``runs`` pairs and peak memory; the median of our CPU seconds."""
+    preview(folder)  # compiles
     pairs = [(bare_loop(folder)[0], *preview(folder)) for _ in range(runs)]
     bare, ours, memory = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(b / a for a, b, _ in pairs)

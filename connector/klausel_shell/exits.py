@@ -16,11 +16,20 @@ import click
 EXIT_FINDINGS, EXIT_INPUT, EXIT_ERP, EXIT_BUG = 1, 2, 3, 70
 EXIT_INTERRUPTED = 130
 
+_kept: list[object] = []
+
+
+def keep(value: object) -> None:
+    """Keeps a large ``value`` as long as the process lives, or until the next one: a process that
+    ends right after is not to take it down piece by piece."""
+    _kept[:] = [value]
+
 
 def run(command: click.Command, arguments: list[str]) -> int:
     """Exit code of ``command`` with ``arguments``. Never raises for a user's mistake."""
     from klausel.problems import ErpError, ProblemError
 
+    streams = sys.stdout, sys.stderr
     try:
         code = command.main(args=arguments, prog_name="klausel", standalone_mode=False)
         sys.stdout.flush()
@@ -38,8 +47,12 @@ def run(command: click.Command, arguments: list[str]) -> int:
         click.echo(f"error: {error}", err=True)
         return EXIT_INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else EXIT_ERP
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _nobody_reads()
+    except SystemExit:
+        if sys.stdout is streams[0]:
+            raise
+        sys.stdout, sys.stderr = streams  # click wraps them where the reader has gone, and exits
+        return _nobody_reads()
     except OSError as error:
         if error.errno != errno.ENOSPC:
             return _bug(error)
@@ -47,6 +60,12 @@ def run(command: click.Command, arguments: list[str]) -> int:
         return EXIT_INPUT
     except Exception as error:
         return _bug(error)
+
+
+def _nobody_reads() -> int:
+    """The reader has seen enough (``| head``): that is no mistake."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _bug(error: Exception) -> int:

@@ -5,29 +5,32 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from datetime import date
+from typing import TYPE_CHECKING
 
 import click
 
-from klausel.formats import render
+from klausel.formats import render, written
 from klausel.port import Erp
-from klausel_run.activity import activity
-from klausel_run.doctor import Check
 from klausel_run.output import write_whole
 from klausel_run.preview import Options, preview
-from klausel_shell.exits import EXIT_FINDINGS, EXIT_INPUT
+from klausel_shell.exits import EXIT_FINDINGS, EXIT_INPUT, keep
 from klausel_shell.options import Output, Paper, Words
 from klausel_shell.terminal import progress, view
+
+if TYPE_CHECKING:
+    from klausel_run.doctor import Check
 
 
 def show_preview(erp: Erp, as_of: date, customers: Words, contracts: Words, output: Output) -> int:
     """Runs a preview and writes it to the screen or a file; the exit code."""
     with progress("billing") as tick:
         result = preview(erp, Options(as_of, customers, contracts), tick)
-    text = render(result, output.format_, view(output.details, output.output is None))
+    keep(result)
+    how = view(output.details, output.output is None)
     if output.output is None:
-        sys.stdout.write(text)
+        sys.stdout.writelines(written(result, output.format_, how))
     else:
-        write_whole(output.output, text)
+        write_whole(output.output, render(result, output.format_, how))
     bad = [found for found in result.problems if found.severity == "error"]
     if bad and (output.format_ != "text" or output.output is not None):
         click.echo("\n".join(str(found) for found in bad), err=True)
@@ -38,6 +41,8 @@ def show_preview(erp: Erp, as_of: date, customers: Words, contracts: Words, outp
 
 def show_activity(erp: Erp, as_of: date, customers: Words, paper: Paper) -> int:
     """Makes activity records and shows them, or says where they are; the exit code."""
+    from klausel_run.activity import activity
+
     with progress("billing") as tick:
         made = activity(
             erp, as_of, customers, paper.format_, paper.output, paper.employees, tick

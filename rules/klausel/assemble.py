@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from itertools import islice
+from itertools import islice, tee
 from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -36,6 +36,7 @@ from klausel.model import (
     LedgerKey,
     LedgerRow,
     Term,
+    made,
     natural,
 )
 from klausel.money import quantity, shortest
@@ -59,13 +60,14 @@ from klausel.terms import TERM_WORDS, BoundTerm, bind_contract
 from klausel.tree import Path, Tree, parse
 
 _DAY = 24 * 3600
+_WORKED_ON = attrgetter("employee", "date")
 _LENGTH_HINTS = (
     "write a comma for every field, also for empty ones: one,,three",
     'put text that has a comma in it in double quotes: "one, two"',
 )
 _POLICY_NAME = re.compile(r"(?m)^policy:\s*[\"']?([\w-]+)")
 
-RECORDS: dict[str, Callable[..., Any]] = {
+RECORDS: dict[str, type[Any]] = {
     "customers": model.Customer,
     "projects": model.Project,
     "tickets": model.Ticket,
@@ -260,6 +262,7 @@ class BookBuilder:
     def add_csv(self, record: str, lines: Iterable[str], file: str) -> None:
         """A CSV file of ``record``; the first line names the columns, in any order."""
         table = TABLES[record]
+        lines, again = tee(lines)
         reader = csv.reader(lines, strict=True)
         try:
             header = next(reader, None)
@@ -274,15 +277,48 @@ class BookBuilder:
         if not self._header_ok(table, header, known, file):
             return
         self._tables[record] = _Kept([], [], file)
-        self.add_rows(record, header, self._csv_rows(reader, len(header), file), file)
+        deque(islice(again, reader.line_num), maxlen=0)
+        columns = Columns(table, header)
+        for numbers, rows in self._csv_rows(reader, again, len(header), file):
+            self._add_some(record, header, numbers, rows, columns)
 
     def _csv_rows(
-        self, reader: Any, expected: int, file: str
-    ) -> Iterable[tuple[int, Sequence[str]]]:
-        line = reader.line_num
+        self, reader: Any, again: Iterator[str], expected: int, file: str
+    ) -> Iterator[tuple[Sequence[int], Sequence[Sequence[str]]]]:
+        """Some rows at a time, with the lines in which they begin.
+
+        ``again`` are the reader's lines once more: rows of one line each need no counting, others
+        are gone through singly.
+        """
+        while True:
+            line = reader.line_num
+            try:
+                rows = list(islice(reader, AT_ONCE))
+            except csv.Error:
+                rows = None
+            read = reader.line_num - line
+            if rows is not None and len(rows) == read and {*map(len, rows)} == {expected}:
+                deque(islice(again, read), maxlen=0)
+                yield range(line + 1, line + 1 + read), rows
+            elif rows == []:
+                return
+            else:
+                some = again if rows is None else islice(again, read)
+                found = list(self._single_rows(some, line, expected, file))
+                if found:
+                    numbers, texts = zip(*found, strict=True)
+                    yield numbers, texts
+                if rows is None:
+                    return
+
+    def _single_rows(
+        self, lines: Iterable[str], before: int, expected: int, file: str
+    ) -> Iterator[tuple[int, Sequence[str]]]:
+        reader = csv.reader(lines, strict=True)
+        line = before
         try:
             for row in reader:
-                first, line = line + 1, reader.line_num
+                first, line = line + 1, before + reader.line_num
                 if len(row) != expected:
                     if row:
                         self.lose(
@@ -329,18 +365,34 @@ class BookBuilder:
         file: str,
     ) -> None:
         """Rows of text values under ``header``; ``(line, values)`` each."""
-        make = RECORDS[record]
-        kept = self._tables[record]
-        self._tables[record] = kept = kept._replace(file=file)
+        self._tables[record] = self._tables[record]._replace(file=file)
         columns = Columns(TABLES[record], header)
         left = iter(rows)
         while some := list(islice(left, AT_ONCE)):
             lines, texts = zip(*some, strict=True)
-            try:
-                kept.records.extend(map(make, *columns.values(texts)))
-                kept.lines.extend(lines)
-            except BadValue:
-                self._add_singly(record, header, some, columns)
+            self._add_some(record, header, lines, texts, columns)
+
+    def _add_some(
+        self,
+        record: str,
+        header: Sequence[str],
+        lines: Sequence[int],
+        rows: Sequence[Sequence[str]],
+        columns: Columns,
+    ) -> None:
+        """Rows with the lines in which they begin."""
+        make = RECORDS[record]
+        kept = self._tables[record]
+        try:
+            values = columns.values(rows)
+        except BadValue:
+            self._add_singly(record, header, zip(lines, rows, strict=True), columns)
+            return
+        if issubclass(make, tuple):
+            kept.records.extend(map(partial(made, make), zip(*values, strict=False)))
+        else:
+            kept.records.extend(map(make, *values))
+        kept.lines.extend(lines)
 
     def _add_singly(
         self,
@@ -503,13 +555,14 @@ class BookBuilder:
         maps = {
             name: self._unique(name) for name in ("customers", "projects", "tickets", "employees")
         }
-        for name in ("entries", "purchases", "items", "acceptances", "approvals"):
+        entries = self._unique("entries")
+        for name in ("purchases", "items", "acceptances", "approvals"):
             self._unique(name)
         codes = self._unique_contracts()
         known: dict[str, Iterable[str]] = {
             **maps,
             "contracts": codes | self._owners.keys(),
-            "entries": {entry.id for entry in self._tables["entries"].records},
+            "entries": entries,
         }
         for name, ids in self._bad_ids.items():
             if name in known:
@@ -597,7 +650,7 @@ class BookBuilder:
 
     def _unique(self, name: str) -> dict[str, Any]:
         kept = self._tables[name]
-        by_id = {record.id: record for record in kept.records}
+        by_id = dict(zip(map(attrgetter("id"), kept.records), kept.records, strict=True))
         if len(by_id) == len(kept.records):
             return by_id
         found: dict[str, Any] = {}
@@ -797,8 +850,8 @@ class BookBuilder:
 
     def _long_days(self, book: Book) -> None:
         sums: defaultdict[tuple[str, date], int] = defaultdict(int)
-        for entry in book.entries:
-            sums[entry.employee, entry.date] += entry.seconds
+        for key, entry in zip(map(_WORKED_ON, book.entries), book.entries, strict=True):
+            sums[key] += entry.seconds
         if not any(seconds > _DAY for seconds in sums.values()):
             return
         kept = self._tables["entries"]

@@ -27,12 +27,12 @@ from klausel.approvals import (
     Room,
     value,
 )
-from klausel.charges.base import ONE, Account, Taken, Work, rounded_to
-from klausel.model import LedgerKey, in_order
+from klausel.charges.base import ONE, Account, Bound, Taken, Work, rounded_to
+from klausel.model import Entry, LedgerKey, in_order, made
 from klausel.money import ZERO, line_amount
 from klausel.period import ONE_DAY, Span
 from klausel.policy.ir import Requirement, Watch
-from klausel.terms import BoundComponent, BoundContract, BoundTerm
+from klausel.terms import BoundContract
 
 Key = tuple[str, str]
 """Entry, and which piece of it."""
@@ -57,7 +57,7 @@ class OnRecord(NamedTuple):
     """Its place among all rows, which are in the order in which they were written."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Item:
     """One entry on its way."""
 
@@ -97,6 +97,18 @@ class Item:
     """It is on record and done again with today's facts, in its old place (semantics 8)."""
     rank: int = 0
     """Its place by date and id among all entries of the contract."""
+
+    @classmethod
+    def usual(
+        cls, work: Work, requirement: Requirement | None, watches: tuple[Watch, ...], included: bool
+    ) -> Item:
+        """One that is not on record: quick to make, what it does not say stays with the class."""
+        item = cls.__new__(cls)
+        item.work = work
+        item.requirement = requirement
+        item.watches = watches
+        item.included = included
+        return item
 
     @property
     def is_rounded(self) -> bool:
@@ -153,6 +165,27 @@ class Outcome:
     last_closed: date = date.min
 
 
+class _Stop(NamedTuple):
+    """A component that is asked to take time."""
+
+    term: str
+    component: str
+    bound: Bound
+    account: Account | None
+    billed_until: date | None
+    """Last day whose time was billed before go-live."""
+
+
+class _Route(NamedTuple):
+    """Whom time of one disposition is offered to, in this order, from ``first`` to ``last``."""
+
+    first: date
+    last: date
+    stops: Sequence[_Stop]
+    prices: Sequence[tuple[Bound, Decimal]]
+    """Components that may say a price, with their discounts."""
+
+
 @dataclass(slots=True)
 class _Window:
     """What is done in one closing window."""
@@ -193,25 +226,33 @@ class Clerk:
         self._groups: dict[tuple[date, Group], list[int]] = defaultdict(lambda: [0, 0])
         self._parts: dict[Key, list[Share]] = {}
         self._order: list[Item] = []
-        self._terms: dict[str, list[BoundTerm]] = {}
+        self._routes: dict[str, _Route] = {}
 
-    def run(self, items: Iterable[Item]) -> Outcome:
-        """What becomes of ``items``, all of the contract's entries that are not settled free."""
-        everything = in_order(items, lambda item: item.work.entry)
-        before: Item | None = None
+    def run(self, items: Iterable[Item], ordered: bool = False) -> Outcome:
+        """What becomes of ``items``, all of the contract's entries that are not settled free.
+
+        They are sorted unless they are ``ordered`` already.
+        """
+        everything = list(items) if ordered else in_order(items, lambda item: item.work.entry)
+        before: Entry | None = None
+        rank = 0
+        naturals: dict[date, list[Item]] = {}
         for number, item in enumerate(everything):
             entry = item.work.entry
-            same = before is not None and before.work.entry[:2] == entry[:2]  # of one entry
-            item.rank = before.rank if before is not None and same else number
-            item.decisive = entry.date
-            for part in item.record:
-                account = self._accounts.get((part.key.term, part.key.component))
-                if account is not None:
-                    account.expect(part.lot, part.drawn)
-            self._at(self._window(entry.date)).natural.append(item)
-            before = item
+            day = entry.date
+            if before is None or before.id != entry.id or before.date != day:
+                rank = number  # pieces of one entry have the same
+            item.rank = rank
+            item.decisive = day
+            if item.record:
+                self._expect(item)
+            here = naturals.get(day)
+            if here is None:
+                here = naturals[day] = self._at(self._window(day)).natural
+            here.append(item)
+            before = entry
         self._last_closed = self._closed_until(everything)
-        for item in everything:
+        for item in everything if self._bound.policy.requirements else ():
             self._schedule_retries(item)
         pending: list[Item] = []
         done: set[date] = set()
@@ -285,6 +326,11 @@ class Clerk:
 
     def _do_window(self, window: _Window, waiting: list[Item]) -> list[Item]:
         """Passes what may pass; gives back what still waits for an approval."""
+        if self._is_usual(window, waiting):
+            self._round_alone(window.natural)
+            for item in window.natural:
+                self._process(item, None)
+            return []
         passed, still = self._ask(window, waiting)
         here: list[Item] = []
         closed = self._closed(window.span)
@@ -308,6 +354,12 @@ class Clerk:
                     still.append(rest)
             number += 1
         return still
+
+    def _is_usual(self, window: _Window, waiting: Sequence[Item]) -> bool:
+        """Whether all in ``window`` passes in its own place, and nothing of it is on record."""
+        if waiting or window.late or self._closed is not never_closed:
+            return False
+        return all(item.plain for item in window.natural)
 
     def _passes_later(self, item: Item, span: Span) -> bool:
         for day in self._gate.decisions(item.work.ticket):
@@ -441,6 +493,13 @@ class Clerk:
                 known[0] += item.work.seconds
                 known[1] += item.work.rounded
 
+    def _expect(self, item: Item) -> None:
+        """Keeps what a record draws later in this simulation from work that is tried before it."""
+        for part in item.record:
+            account = self._accounts.get((part.key.term, part.key.component))
+            if account is not None:
+                account.expect(part.lot, part.drawn)
+
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding
         if rule is None:
@@ -455,6 +514,26 @@ class Clerk:
             total = rounded(rule, known[0] + sum(worked)) - known[1]
             known[0] += sum(worked)
             known[1] += total
+            for item, seconds in zip(members, shared(worked, total), strict=True):
+                item.work = rounded_to(item.work, seconds)
+
+    def _round_alone(self, items: list[Item]) -> None:
+        """As :meth:`_round`, where nothing is on record and nothing comes to a group later."""
+        rule = self._bound.policy.rounding
+        if rule is None:
+            return
+        if rule.per == "entry":
+            for item in items:
+                if item.is_rounded:
+                    item.work = rounded_to(item.work, rounded(rule, item.work.seconds))
+            return
+        groups: dict[Group, list[Item]] = {}
+        for item in items:
+            if item.is_rounded:
+                groups.setdefault(group_of(rule, item.work), []).append(item)
+        for members in groups.values():
+            worked = [item.work.seconds for item in members]
+            total = rounded(rule, sum(worked))
             for item, seconds in zip(members, shared(worked, total), strict=True):
                 item.work = rounded_to(item.work, seconds)
 
@@ -483,8 +562,11 @@ class Clerk:
             return []
         work = item.work
         late = behind is not None
-        price = self._value_price(work) if (item.rooms or item.watches) else ZERO
         shares: list[tuple[str, str, Taken | None, str, int]] = []
+        if item.requirement is None and not item.watches:
+            self._allocate(item, work, behind, late, shares)
+            return self._keep(item, shares, ZERO, False)
+        price = self._value_price(work) if (item.rooms or item.watches) else ZERO
         passes = work.rounded
         if item.requirement is not None:
             used = self._gate.use(item.rooms, work.rounded, price)
@@ -517,31 +599,29 @@ class Clerk:
         day = item.decisive
         rest = work.rounded
         mark = item.counted if item.stuck or item.over_budget else behind
-        for term in self._taking(work):
-            for component in term.components:
-                if not component.takes_time:
-                    continue
-                if term.billed_until is not None and work.entry.date <= term.billed_until:
-                    shares.append((term.term.id, component.id, None, ELSEWHERE, rest))
+        for stop in self._route(work).stops:
+            if stop.billed_until is not None and work.entry.date <= stop.billed_until:
+                shares.append((stop.term, stop.component, None, ELSEWHERE, rest))
+                return
+            account = stop.account
+            offered = rounded_to(work, rest)
+            if account is None:
+                found = stop.bound.take(offered)
+                if found is not None:
+                    shares.append(self._took(stop, found, mark))
                     return
-                account = self._accounts.get((term.term.id, component.id))
-                offered = rounded_to(work, rest)
-                if account is None:
-                    found = component.bound.take(offered)
-                    if found is not None:
-                        shares.append(self._took(term, component, found, mark))
-                        return
-                    continue
-                self._drive(account, day, behind)
-                offer = account.offer(offered, day, late)
-                shares += [self._took(term, component, part, mark) for part in offer.taken]
-                rest = offer.rest
-                if offer.waits and (rest or not offer.taken):
-                    account.wait(rounded_to(offered, rest))
-                    shares.append((term.term.id, component.id, None, NO_HOURS, rest))
-                    return
-                if not rest and (work.rounded or offer.taken):
-                    return
+                continue
+            self._drive(account, day, behind)
+            offer = account.offer(offered, day, late)
+            for part in offer.taken:
+                shares.append(self._took(stop, part, mark))
+            rest = offer.rest
+            if offer.waits and (rest or not offer.taken):
+                account.wait(rounded_to(offered, rest))
+                shares.append((stop.term, stop.component, None, NO_HOURS, rest))
+                return
+            if not rest and (work.rounded or offer.taken):
+                return
         shares.append(("", "", None, NO_TERM, rest))
 
     def _drive(self, account: Account, day: date, behind: date | None) -> None:
@@ -552,17 +632,43 @@ class Clerk:
         self._collect_paid()
 
     def _took(
-        self, term: BoundTerm, component: BoundComponent, part: Taken, behind: date | None
+        self, stop: _Stop, part: Taken, behind: date | None
     ) -> tuple[str, str, Taken | None, str, int]:
         if behind is not None and part.period.last <= behind:
             part = part._replace(counted=behind)
-        return term.term.id, component.id, part, "", part.rounded
+        return stop.term, stop.component, part, "", part.rounded
 
-    def _taking(self, work: Work) -> list[BoundTerm]:
-        found = self._terms.get(work.disposition)
-        if found is None:
-            found = self._terms[work.disposition] = self._bound.taking(work.disposition)
-        return [term for term in found if term.span.covers(work.entry.date)]
+    def _route(self, work: Work) -> _Route:
+        """Components of running terms that take such work, by the terms' priority."""
+        day = work.entry.date
+        route = self._routes.get(work.disposition)
+        if route is None or not route.first <= day <= route.last:
+            route = self._routes[work.disposition] = self._new_route(work.disposition, day)
+        return route
+
+    def _new_route(self, disposition: str, day: date) -> _Route:
+        first, last = date.min, date.max
+        stops: list[_Stop] = []
+        prices: list[tuple[Bound, Decimal]] = []
+        for term in self._bound.taking(disposition):
+            begin, end = term.span.first, term.span.last or date.max
+            if day < begin:
+                last = min(last, begin - ONE_DAY)
+            elif end < day:
+                first = max(first, end + ONE_DAY)
+            else:
+                first, last = max(first, begin), min(last, end)
+                stops += [
+                    _Stop(
+                        term.term.id, component.id, component.bound,
+                        self._accounts.get((term.term.id, component.id)),
+                        term.billed_until,
+                    )
+                    for component in term.components
+                    if component.takes_time
+                ]  # fmt: skip
+                prices += [(component.bound, term.term.discount) for component in term.components]
+        return _Route(first, last, stops, prices)
 
     def _force(self, item: Item, behind: date | None) -> None:
         """What is on record happens again as it happened."""
@@ -613,6 +719,10 @@ class Clerk:
         """
         left = item.work.seconds
         shares = self._parts.setdefault(item.key, [])
+        if len(pieces) == 1 and pieces[0][2] is not None and pieces[0][2].seconds == left:
+            term, component, taken, held, wanted = pieces[0]
+            shares.append(made(Share, (term, component, taken, held, left, wanted, None)))
+            return []
         for number, (term, component, taken, held, wanted) in enumerate(pieces, start=1):
             seconds = left if number == len(pieces) else _at_most(wanted, left)
             left -= seconds
@@ -684,12 +794,10 @@ class Clerk:
 
     def _value_price(self, work: Work) -> Decimal:
         """What an hour would cost if it were billed: for limits and budgets."""
-        for term in self._taking(work):
-            for component in term.components:
-                rate = component.bound.rate(work)
-                if rate is not None:
-                    discount = term.term.discount
-                    return line_amount(ONE, rate, discount)
+        for bound, discount in self._route(work).prices:
+            rate = bound.rate(work)
+            if rate is not None:
+                return line_amount(ONE, rate, discount)
         return ZERO
 
     def _outcome(self, items: Sequence[Item]) -> Outcome:

@@ -7,22 +7,25 @@ the entries; everything that depends on the contract alone is done once per cont
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from klausel.charges.base import Account, Facts, Taken
 from klausel.customer.balances import Balances
-from klausel.customer.scope import Scoping
 from klausel.customer.state import Others, Parked, fingerprint
+from klausel.customer.usual import Usual
 from klausel.matching import MatcherFactory
 from klausel.model import (
     Book,
     Entry,
     LedgerKey,
     LedgerRow,
-    in_order,
+    entries_in_order,
+    made,
     natural,
 )
 from klausel.money import (
@@ -32,11 +35,16 @@ from klausel.policy.ir import GroupBy, Scope
 from klausel.problems import Problem
 from klausel.record import reopened
 from klausel.result import (
+    Balance,
+    Difference,
     Draft,
     EntryParts,
+    Held,
     Line,
+    Notice,
     Reporting,
     Result,
+    Uncovered,
 )
 from klausel.terms import BoundContract, bind_contract
 
@@ -49,6 +57,9 @@ class Matchers(NamedTuple):
 
 
 DEFAULT_MATCHERS = Matchers()
+
+#: What of an entry says whose it is.
+_OWNERS = attrgetter("customer", "ticket", "project")
 
 
 def bill(
@@ -101,7 +112,7 @@ def bill(
     roots = sorted(set(contracts) | set(entries) | {c for c in parked if c}, key=natural)
     if wanted is not None:
         roots = [root for root in roots if root in wanted]
-    runs: list[_CustomerRun] = []
+    runs: list[_Found] = []
     problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
     for number, root in enumerate(roots):
         if progress is not None:
@@ -116,7 +127,7 @@ def bill(
             except Parked as error:
                 parked[root] += error.problems
             else:
-                runs.append(run)
+                runs.append(run.found())
     if wanted is not None:
         parked = {root: found for root, found in parked.items() if root in wanted}
     problems += [found for some in parked.values() for found in some]
@@ -129,7 +140,7 @@ def bill(
         customers=tuple(root for root in roots if root),
         parked=tuple(sorted((root for root in parked if root), key=natural)),
         drafts=tuple(draft for run in runs for draft in run.drafts),
-        entries=tuple(parts for run in runs for parts in run.entry_parts()),
+        entries=tuple(parts for run in runs for parts in run.entries),
         uncovered=tuple(found for run in runs for found in run.uncovered),
         held=tuple(found for run in runs for found in run.held),
         notices=tuple(found for run in runs for found in run.notices),
@@ -156,18 +167,16 @@ def facts_of(book: Book) -> dict[tuple[str, str], Facts]:
 
 def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dict[str, list[Entry]]:
     """Entries up to ``as_of`` in order, by commercial customer ("" where there is none)."""
-    known: dict[tuple[str, str, str], str] = {}
-    found: dict[str, list[Entry]] = defaultdict(list)
-    for entry in book.entries:
-        if entry.date > as_of:
-            continue
-        key = (entry.customer, entry.ticket, entry.project)
-        root = known.get(key)
-        if root is None:
-            root = known[key] = book.customer_of(entry)
-        if wanted is None or root in wanted:
-            found[root].append(entry)
-    return {root: in_order(some, lambda entry: entry) for root, some in found.items()}
+    known: dict[tuple[str, str, str], list[Entry]] = {}
+    found: dict[str, list[Entry]] = {}
+    entries = entries_in_order(book.entries)
+    del entries[bisect_right(entries, as_of, key=attrgetter("date")) :]
+    for key, entry in zip(map(_OWNERS, entries), entries, strict=True):
+        mine = known.get(key)
+        if mine is None:
+            mine = known[key] = found.setdefault(book.customer_of(entry), [])
+        mine.append(entry)
+    return found if wanted is None else {root: found[root] for root in found if root in wanted}
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Any]]:
@@ -203,12 +212,25 @@ def _by_contract(rows: Sequence[LedgerRow]) -> dict[str, list[LedgerRow]]:
     return found
 
 
-class _CustomerRun(Scoping, Balances):
+class _Found(NamedTuple):
+    """What is left of a customer's run; the run itself is not kept, it is large."""
+
+    drafts: Sequence[Draft]
+    entries: Sequence[EntryParts]
+    uncovered: Sequence[Uncovered]
+    held: Sequence[Held]
+    notices: Sequence[Notice]
+    balances: Sequence[Balance]
+    differences: Sequence[Difference]
+    settlements: Sequence[LedgerRow]
+    reporting: Mapping[str, Reporting]
+
+
+class _CustomerRun(Usual, Balances):
     """One customer's run, from entries to drafts."""
 
     def run(self) -> None:
-        for entry in self._entries:
-            self._scope(entry)
+        self._scope_all()
         lines: list[tuple[BoundContract, Line]] = []
         for bound in self._contracts:
             lines += [(bound, line) for line in self._bill_contract(bound)]
@@ -216,19 +238,25 @@ class _CustomerRun(Scoping, Balances):
         self._edited()
         self.drafts = self._group(lines)
 
-    def entry_parts(self) -> Iterable[EntryParts]:
+    def found(self) -> _Found:
+        """What came of :meth:`run`."""
+        return _Found(
+            self.drafts, list(self._entry_parts()), self.uncovered, self.held, self.notices,
+            self.balances, self.differences, self.settlements, self.reporting,
+        )  # fmt: skip
+
+    def _entry_parts(self) -> Iterable[EntryParts]:
         rank = {
             (bound.contract.code, term.term.id): (0, term.term.priority, term.number)
             for bound in self._contracts
             for term in bound.terms
         }
         last = (1, 0, 0)
-        for entry in self._entries:
-            parts = self._parts[entry.id]
+        for id_, parts in self._parts.items():
             if len(parts) > 1:
                 # In the order in which terms were asked; what waits stands last.
                 parts.sort(key=lambda p: last if p.held else rank.get((p.contract, p.term), last))
-            yield EntryParts(entry.id, tuple(parts))
+            yield made(EntryParts, (id_, tuple(parts)))
 
     def _bill_contract(self, bound: BoundContract) -> list[Line]:
         taken: dict[tuple[str, str, date], list[Taken]] = defaultdict(list)

@@ -16,6 +16,7 @@ SECONDS_PER_HOUR = 3600
 _HOUR = Decimal(SECONDS_PER_HOUR)
 HUNDRED = Decimal(100)
 ZERO = Decimal(0)
+_ONE = Decimal(1)
 
 #: Enough digits that a product of hours, price and discount is exact and a division is harmless.
 _CONTEXT = Context(prec=50, rounding=ROUND_HALF_UP)
@@ -33,15 +34,15 @@ def round_half_up(value: Decimal, digits: int) -> Decimal:
 
 def multiply(*factors: Decimal | int) -> Decimal:
     """Exact product."""
-    result = Decimal(1)
+    result = _ONE
     for factor in factors:
-        result = _CONTEXT.multiply(result, Decimal(factor))
+        result = _CONTEXT.multiply(result, factor)
     return result
 
 
 def share(amount: Decimal, part: int, whole: int) -> Decimal:
     """``amount * part / whole``, unrounded (50 digits)."""
-    return _CONTEXT.divide(_CONTEXT.multiply(amount, Decimal(part)), Decimal(whole))
+    return _CONTEXT.divide(_CONTEXT.multiply(amount, part), whole)
 
 
 def seconds_from_hours(hours: Decimal) -> int:

@@ -87,6 +87,13 @@ def next_grid_start(first: date, every: int, align: Align, start: date) -> date:
     return add_months(first, every, start.day if align == "start" else None)
 
 
+@lru_cache(maxsize=1 << 12)
+def _calendar(year: int, month: int, every: int) -> tuple[date, date]:
+    """First and last day of the grid period of the calendar that ``month`` lies in."""
+    first = date(year, (month - 1) // every * every + 1, 1)
+    return first, add_months(first, every, 1) - ONE_DAY
+
+
 def periods(span: Span, every: int, align: Align, start: date, until: date) -> Iterator[Period]:
     """Periods that cover ``span``, oldest first, as far as their grid begins by ``until``.
 
@@ -97,22 +104,27 @@ def periods(span: Span, every: int, align: Align, start: date, until: date) -> I
     while grid_first <= until and (span.last is None or grid_first <= span.last):
         following = next_grid_start(grid_first, every, align, start)
         grid_last = following - ONE_DAY
-        yield Period(
-            max(grid_first, span.first),
-            grid_last if span.last is None else min(grid_last, span.last),
-            grid_first,
-            grid_last,
-        )
+        yield _cut(grid_first, grid_last, span)
         grid_first = following
 
 
 def period_of(day: date, span: Span, every: int, align: Align, start: date) -> Period:
     """The period of ``span`` that ``day`` lies in."""
-    grid_first = grid_start(day, every, align, start)
-    grid_last = next_grid_start(grid_first, every, align, start) - ONE_DAY
-    return Period(
-        max(grid_first, span.first),
-        grid_last if span.last is None else min(grid_last, span.last),
+    if align == "calendar":
+        grid_first, grid_last = _calendar(day.year, day.month, every)
+    else:
+        grid_first = grid_start(day, every, align, start)
+        grid_last = next_grid_start(grid_first, every, align, start) - ONE_DAY
+    return _cut(grid_first, grid_last, span)
+
+
+def _cut(grid_first: date, grid_last: date, span: Span) -> Period:
+    """What ``span`` covers of a period of the grid."""
+    first, last = span
+    facts = (
+        grid_first if first <= grid_first else first,
+        grid_last if last is None or grid_last <= last else last,
         grid_first,
         grid_last,
     )
+    return tuple.__new__(Period, facts)  # there are many of them

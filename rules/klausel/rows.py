@@ -156,8 +156,8 @@ class Columns:
     def _column(self, texts: Sequence[str], field: Field, known: _Known) -> Iterable[Any]:
         plain = field.kind in ("id", "text") and not field.refers and not field.default
         if not plain:
-            return [known[text] for text in texts]
-        found = [text.strip() for text in texts]
+            return list(map(known.__getitem__, texts))
+        found = list(map(str.strip, texts))
         if field.required and "" in found:
             raise BadValue("value-missing", field=field.column, hint="write a value")
         return found

@@ -10,7 +10,7 @@ from klausel.policy.ir import Rounding
 #: What is rounded at all.
 ROUNDED = frozenset(("service", "change", "third_party"))
 
-Group = tuple[str, ...]
+Group = tuple[object, ...]
 
 
 def group_of(rule: Rounding, work: Work) -> Group:
@@ -19,10 +19,10 @@ def group_of(rule: Rounding, work: Work) -> Group:
     if per == "period":
         return ()
     if per == "day":
-        return (entry.date.isoformat(),)
+        return ("", entry.date)
     if per == "entry" or not work.ticket:
-        return ("", entry.id)
-    return (work.ticket,) if per == "ticket" else (work.ticket, entry.date.isoformat())
+        return ("entry", entry.id)
+    return ("", work.ticket) if per == "ticket" else ("", work.ticket, entry.date)
 
 
 def rounded(rule: Rounding, seconds: int) -> int:

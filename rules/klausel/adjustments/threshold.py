@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from klausel.approvals import value, within
@@ -36,14 +37,16 @@ class Budgets:
             return work.ticket
         if watch.per == "contract":
             return ""
-        return grid_start(work.entry.date, watch.every, "calendar", work.entry.date).isoformat()
+        day = work.entry.date
+        return _period(day.year, day.month, watch.every)
 
     def count(
         self, watches: tuple[Watch, ...], work: Work, rounded: int, price: Decimal, on: date
     ) -> int:
         """Counts ``rounded`` seconds that passed; gives back those that no budget holds."""
         passes = rounded
-        watches = tuple(watch for watch in watches if watch.per != "ticket" or work.ticket)
+        if not work.ticket:
+            watches = tuple([watch for watch in watches if watch.per != "ticket"])
         for watch in watches:
             if watch.hold:
                 spent = self._sums.get((watch.rule.id, self.place(watch, work)), ZERO)
@@ -62,6 +65,18 @@ class Budgets:
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
         found = self._sums[key] = self._sums.get(key, ZERO) + more
         hundredfold = multiply(found, HUNDRED)
-        for percent in watch.notify_at:
-            if hundredfold >= multiply(watch.budget, percent):
+        for percent, enough in _steps(watch.budget, watch.notify_at):
+            if hundredfold >= enough:
                 self.reached.setdefault((*key, percent), Reached(watch, place, percent, on))
+
+
+@lru_cache(maxsize=1 << 10)
+def _period(year: int, month: int, every: int) -> str:
+    day = date(year, month, 1)
+    return grid_start(day, every, "calendar", day).isoformat()
+
+
+@lru_cache(maxsize=1 << 10)
+def _steps(budget: Decimal, percents: tuple[int, ...]) -> list[tuple[int, Decimal]]:
+    """Percentages with a hundred times what reaches them."""
+    return [(percent, multiply(budget, percent)) for percent in sorted(percents)]

@@ -13,7 +13,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
 
-from klausel.model import Acceptance, Contract, Entry, LedgerKey, LedgerRow, Opening, Purchase, Term
+from klausel.model import (
+    Acceptance,
+    Contract,
+    Entry,
+    LedgerKey,
+    LedgerRow,
+    Opening,
+    Purchase,
+    Term,
+    made,
+)
 from klausel.money import ZERO, multiply, round_half_up
 from klausel.period import ONE_DAY, Period, Span, intersect
 from klausel.shapes import Shape
@@ -89,7 +99,9 @@ class Work(NamedTuple):
 
 def rounded_to(work: Work, rounded: int) -> Work:
     """``work`` with another rounded time: mostly it has it already, and copies cost."""
-    return work if work.rounded == rounded else work._replace(rounded=rounded)
+    if work.rounded == rounded:
+        return work
+    return made(Work, (*work[:8], rounded, *work[9:]))
 
 
 class Taken(NamedTuple):

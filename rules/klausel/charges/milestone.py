@@ -20,7 +20,7 @@ from klausel.charges.base import (
     Taken,
     Work,
 )
-from klausel.model import Contract, natural
+from klausel.model import Contract, made, natural
 from klausel.money import HUNDRED, ZERO, multiply, round_half_up, share
 from klausel.period import ONE_DAY, Period, period_of, periods
 from klausel.shapes import Number, Shape, complain
@@ -99,7 +99,11 @@ class BoundMilestone(Plain):
         period = self.period(work.entry.date)
         if period is None:
             return None
-        return Taken(work, work.seconds, work.seconds, period, "", None, disposition="included")
+        facts = (
+            work, work.seconds, work.seconds, period, "", None, "", 0, None, "included", False,
+            None, 0, -1,
+        )  # fmt: skip
+        return made(Taken, facts)
 
     def charges(self, period: Period, due: date, taken: Sequence[Taken]) -> Iterator[Charge]:
         return iter(())

@@ -63,7 +63,9 @@ class BoundQuota(BoundStock):
             return super().beyond(work, rounded, day)
         period = self.period(day)
         assert period is not None
-        return Taken(work, 0, rounded, period, PIECES + shortest(price), price, drawn=cost)
+        return Taken(
+            work, work.seconds, rounded, period, PIECES + shortest(price), price, drawn=cost
+        )
 
     def charges(self, period: Period, due: date, taken: Iterable[Taken]) -> Iterator[Charge]:
         parts = list(taken)

@@ -29,6 +29,7 @@ from klausel.charges.base import (
 )
 from klausel.charges.fee import check_every
 from klausel.charges.rates import RateCard, RatesShape
+from klausel.model import made
 from klausel.money import (
     ZERO,
     hours_exact,
@@ -111,7 +112,8 @@ class Lot:
     @property
     def left(self) -> int:
         """Seconds that nobody has had, expired or not."""
-        return self.granted - self.drawn - self.refunded - sum(lost for _, lost in self.lost)
+        left = self.granted - self.drawn - self.refunded
+        return left - sum([lost for _, lost in self.lost]) if self.lost else left
 
     def good(self, day: date) -> bool:
         return self.first <= day and (self.last is None or day <= self.last)
@@ -229,7 +231,7 @@ class BoundStock:
         period = self.period(day)
         if rate is None or period is None:
             return None
-        return Taken(work, 0, rounded, period, BEYOND + shortest(rate), rate)
+        return Taken(work, work.seconds, rounded, period, BEYOND + shortest(rate), rate)
 
     def charges(self, period: Period, due: date, taken: Iterable[Taken]) -> Iterator[Charge]:
         """Lines for time beyond the hours, one a price."""
@@ -354,13 +356,15 @@ class Stock:
         if not work.rounded and lots:
             # An entry without time is settled where it would have been drawn.
             return Offer((self.part(work, 0, lots[0], 0, work.entry.date),), 0)
-        taken = []
+        taken: list[Taken] = []
         rest = work.rounded
         for lot in lots:
             found = self.draw(lot, work, rest, day, work.entry.date)
             if found is not None:
                 taken.append(found)
                 rest -= found.rounded
+        if not rest and taken:
+            return made(Offer, (tuple(taken), 0, False))
         return self.rest(work, rest, day, late, taken)
 
     def expect(self, lot: str, cost: int) -> None:
@@ -394,9 +398,11 @@ class Stock:
         period = self.bound.period(home)
         assert period is not None
         self._turns += 1
-        return Taken(
-            work, 0, rounded, period, "", None, lot, cost, after=after, turn=self._turns
+        facts = (
+            work, work.seconds, rounded, period, "", None, lot, cost, None, "", False, after,
+            self._turns, -1,
         )  # fmt: skip
+        return made(Taken, facts)
 
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
         """Negative time: what was drawn comes back, the latest lot first."""

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from klausel.charges.base import Binding, Charge, Label, Parameter, Plain, Taken, Work
 from klausel.charges.fee import check_every
 from klausel.charges.rates import RateCard, RatesShape
-from klausel.model import Contract
+from klausel.model import Contract, made
 from klausel.money import ZERO, quantity, shortest
 from klausel.period import ONE_DAY, Align, Period, period_of, periods
 from klausel.shapes import Months, Shape
@@ -39,7 +39,8 @@ class BoundTime(Plain):
         self._open_span = binding.open_span
         self._card = RateCard(shape.rates, binding)
         self._last: Period | None = None
-        self._groups: dict[tuple[Decimal, str], str] = {}
+        self._groups: dict[str, tuple[Decimal, str]] = {}
+        """By project or ticket: the last price and the group that it has with it."""
 
     def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
         span, start = self._binding.open_span, self._binding.span.first
@@ -69,11 +70,20 @@ class BoundTime(Plain):
         period = self.period(work.entry.date)
         if rate is None or period is None:
             return None
-        by = {"project": work.project, "ticket": work.ticket}.get(self._shape.group_by, "")
-        group = self._groups.get((rate, by))
-        if group is None:
-            group = self._groups.setdefault((rate, by), f"{shortest(rate)} {by}".rstrip())
-        return Taken(work, work.seconds, work.rounded, period, group, rate)
+        by = self._by(work)
+        known = self._groups.get(by)
+        if known is None or known[0] is not rate:
+            known = self._groups[by] = (rate, f"{shortest(rate)} {by}".rstrip())
+        facts = (
+            work, work.seconds, work.rounded, period, known[1], rate,
+            "", 0, None, "", False, None, 0, -1,
+        )  # fmt: skip
+        return made(Taken, facts)
+
+    def _by(self, work: Work) -> str:
+        """What it is grouped by beside its price."""
+        by = self._shape.group_by
+        return work.project if by == "project" else work.ticket if by == "ticket" else ""
 
     def charges(self, period: Period, due: date, taken: Sequence[Taken]) -> Iterator[Charge]:
         groups: dict[str, list[Taken]] = {}
@@ -84,7 +94,7 @@ class BoundTime(Plain):
             if not seconds:
                 continue
             work = parts[0].work
-            by = {"project": work.project, "ticket": work.ticket}.get(self._shape.group_by, "")
+            by = self._by(work)
             details = ((self._shape.group_by, by),) if by else ()
             names = {self._card.plain(part.work)[1] for part in parts} if self._card.named else {""}
             if len(names) == 1 and names != {""}:

@@ -44,12 +44,13 @@ class Balances(Corrections):
         code = bound.contract.code
         digits = self._book.company.quantity_digits
         gate = Gate(self._others.approvals.get(code, ()), digits)
-        items = [*self._items[code], *self._settled_items(bound)]
+        settled = self._settled_items(bound)
+        items = [*self._items[code], *settled]
         clerk = Clerk(
             bound, accounts, gate, lambda day: self._window(bound, day),
             self._closed_windows(bound), self._as_of, digits,
         )  # fmt: skip
-        outcome = clerk.run(items)
+        outcome = clerk.run(items, ordered=not settled)
         self._closed_until[code] = outcome.last_closed
         for item in items:
             if item.record:
@@ -161,13 +162,15 @@ class Balances(Corrections):
         """What the clerk found for one entry: parts to bill, parts that wait."""
         entry = item.work.entry
         rule = self._rules[bound.contract.code, item.work.rule]
-        held = [share for share in shares if share.held and share.held != ELSEWHERE]
+        held = [share for share in shares if share[3] and share[3] != ELSEWHERE]
         for share in shares:
-            if share.held == ELSEWHERE:
+            term, component, part, reason, *_ = share
+            if part is not None:
+                taken[term, component, part.period.first].append(part)
+            elif reason == ELSEWHERE:
                 self._take_elsewhere(bound, item, share)
-            if share.taken is not None:
-                part = share.taken
-                taken[share.term, share.component, part.period.first].append(part)
+        if not held and not self._on_record:
+            return
         for share in held:
             self._hold(
                 entry, bound.contract.code, rule, share.seconds, share.rounded, share.amount,

@@ -13,6 +13,7 @@ from klausel.customer.state import DRAW, ITEM, NO_WHERE, OPENING, Ledger, State,
 from klausel.ledger import CLOSING
 from klausel.model import (
     LedgerKey,
+    made,
     natural,
 )
 from klausel.money import (
@@ -84,6 +85,9 @@ class Lines(State):
             if closed and not mine:
                 yield from self._compare_amounts(bound, term, component, period, due)
                 continue
+            if not mine and component.takes_time:
+                self._settle(bound, LedgerKey(code, *place, CLOSING))
+                continue  # nobody has worked in it
             # Kept up to date: a correction of the same run must not take a late line's key.
             groups = ledger.groups.setdefault(place, {})
             for counted, parts in batches(mine):
@@ -122,8 +126,12 @@ class Lines(State):
             if charge.taken or charge.group not in before  # it was opened again in part
         ]
         on_lines = {id(part) for charge in charges for part in charge.taken}
-        for part in parts:
-            if id(part) not in on_lines and not part.settled:
+        for part in parts if len(on_lines) < len(parts) else ():
+            if id(part) in on_lines or part.settled:
+                continue
+            if not part.group and not self._on_record:
+                self._show(bound, part, place[1], place[2], "")  # no line has its key
+            else:
                 group = part.group or DRAW
                 key = LedgerKey(*place, group, groups[group]) if group in groups else None
                 if key is None or (group in before and groups[group] == before[group]):
@@ -361,28 +369,13 @@ class Lines(State):
         else:
             title = text_in(term.plan.title, self._language, term.plan.name)
             description = line_text(title, label, self._language, late)
+        shares = [(part.work.entry.id, part.seconds, part.rounded) for part in charge.taken]
         line = Line(
-            key=key,
-            first=charge.label.first,
-            last=charge.label.last,
-            description=description,
-            label=label,
-            quantity=charge.quantity,
-            unit=charge.unit,
-            unit_price=charge.unit_price,
-            discount=discount,
-            exact=exact,
-            amount=round_half_up(exact, bound.money_digits),
-            entries=tuple(
-                [
-                    EntryShare(part.work.entry.id, part.seconds, part.rounded)
-                    for part in charge.taken
-                ]
-            ),
-            because=self._because(bound, term, component, charge),
-            credit=charge.credit,
-            reverses=charge.reverses,
-        )
+            key, label.first, label.last, description, label, charge.quantity, charge.unit,
+            charge.unit_price, discount, exact, round_half_up(exact, bound.money_digits),
+            tuple([made(EntryShare, share) for share in shares]),
+            self._because(bound, term, component, charge), charge.credit, charge.reverses,
+        )  # fmt: skip
         if self._on_record:
             self._settle(
                 bound,
@@ -397,7 +390,9 @@ class Lines(State):
             if part.settled:
                 self._amend(part, line=text_key)
             else:
-                self._record(bound, part, key, text_key)
+                self._show(bound, part, key.term, key.component, text_key)
+                if self._on_record:
+                    self._put_on_record(bound, part, key)
         self._due[key.contract].add(charge.due)
         if (key.term, key.component, key.period) in self._others.unbilled.get(key.contract, ()):
             self._due_again[key.contract].add(charge.due)
@@ -465,4 +460,4 @@ class Lines(State):
             return
         group = part.group or DRAW
         key = LedgerKey(bound.contract.code, *place, part.period.first, group)
-        self._put_part(bound, part, key)
+        self._put_on_record(bound, part, key)

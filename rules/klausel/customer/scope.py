@@ -31,6 +31,7 @@ from klausel.model import (
     Override,
     Project,
     Ticket,
+    made,
     natural,
 )
 from klausel.money import (
@@ -52,14 +53,6 @@ class Scoping(State):
     def _scope(self, entry: Entry) -> None:
         """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
         self._parts[entry.id] = []
-        if self._untouched and not entry.billed_elsewhere:
-            decision = self._offer(entry, None)
-            if decision is None:
-                self._uncover(entry)
-            else:
-                self._rules[decision.contract.contract.code, decision.rule.id] = decision.rule
-                self._hand_on(entry, decision, (), None)
-            return
         override = self._overrides.get(entry.id)
         settled = entry.id in self._settled
         if entry.billed_elsewhere and not settled:
@@ -112,9 +105,9 @@ class Scoping(State):
             return
         if decision.settles:
             if entry.id not in self._settled:
-                self._settle_free(entry, decision)
-                item = Item(self._work(entry, decision))
+                self._settle_free(entry, decision.contract, rule)
                 for rest in rests:
+                    item = Item(self._work(entry, decision))
                     self._put_held(decision.contract, item, rest.reason, 0, 0, rest)
             return
         work = self._work(entry, decision)
@@ -263,6 +256,8 @@ class Scoping(State):
 
     def _tiers_of(self, ticket: Ticket, project: Project) -> list[list[BoundContract]]:
         """Contracts that cover ``ticket`` of ``project``, equally narrow ones together."""
+        if self._all_alike:
+            return self._all_alike
         key = (ticket.id, project.id)
         found = self._tiers.get(key)
         if found is not None:
@@ -303,15 +298,16 @@ class Scoping(State):
         self._add(entry, part)
         self.uncovered.append(Uncovered(entry.id, self._root, entry.seconds, reason))  # type: ignore[arg-type]
 
-    def _settle_free(self, entry: Entry, decision: Decision) -> None:
+    def _settle_free(self, entry: Entry, bound: BoundContract, rule: Rule) -> None:
         """Included, warranty, internal: no money; on record once its window is closed."""
-        bound, rule, *_ = decision
         code = bound.contract.code
         window = self._window(bound, entry.date)
         seconds = entry.seconds
-        self._add(
-            entry, Part(rule.disposition, rule.id, seconds, seconds, code, closes=window.last)
-        )
+        facts = (
+            rule.disposition, rule.id, seconds, seconds, code, "", "", "", "", "", None, False, "",
+            0, None, 0, False, window.last,
+        )  # fmt: skip
+        self._parts[entry.id].append(made(Part, facts))
         if not self._on_record:
             return
         if window.last is not None and window.last < self._as_of:

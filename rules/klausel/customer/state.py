@@ -22,6 +22,7 @@ from klausel.model import (
     Override,
     Project,
     Ticket,
+    made,
     natural,
 )
 from klausel.model import Item as ChargedItem
@@ -229,6 +230,39 @@ def _apart(window: Span, bound: BoundContract, day: date) -> Span:
     return Span(first, last)
 
 
+def _window_of(bound: BoundContract, day: date) -> Span:
+    periods = [
+        period
+        for term in bound.terms
+        if term.span.covers(day)
+        for component in term.components
+        if (period := component.bound.period(day)) is not None
+    ]
+    if periods:  # all of them have the day
+        first, last, *_ = periods[0]
+        for period in periods[1:]:
+            first, last = max(first, period.first), min(last, period.last)
+        return Span(first, last)
+    month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
+    window = intersect(Span(month.first, month.last), bound.contract.span)
+    assert window is not None
+    return window
+
+
+def _is_whole(bound: BoundContract, window: Span) -> bool:
+    """Whether ``window`` of one day is that of each of its days: no term begins or ends inside."""
+    first, last = window
+    if last is None:
+        return False
+    for term in bound.terms:
+        begin, end = term.span
+        if term.billed_until is not None or first < begin <= last:
+            return False
+        if end is not None and first <= end < last:
+            return False
+    return True
+
+
 class State:
     """One customer in one run: facts in, findings out. Everything here is made new for each run."""
 
@@ -277,8 +311,8 @@ class State:
         }
         rows = [row for bound in self._contracts for row in ledger.get(bound.contract.code, ())]
         self._settled, self._held_before = on_record(rows)
-        self._untouched = not (self._settled or self._held_before or overrides)
-        """Nothing is on record, nothing was decided by hand: every entry goes the plain way."""
+        self._untouched = not (self._settled or self._held_before)
+        """Nothing is on record."""
         self._by_hand = [
             (row, bound.money_digits)
             for bound in self._contracts
@@ -287,6 +321,9 @@ class State:
         ]
         self._surroundings: dict[tuple[str, str, str], Around] = {}
         self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
+        narrow = any(bound.contract.covers.kind != "customer" for bound in self._contracts)
+        self._all_alike = [] if narrow or not self._contracts else [self._contracts]
+        """The contracts, where all of them cover the whole customer."""
         self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
         self._decided: dict[str, Decision] = {}
@@ -311,6 +348,8 @@ class State:
                 self._rows_of[row.entry].append(row)
         self._rules: dict[tuple[str, str], Rule] = {}
         self._windows: dict[tuple[str, date], Span] = {}
+        self._last_windows: dict[str, Span] = {}
+        """By contract: the last window that is the same for all of its days."""
         self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
         self._last_rule = ""
         self._last_disposition = ""
@@ -352,15 +391,16 @@ class State:
             found = self._surroundings[key] = Around(ticket, project, employee)
         return found
 
-    def _see(self, bound: BoundContract, entry: Entry, around: Around) -> Seen:
-        """What the policy of ``bound`` sees of ``entry``."""
+    def _subject(self, bound: BoundContract, entry: Entry, around: Around) -> Subject:
         ticket, project, employee = around
         country, region = self._home
-        return self._scopes[bound.policy.name].see(
-            Subject(
-                entry, ticket, project, self._customer, employee, bound.contract, country, region
-            )
+        return Subject(
+            entry, ticket, project, self._customer, employee, bound.contract, country, region
         )
+
+    def _see(self, bound: BoundContract, entry: Entry, around: Around) -> Seen:
+        """What the policy of ``bound`` sees of ``entry``."""
+        return self._scopes[bound.policy.name].see(self._subject(bound, entry, around))
 
     def _terms(self, bound: BoundContract, disposition: str) -> list[BoundTerm]:
         key = (bound.contract.code, disposition)
@@ -434,21 +474,16 @@ class State:
 
     def _window(self, bound: BoundContract, day: date) -> Span:
         """The closing window of ``day``: inside one period of every term that takes time."""
-        key = (bound.contract.code, day)
+        code = bound.contract.code
+        last = self._last_windows.get(code)
+        if last is not None and last.covers(day):
+            return last  # entries come in the order of days
+        key = (code, day)
         found = self._windows.get(key)
         if found is None:
-            window: Span | None = None
-            for term in bound.terms:
-                for component in term.components if term.span.covers(day) else ():
-                    period = component.bound.period(day)
-                    if period is not None:
-                        span = Span(period.first, period.last)
-                        window = span if window is None else intersect(window, span)
-            if window is None:
-                month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
-                window = intersect(Span(month.first, month.last), bound.contract.span)
-            assert window is not None
-            found = self._windows[key] = _apart(window, bound, day)
+            found = self._windows[key] = _apart(_window_of(bound, day), bound, day)
+            if _is_whole(bound, found):
+                self._last_windows[code] = found
         return found
 
     def _closes(self, bound: BoundContract, day: date, period: Period, billed: bool) -> date | None:
@@ -474,21 +509,21 @@ class State:
         if not line and not again:
             closes = self._closes(bound, work.entry.date, part.period, part.rate is not None)
         # By position: there are hundreds of thousands of them.
-        self._parts[work.entry.id].append(
-            Part(
-                part.disposition or work.disposition, work.rule, part.seconds, part.rounded,
-                bound.contract.code, term, part.lot, line, "", "", due, False, component,
-                part.drawn, part.after, part.turn, part.counted is not None, closes,
-            )
+        _, seconds, rounded, _, _, _, lot, drawn, counted, disposition, _, after, turn, _ = part
+        facts = (
+            disposition or work.disposition, work.rule, seconds, rounded, bound.contract.code,
+            term, lot, line, "", "", due, False, component, drawn, after, turn,
+            counted is not None, closes,
         )  # fmt: skip
+        self._parts[work.entry.id].append(made(Part, facts))
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
         self._show(bound, part, key.term, key.component, line)
         if self._on_record:
-            self._put_part(bound, part, key)
+            self._put_on_record(bound, part, key)
 
-    def _put_part(self, bound: BoundContract, part: Taken, key: LedgerKey) -> None:
+    def _put_on_record(self, bound: BoundContract, part: Taken, key: LedgerKey) -> None:
         """Puts a part on record, with ``key`` or, where the entry has that already (a rest of it
         was freed later), with the next number."""
         work = part.work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import NamedTuple
@@ -28,4 +29,13 @@ def render(result: Result, name: str, view: View) -> str:
     return text
 
 
-__all__ = ["FORMATS", "View", "render"]
+def written(result: Result, name: str, view: View) -> Iterator[str]:
+    """The same in pieces, one after the other: a large output is never there as a whole."""
+    output = import_module(f"{__name__}.{name}")
+    if hasattr(output, "written"):
+        yield from output.written(result, view)
+    else:
+        yield output.render(result, view)
+
+
+__all__ = ["FORMATS", "View", "render", "written"]

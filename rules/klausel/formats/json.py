@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -13,32 +15,42 @@ from klausel.formats import View
 from klausel.model import OVERRIDE, Override
 from klausel.money import plain, quantity, round_half_up
 from klausel.problems import Problem
-from klausel.result import Balance, Because, Draft, Line, Part, Result
+from klausel.result import Balance, Because, Draft, Line, Part, Result, Uncovered
 
 #: What rows of many share is written once: the numbers that differ take this place.
 _NUMBERS = '"seconds": 0, "rounded": 0'
 _LINE = '"line": null'
 _DRAW = '"drawn": 0, "before": null, "after": null'
 
+#: Rows that are written together.
+_AT_ONCE = 500
+
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def render(result: Result, view: View) -> str:
     """One line a draft, an entry, a problem: quick to write, and readable in a diff."""
-    pieces: list[str] = ["{\n"]
-    for name, value in {**_begin(result), **_rows(result), **_end(result)}.items():
-        if len(pieces) > 1:
-            pieces.append(",\n")
+    return "".join(written(result, view))
+
+
+def written(result: Result, view: View) -> Iterator[str]:
+    """The same in pieces of some hundred rows."""
+    before = "{\n"
+    rows = _rows(result)
+    bare = replace(result, drafts=(), entries=(), uncovered=())  # rows are their texts
+    for name, value in (result_data(bare) | rows).items():
+        yield f"{before} {encode(name)}: "
+        before = ",\n"
         if not isinstance(value, (list, Iterator)):
-            pieces.append(f" {encode(name)}: {encode(value)}")
+            yield encode(value)
             continue
-        before = f" {encode(name)}: [\n  "
-        for row in value:
-            pieces += before, row if isinstance(value, Iterator) else encode(row)
-            before = ",\n  "
-        pieces.append("\n ]" if before == ",\n  " else f" {encode(name)}: []")
-    pieces.append("\n}\n")
-    return "".join(pieces)
+        texts = value if isinstance(value, Iterator) else map(encode, value)
+        between = "[\n  "
+        while some := list(islice(texts, _AT_ONCE)):
+            yield between + ",\n  ".join(some)
+            between = ",\n  "
+        yield "[]" if between == "[\n  " else "\n ]"
+    yield "\n}\n"
 
 
 def result_data(result: Result) -> dict[str, Any]:
@@ -76,8 +88,20 @@ def _end(result: Result) -> dict[str, Any]:
 
 
 def _rows(result: Result) -> dict[str, Iterator[str]]:
-    """Drafts and entries as they are written: there are hundreds of thousands of them."""
-    return {"drafts": map(_draft_text, result.drafts), "entries": _entry_texts(result)}
+    """Of what there are hundreds of thousands: rows as they are written."""
+    return {
+        "drafts": map(_draft_text, result.drafts),
+        "entries": _entry_texts(result),
+        "uncovered": map(_uncovered_text, result.uncovered),
+    }
+
+
+def _uncovered_text(found: Uncovered) -> str:
+    entry, customer, seconds, reason = found
+    return (
+        f'{{"entry": {quoted(entry)}, "customer": {quoted(customer)}, "seconds": {seconds}, '
+        f'"reason": "{reason}"}}'
+    )
 
 
 def _draft_text(draft: Draft) -> str:
@@ -86,18 +110,24 @@ def _draft_text(draft: Draft) -> str:
 
 
 def _line_text(line: Line) -> str:
+    """As :func:`_line`, at once."""
+    key = line.key
     shares = ", ".join(
         [
             f'{{"id": {quoted(entry)}, "seconds": {seconds}, "rounded": {rounded}}}'
             for entry, seconds, rounded in line.entries
         ]
     )
-    texts = {"entries": f"[{shares}]", "because": _because_text(line.because)}
-    fields = [
-        f'"{name}": {quoted(value) if isinstance(value, str) else texts.get(name) or encode(value)}'
-        for name, value in _line(line._replace(entries=(), because=())).items()
-    ]
-    return f"{{{', '.join(fields)}}}"
+    return (
+        f'{{"key": {quoted(str(key))}, "contract": {quoted(key.contract)}, '
+        f'"term": {quoted(key.term)}, "component": {quoted(key.component)}, '
+        f'"period": ["{line.first.isoformat()}", "{line.last.isoformat()}"], '
+        f'"description": {quoted(line.description)}, "quantity": "{line.quantity:f}", '
+        f'"unit": {quoted(line.unit)}, "unit_price": "{line.unit_price:f}", '
+        f'"discount": "{line.discount:f}", "amount": "{line.amount:f}", '
+        f'"late": {"true" if line.late else "false"}, '
+        f'"entries": [{shares}], "because": {_because_text(line.because)}}}'
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -109,27 +139,38 @@ def _entry_texts(result: Result) -> Iterator[str]:
     overrides = {override.entry: override for override in result.book.overrides}
     known: dict[tuple[Any, ...], tuple[str, str, str, str]] = {}
     for entry, parts in result.entries:
-        override = overrides.get(entry)
-        texts = []
-        for part in parts:
-            rule, lot, line = part.rule, part.lot, part.line
-            key = (
-                part.disposition, rule, part.contract, part.term, lot, part.held, part.uncovered,
-                part.due, part.settled, part.late, override if rule == OVERRIDE else None,
-            )  # fmt: skip
-            found = known.get(key)
-            if found is None:
-                found = known[key] = _shared(part, override)
-            before, between, after, end = found
-            draw = ""
-            if lot:
-                numbers = (part.drawn, _number(part.before), _number(part.after))
-                draw = '"drawn": {}, "before": {}, "after": {}'.format(*numbers)
-            texts.append(
-                f'{before}"seconds": {part.seconds}, "rounded": {part.rounded}{between}'
-                f'"line": {quoted(line) if line else "null"}{after}{draw}{end}'
-            )
-        yield f'{{"id": {quoted(entry)}, "parts": [{", ".join(texts)}]}}'
+        override = overrides.get(entry) if overrides else None
+        if len(parts) == 1:
+            text = _part_text(parts[0], override, known)
+        else:
+            text = ", ".join([_part_text(part, override, known) for part in parts])
+        yield f'{{"id": {quoted(entry)}, "parts": [{text}]}}'
+
+
+def _part_text(
+    part: Part,
+    override: Override | None,
+    known: dict[tuple[Any, ...], tuple[str, str, str, str]],
+) -> str:
+    """As :func:`_part`; what many parts share is made once."""
+    (
+        disposition, rule, seconds, rounded, contract, term, lot, line, held, uncovered, due,
+        settled, _, drawn, left, _, late, _,
+    ) = part  # fmt: skip
+    by = override if rule == OVERRIDE else None
+    key = (disposition, rule, contract, term, lot, held, uncovered, due, settled, late, by)
+    found = known.get(key)
+    if found is None:
+        found = known[key] = _shared(part, override)
+    before, between, after, end = found
+    draw = ""
+    if lot:
+        numbers = (drawn, _number(part.before), _number(left))
+        draw = '"drawn": {}, "before": {}, "after": {}'.format(*numbers)
+    return (
+        f'{before}"seconds": {seconds}, "rounded": {rounded}{between}'
+        f'"line": {quoted(line) if line else "null"}{after}{draw}{end}'
+    )
 
 
 def _shared(part: Part, override: Override | None) -> tuple[str, str, str, str]:
@@ -149,9 +190,14 @@ def _money(amount: Decimal | None, digits: int) -> str | None:
     return None if amount is None else plain(round_half_up(amount, digits))
 
 
+@lru_cache(maxsize=4096)
+def _hours(seconds: int) -> str:
+    return plain(quantity(seconds, 4))
+
+
 def _balance(balance: Balance) -> dict[str, Any]:
     return {
-        name: plain(quantity(value, 4)) if isinstance(value, int) else value
+        name: _hours(value) if isinstance(value, int) else value
         for name, value in balance._asdict().items()
         if name != "first"
     } | {"last": balance.last.isoformat() if balance.last else None}

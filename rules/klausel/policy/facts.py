@@ -5,7 +5,7 @@ Each raw fact is one line in :data:`FACTS`. Texts are compared without regard to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
 from operator import attrgetter
@@ -177,11 +177,23 @@ class NumberField(NamedTuple):
 VocabularyField = WordField | NumberField
 
 
+#: Facts that stand in the entry itself, and in which of its fields.
+_OWN = {
+    "activity": "activity", "entry_tag": "tags", "employee": "employee", "entry_hours": "seconds",
+}  # fmt: skip
+
+#: Facts that an entry has by itself, by its employee or its day; all others lie around it.
+_NOT_AROUND = frozenset((*_OWN, "role", "text_has", "weekday", "holiday")) - {"activity"}
+
+
 class Coder:
     """Reduces subjects to combinations of coded fields; equal facts are reduced once.
 
     Facts are first looked up all together, a new set of them field by field. Of a text it only
     counts which of the pieces that some field asks for are in it.
+
+    The same facts in two halves, for what sees many entries of a ticket: :meth:`around` is the
+    same for all entries of a ticket and project, :meth:`own` is what the entry itself adds.
     """
 
     def __init__(self, fields: tuple[VocabularyField, ...]) -> None:
@@ -195,6 +207,11 @@ class Coder:
             (field, tuple(map(names.index, sorted(field.facts()))), _Known()) for field in fields
         ]
         self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self._around = [_reader_around(name, fields) for name in asked if name not in _NOT_AROUND]
+        self._of_entry = _attributes([_OWN[name] for name in asked if name in _OWN])
+        self._asks_role = "role" in asked
+        self._days = [name for name in ("weekday", "holiday") if name in asked]
+        self._in_text = _pieces_in(_pieces("text_has", fields)) if "text_has" in asked else None
 
     def combination(self, subject: Subject) -> tuple[int, ...]:
         facts = (*self._plain(subject), *[read(subject) for read in self._reads])
@@ -202,6 +219,26 @@ class Coder:
         if found is None:
             found = self._known[facts] = self._reduced(subject, facts)
         return found
+
+    def around(self, subject: Subject) -> tuple[object, ...]:
+        """What matters of the ticket, the project, the customer and the contract."""
+        return tuple([read(subject) for read in self._around])
+
+    def of_day(self, day: date, country: str, region: str) -> tuple[object, ...]:
+        """What matters of an entry's day."""
+        facts = {"weekday": day.weekday(), "holiday": False}
+        if "holiday" in self._days:
+            facts["holiday"] = is_holiday(day, country, region)
+        return tuple([facts[name] for name in self._days])
+
+    def own(self, entry: Entry, role: str, day: int) -> tuple[object, ...]:
+        """What matters of an entry itself; ``day`` stands for what matters of its day."""
+        return (
+            self._of_entry(entry),
+            day,
+            self._in_text(entry.text) if self._in_text is not None else None,
+            role if self._asks_role else None,
+        )
 
     def _reduced(self, subject: Subject, facts: tuple[object, ...]) -> tuple[int, ...]:
         codes = []
@@ -224,25 +261,62 @@ def _all_at(paths: tuple[str, ...]) -> Callable[[Subject], tuple[object, ...]]:
     return lambda subject: tuple([attrgetter(path)(subject) for path in paths])
 
 
-def _reader(name: str, fields: tuple[VocabularyField, ...]) -> Callable[[Subject], object]:
+def _attributes(names: Sequence[str]) -> Callable[[Entry], object]:
+    """The values of fields of an entry."""
+    return attrgetter(*names) if names else lambda entry: None
+
+
+def _reader(
+    name: str, fields: tuple[VocabularyField, ...]
+) -> Callable[[Subject], str | tuple[str, ...] | int]:
     """What of fact ``name`` matters to ``fields``."""
     read = FACTS[name].read
     if FACTS[name].kind != "text":
         return read
-    pieces = sorted(
-        {
-            value
-            for field in fields
-            if isinstance(field, WordField)
-            for source in field.sources
-            for clause in source.clauses
-            if clause.fact == name
-            for value in clause.values
-        }
-    )
+    in_text = _pieces_in(_pieces(name, fields))
+    return lambda subject: in_text(str(read(subject)))
 
-    def pieces_in(subject: Subject) -> object:
-        text = str(read(subject)).casefold()
-        return tuple([piece for piece in pieces if piece in text])
+
+def _reader_around(name: str, fields: tuple[VocabularyField, ...]) -> Callable[[Subject], object]:
+    """What of fact ``name`` matters to ``fields``, without what the entry itself says."""
+    if name == "activity":
+        return lambda subject: subject.ticket.activity
+    asking = [field for field in fields if name in field.facts()]
+    numbers = [field for field in asking if isinstance(field, NumberField)]
+    read = _reader(name, fields)
+    if len(numbers) < len(asking):
+        return read
+
+    def intervals(subject: Subject) -> object:
+        value = read(subject)
+        assert isinstance(value, int)
+        return tuple([field.code_of(value) for field in numbers])
+
+    return intervals
+
+
+def _pieces(name: str, fields: tuple[VocabularyField, ...]) -> tuple[str, ...]:
+    """What ``fields`` look for in the text ``name``."""
+    found = {
+        value
+        for field in fields
+        if isinstance(field, WordField)
+        for source in field.sources
+        for clause in source.clauses
+        if clause.fact == name
+        for value in clause.values
+    }
+    return tuple(sorted(found))
+
+
+def _pieces_in(pieces: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """Which of ``pieces`` are in a text."""
+
+    def pieces_in(text: str) -> tuple[str, ...]:
+        folded = text.casefold()
+        for piece in pieces:
+            if piece in folded:
+                return tuple([piece for piece in pieces if piece in folded])
+        return ()  # most texts have none
 
     return pieces_in

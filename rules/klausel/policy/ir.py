@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from klausel.fields import DISPOSITIONS
 from klausel.matching import Condition, Decider, DecisionTable, MatcherFactory
 from klausel.matching.port import Combination
+from klausel.model import Entry
 from klausel.money import multiply
 from klausel.policy.facts import Coder, Subject, VocabularyField
 from klausel.problems import Where
@@ -230,6 +231,39 @@ class Seen:
         return found
 
 
+class _Days(dict[date, int]):
+    """By day: a number for which rules are in force, and what of the day matters to them."""
+
+    def __init__(
+        self,
+        numbers: dict[tuple[object, ...], int],
+        cuts: Sequence[date],
+        coder: Coder,
+        country: str,
+        region: str,
+    ) -> None:
+        super().__init__()
+        self._numbers = numbers
+        self._cuts = cuts
+        self._coder = coder
+        self._home = (country, region)
+
+    def __missing__(self, day: date) -> int:
+        facts = (bisect_right(self._cuts, day), *self._coder.of_day(day, *self._home))
+        found = self[day] = self._numbers.setdefault(facts, len(self._numbers))
+        return found
+
+
+class Outlook(NamedTuple):
+    """What the policy sees of entries with the same things around them."""
+
+    own: Callable[[Entry, str, int], tuple[object, ...]]
+    """What matters of an entry itself, given the role of who worked and what ``days`` say."""
+    days: Mapping[date, int]
+    seen: dict[tuple[object, ...], Seen]
+    """By what matters of the entry itself, as far as it is known."""
+
+
 class Scope:
     """Decides what the rules of one policy say of entries, in force on the entry's own date."""
 
@@ -265,6 +299,11 @@ class Scope:
         )
         self._seen: defaultdict[int, dict[Combination, Seen]] = defaultdict(dict)
         """By stretch of days in which the rules in force stay the same."""
+        self._around: defaultdict[tuple[object, ...], dict[tuple[object, ...], Seen]] = defaultdict(
+            dict
+        )
+        self._days: dict[tuple[str, str], _Days] = {}
+        self._day_numbers: dict[tuple[object, ...], int] = {}
 
     @property
     def fresh(self) -> int:
@@ -281,6 +320,14 @@ class Scope:
         if found is None:
             found = known[facts] = Seen(self, day, facts)
         return found
+
+    def outlook(self, subject: Subject) -> Outlook:
+        """What entries see that have the same around them as ``subject``."""
+        home = (subject.country, subject.region)
+        days = self._days.get(home)
+        if days is None:
+            days = self._days[home] = _Days(self._day_numbers, self._cuts, self._coder, *home)
+        return Outlook(self._coder.own, days, self._around[self._coder.around(subject)])
 
     def decide(self, day: date, facts: Combination) -> Rule:
         """See :attr:`Seen.rule`."""
