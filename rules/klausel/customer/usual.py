@@ -130,6 +130,8 @@ class Usual(Scoping):
         if not tiers or len(tiers[0]) != 1:
             return None
         bound = tiers[0][0]
+        if bound.taken_over:
+            return None  # each day has to be looked at
         code = bound.contract.code
         return _Spot(
             bound,
