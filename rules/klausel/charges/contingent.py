@@ -39,7 +39,7 @@ class ContingentAccount(Stock):
         if found is None:
             granted = self._granted.get(period.first)
             if granted is None:
-                granted = self.bound.hours_of(period)
+                granted = self.grant_of(period)
             found = Lot(period.first.isoformat(), period.first, period.last, granted)
             self._by_period[period.first] = self.add(found)
         return found
@@ -81,7 +81,7 @@ class ContingentAccount(Stock):
         return [lot for lot in self.lots_of(period) if lot.good(work.entry.date)]
 
     def singles(self, as_of: date) -> Iterator[Charge]:
-        yield from sales(self.bound, as_of, self._granted)
+        yield from sales(self.bound, as_of, self._granted, self.grant_of)
 
     def balances(self, as_of: date) -> Iterator[Stand]:
         lots = [*self._opening]
@@ -91,7 +91,9 @@ class ContingentAccount(Stock):
         yield from (lot.stand(as_of) for lot in lots if lot.first <= as_of)
 
 
-def sales(bound: BoundStock, as_of: date, granted: dict[date, int]) -> Iterator[Charge]:
+def sales(
+    bound: BoundStock, as_of: date, granted: dict[date, int], grant_of: Callable[[Period], int]
+) -> Iterator[Charge]:
     """The hours of each period that are due, those on record as they were sold."""
     binding = bound.binding
     span = binding.open_span
@@ -105,7 +107,7 @@ def sales(bound: BoundStock, as_of: date, granted: dict[date, int]) -> Iterator[
         if binding.opened is not None and whole.first <= binding.opened:
             continue  # the opening stands for it
         known = granted.get(period.first)
-        today = bound.hours_of(period)
+        today = grant_of(period)
         if bound.shape.timing == "advance":
             # An end that came after billing leaves the hours as they were sold.
             uncut = bound.hours_of(period._replace(last=period.grid_last))

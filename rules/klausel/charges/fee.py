@@ -165,7 +165,9 @@ class BoundFee(Plain):
             if row.key.sequence or row.last is None or row.key.group.startswith(REFUND):
                 continue
             first = parse_date(row.key.group)
+            # As it stands on the invoice.
             amount = amounts[row.key.period, row.key.group]
+            amount = round_half_up(amount, self._binding.money_digits)
             found += self._months_of(row, Span(first, row.last), amount)
         return sorted(found, key=lambda month: month.first)
 

@@ -109,10 +109,10 @@ class PoolAccount(Stock):
 
     def _grant(self, period: Period, number: int) -> None:
         known = self._granted.get(period.first)
-        seconds = self.bound.hours_of(period) if known is None else known
+        seconds = self.grant_of(period) if known is None else known
         lot = self.add(Lot(period.first.isoformat(), period.first, None, seconds))
         self._number[lot.id] = number
-        repaid = min(self.deficit, max(lot.left, 0))
+        repaid = min(self.deficit, max(lot.left - self.on_record.get(lot.id, 0), 0))
         lot.drawn += repaid
         self.deficit -= repaid
         self.pay_waiting([lot], period.first)
@@ -247,7 +247,7 @@ class PoolAccount(Stock):
 
     def singles(self, as_of: date) -> Iterator[Charge]:
         bound = self.bound
-        yield from sales(bound, as_of, self._granted)
+        yield from sales(bound, as_of, self._granted, self.grant_of)
         end = bound.binding.span.last
         if end is None:
             return

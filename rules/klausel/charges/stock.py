@@ -321,6 +321,8 @@ class Stock:
         """By lot: seconds that waiting work on record drew from it, before its day is reached."""
         self.expected: dict[str, int] = {}
         """By lot: seconds that draws on record will take from it, later in this simulation."""
+        self.on_record: dict[str, int] = {}
+        """By lot: seconds that are drawn on record, less those given back."""
         self.reached = date.min
         """The last day that is over."""
         self._turns = 0
@@ -367,7 +369,13 @@ class Stock:
             return made(Offer, (tuple(taken), 0, False))
         return self.rest(work, rest, day, late, taken)
 
+    def grant_of(self, period: Period) -> int:
+        """Seconds that ``period`` grants: where an end cut it later, no fewer than were drawn."""
+        drawn = self.on_record.get(period.first.isoformat(), 0)
+        return max(self.bound.hours_of(period), drawn)
+
     def expect(self, lot: str, cost: int) -> None:
+        self.on_record[lot] = self.on_record.get(lot, 0) + cost
         if cost > 0:
             self.expected[lot] = self.expected.get(lot, 0) + cost
 
