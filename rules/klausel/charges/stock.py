@@ -243,7 +243,7 @@ class BoundStock:
                     period,
                     group,
                     due,
-                    Label("beyond", period.first, period.last, (("phrase", "beyond"),)),
+                    Label(period.first, period.last, (("phrase", "beyond"),)),
                     quantity(seconds, self.binding.quantity_digits),
                     "hour",
                     parts[0].rate or ZERO,
@@ -272,7 +272,7 @@ class BoundStock:
             period,
             HOURS,
             self.due_of(period),
-            Label("hours", period.first, period.last),
+            Label(period.first, period.last),
             quantity(granted, binding.quantity_digits)
             if self.unit == "hour"
             else round_half_up(hours_exact(granted), binding.quantity_digits),
