@@ -231,10 +231,7 @@ class BoundFee(Plain):
         if not count:
             return
         first, last = period.first, period.last
-        part, whole = 1, 1
-        if self._shape.proration == "none":
-            first, last = period.grid_first, period.grid_last
-        elif self._shape.proration == "daily":
+        if self._shape.proration == "daily":
             part, whole = period.days, period.grid_days
         else:
             months = self._months(period)
