@@ -66,7 +66,8 @@ NOT_SAID = {
 #: What only the product says: its own words for people, the keys of its record, and what it
 #: compares with that record.
 WORDS_OF_THE_PRODUCT = {
-    "after", "before", "description", "due", "key", "line", "settled", "differences", "problems", "customer",
+    "after", "before", "customer", "description", "differences", "due", "key", "line", "problems",
+    "settled",
 }  # fmt: skip
 
 SAID = [path for path in SCENARIOS if name(path) not in NOT_SAID]

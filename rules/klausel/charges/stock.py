@@ -31,7 +31,6 @@ from klausel.charges.fee import check_every
 from klausel.charges.rates import RateCard, RatesShape
 from klausel.money import (
     ZERO,
-    hours_exact,
     multiply,
     quantity,
     round_half_up,
@@ -273,9 +272,7 @@ class BoundStock:
             HOURS,
             self.due_of(period),
             Label(period.first, period.last),
-            quantity(granted, binding.quantity_digits)
-            if self.unit == "hour"
-            else round_half_up(hours_exact(granted), binding.quantity_digits),
+            quantity(granted, binding.quantity_digits),  # a request counts as much as an hour
             self.unit,
             binding.value("price", period.first),
             granted=granted,
