@@ -330,7 +330,7 @@ class Stock:
             return  # most days have several entries
         self._morning = day
         self._events.until(day, Events.MORNING)
-        self.reached = max(self.reached, date.fromordinal(max(day.toordinal() - 1, 1)))
+        self.reached = max(self.reached, day - ONE_DAY)
 
     def evening(self, day: date) -> None:
         self._events.until(day, Events.EVENING)
