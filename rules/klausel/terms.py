@@ -192,9 +192,10 @@ def _bind_term(
         values,
         company.quantity_digits,
         digits(company, contract.currency),
+        plan.name,
+        "",  # each component gets its own
         max(billed, default=None),
         facts,
-        plan=plan.name,
     )
     components = []
     for component in plan.components:

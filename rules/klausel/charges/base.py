@@ -72,7 +72,6 @@ def dated_number(values: Mapping[str, Decimal]) -> DatedNumber:
 class Label(NamedTuple):
     """What a line is for, in no language: ``klausel.texts`` writes it in the customer's."""
 
-    kind: str
     first: date
     last: date
     details: tuple[tuple[str, str], ...] = ()
@@ -181,11 +180,11 @@ class Binding(NamedTuple):
     parameters: Mapping[str, DatedNumber]
     quantity_digits: int
     money_digits: int
+    plan: str
+    component: str
     billed_until: date | None = None
     """Nothing on or before this day is billed (semantics 6)."""
     facts: Facts = NO_FACTS
-    component: str = ""
-    plan: str = ""
 
     @property
     def opened(self) -> date | None:

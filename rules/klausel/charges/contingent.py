@@ -53,7 +53,7 @@ class ContingentAccount(Stock):
     def _left_at_go_live(self) -> list[Lot]:
         """The opening's lot, where its hours are not gone with its day."""
         rows = [row for row in self.bound.binding.facts.openings if row.date == self._opened]
-        period = self.bound.period(self._opened) if rows else None
+        period = self.bound.period(self._opened)
         if period is None:
             return []
         ends = [row.valid_until for row in rows if row.valid_until is not None]

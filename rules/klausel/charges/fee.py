@@ -191,7 +191,7 @@ class BoundFee(Plain):
     def _refund(self, line: LedgerRow, months: list[Paid], due: date) -> Charge:
         digits = self._binding.money_digits
         price = months[0].amount
-        label = Label("refund", months[0].first, months[-1].last, (("phrase", "refund"),))
+        label = Label(months[0].first, months[-1].last, (("phrase", "refund"),))
         quantity = Decimal(len(months))
         if any(month.amount != price for month in months) or price != round_half_up(price, digits):
             price = round_half_up(sum((month.amount for month in months), ZERO), digits)
@@ -233,10 +233,7 @@ class BoundFee(Plain):
         if not count:
             return
         first, last = period.first, period.last
-        part, whole = 1, 1
-        if self._shape.proration == "none":
-            first, last = period.grid_first, period.grid_last
-        elif self._shape.proration == "daily":
+        if self._shape.proration == "daily":
             part, whole = period.days, period.grid_days
         else:
             months = self._months(period)
@@ -308,7 +305,7 @@ class BoundFee(Plain):
         unit_price: Decimal,
         details: tuple[tuple[str, str], ...],
     ) -> Charge:
-        label = Label("fee", first, last, details)
+        label = Label(first, last, details)
         return Charge(period, first.isoformat(), due, label, quantity, unit, unit_price)
 
     def _months(self, period: Period) -> list[Month]:

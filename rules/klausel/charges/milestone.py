@@ -121,7 +121,7 @@ class BoundMilestone(Plain):
             if until is not None and row.date <= until:
                 continue
             details = (("part", row.part),) if row.part else ()
-            label = Label("milestone", row.date, row.date, details)
+            label = Label(row.date, row.date, details)
             period = Period(row.date, row.date, row.date, row.date)
             yield Charge(period, row.part or "all", row.date, label, ONE, "piece", amount)
 

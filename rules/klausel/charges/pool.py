@@ -257,7 +257,7 @@ class PoolAccount(Stock):
         digits = bound.binding.quantity_digits
         settle = bound.shape.settle
         owed = self._settled + (self.deficit if settle in ("bill_deficit", "both") else 0)
-        label = Label("settle", last.first, last.last, (("phrase", "deficit"),))
+        label = Label(last.first, last.last, (("phrase", "deficit"),))
         period = last
         if owed or any(row.key.group == SETTLE for row in self.recorded):
             yield Charge(

@@ -83,7 +83,7 @@ class BoundQuota(BoundStock):
                     period,
                     group,
                     due,
-                    Label("beyond", period.first, period.last, (("phrase", "beyond_number"),)),
+                    Label(period.first, period.last, (("phrase", "beyond_number"),)),
                     round_half_up(hours_exact(count), self.binding.quantity_digits),
                     "piece",
                     some[0].rate or ZERO,

@@ -32,7 +32,6 @@ from klausel.charges.rates import RateCard, RatesShape
 from klausel.model import made
 from klausel.money import (
     ZERO,
-    hours_exact,
     multiply,
     quantity,
     round_half_up,
@@ -245,7 +244,7 @@ class BoundStock:
                     period,
                     group,
                     due,
-                    Label("beyond", period.first, period.last, (("phrase", "beyond"),)),
+                    Label(period.first, period.last, (("phrase", "beyond"),)),
                     quantity(seconds, self.binding.quantity_digits),
                     "hour",
                     parts[0].rate or ZERO,
@@ -274,10 +273,8 @@ class BoundStock:
             period,
             HOURS,
             self.due_of(period),
-            Label("hours", period.first, period.last),
-            quantity(granted, binding.quantity_digits)
-            if self.unit == "hour"
-            else round_half_up(hours_exact(granted), binding.quantity_digits),
+            Label(period.first, period.last),
+            quantity(granted, binding.quantity_digits),  # a request counts as much as an hour
             self.unit,
             binding.value("price", period.first),
             granted=granted,
@@ -339,7 +336,7 @@ class Stock:
             return  # most days have several entries
         self._morning = day
         self._events.until(day, Events.MORNING)
-        self.reached = max(self.reached, date.fromordinal(max(day.toordinal() - 1, 1)))
+        self.reached = max(self.reached, day - ONE_DAY)
 
     def evening(self, day: date) -> None:
         self._events.until(day, Events.EVENING)

@@ -280,7 +280,7 @@ class Lines(State):
             key = LedgerKey(code, "", ITEM, item.date, item.id)
             if item.date > self._as_of:
                 continue
-            label = Label(ITEM, item.date, item.date)
+            label = Label(item.date, item.date)
             period = Period(item.date, item.date, item.date, item.date)
             charge = Charge(
                 period, item.id, item.date, label, item.quantity, "piece", item.price,
@@ -345,7 +345,7 @@ class Lines(State):
             for row in ledger.lines[place[0], place[1]]
             if row.key.period == place[2] and row.key.group == group
         )
-        label = Label("time", period.first, period.last)
+        label = Label(period.first, period.last)
         return Charge(period, group, period.last + ONE_DAY, label, ZERO, "hour", row.rate or ZERO)
 
     def _line(
