@@ -47,7 +47,10 @@ def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
     if rest == 0 and parts:
         return parts, 0, False
     if rest == 0:
-        return [_part(term, component, 0, _any_lot(desk, term, component, entry))], 0, False
+        lot = _any_lot(desk, term, component, entry)
+        if lot is None and kind == "block" and component.get("empty") == "next":
+            return [], 0, False
+        return [_part(term, component, 0, lot)], 0, False
     if kind == "block" and component.get("empty") == "top_up" and rest > 0:
         bought, rest = _top_up(desk, term, component, piece, rest, place)
         parts += bought
@@ -531,6 +534,8 @@ def _spend_quota(
                 part = _part(term, component, rest, None) | {"charge": charge}
                 return [part], 0, False
     outcome, name = balance["tickets"][ticket]
+    if outcome == "next":  # the term did not take it, and may take later work on the ticket
+        del balance["tickets"][ticket]
     if outcome == "lot":
         return [_part(term, component, rest, name)], 0, False
     if outcome == "piece":
