@@ -430,7 +430,8 @@ def end_lot(desk: Any, term: Facts, component: Facts, lot: Lot, day: date) -> No
     ends = term["last"] is not None and lot["last"] >= term["last"]
     if component["kind"] == "block" and ends and component.get("leftover") == "refund" and left:
         lot["refunded"] += left
-        desk.refund(("leftover", lot["name"], term["id"]), term, component, left, lot["price"], lot["name"])
+        key = ("leftover", lot["name"], term["id"])
+        desk.refund(key, term, component, left, lot["price"], lot["name"])
         return
     stock.expire(lot, left, day)
 

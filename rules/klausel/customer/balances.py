@@ -144,9 +144,7 @@ class Balances(Corrections):
             place = ("", SCOPE, window.first)
             if window.last != first - ONE_DAY or place in self._ledger[code].groups:
                 continue
-            if not any(
-                period.last == window.last for period in self._periods(bound, window.first)
-            ):
+            if not any(period.last == window.last for period in self._periods(bound, window.first)):
                 self._settle(bound, LedgerKey(code, *place, CLOSING))
 
     def _periods(self, bound: BoundContract, day: date) -> Iterator[Period]:
