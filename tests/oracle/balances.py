@@ -228,6 +228,7 @@ def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
         paid = min(balance["deficit"], stock.remaining(lot))
         balance["deficit"] -= paid
         lot["drawn"] += paid
+        lot["repaid"] = paid
     offer(desk, term, component, lot)
 
 
@@ -421,6 +422,17 @@ def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
         period=period["first"],
     )
     add_lot(desk, term, component, lot)
+
+
+def resize(balance: Facts, lot: Lot, fresh: int | Fraction) -> None:
+    """Other hours of an open period: never less than work has drawn, but it may repay less."""
+    used = lot["granted"] - stock.remaining(lot)
+    repaid = lot.get("repaid", 0)
+    lot["granted"] = max(fresh, used - repaid)
+    if used > lot["granted"]:
+        over = used - lot["granted"]
+        lot["repaid"], lot["drawn"] = repaid - over, lot["drawn"] - over
+        balance["deficit"] += over
 
 
 def end_lot(desk: Any, term: Facts, component: Facts, lot: Lot, day: date) -> None:

@@ -336,7 +336,7 @@ class Clerk:
                             lot["last"] = period["last"]
                         fresh = balances.granted(self, term, component, period)
                         fresh = balances.in_lot(component, fresh)
-                        lot["granted"] = max(fresh, lot["granted"] - stock.remaining(lot))
+                        balances.resize(self.balance(term, component), lot, fresh)
 
     def windows(self) -> list[tuple[date, date]]:
         """Closing windows up to the one that ``as_of`` lies in, and the time after the end."""
