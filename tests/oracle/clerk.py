@@ -39,6 +39,7 @@ def empty_state() -> Facts:
         "waiting": [],  # pieces that wait for hours
         "stuck": [],  # pieces that nobody takes, or beyond a budget
         "used": {},  # what approvals gave
+        "taken": [],  # the same, piece by piece
         "watched": {},  # sums that thresholds watch
         "groups": {},  # rounded groups: worked and rounded seconds
         "charges": [],  # time that is billed, piece by piece
@@ -278,6 +279,7 @@ class Clerk:
     def work(self) -> None:
         """Walks from the record (or the contract's first day) to ``as_of``."""
         self._renew()
+        self._use_again()
         closed = self.state["closed"]
         windows = [one for one in self.windows() if not closed or one[1] > closed]
         if closed:
@@ -337,6 +339,36 @@ class Clerk:
                         fresh = balances.granted(self, term, component, period)
                         fresh = balances.in_lot(component, fresh)
                         balances.resize(self.balance(term, component), lot, fresh)
+
+    def _use_again(self) -> None:
+        """What passed has used the approvals that are known today, the ticket's first.
+
+        What none of them would give today it has of those that gave it.
+        """
+        used: gate.Used = {}
+        for taken in self.state["taken"]:
+            piece, value, digits = taken["piece"], self.value(taken["piece"]), self.facts["digits"]
+            good = self.good(piece, taken["day"]) or []
+            rest = taken["seconds"] - gate.cut(taken["seconds"], value, good, used, digits)
+            for name in taken["by"] if rest else ():
+                some = min(rest, taken["by"][name])
+                so_far = used.setdefault(name, {"seconds": 0, "amount": Fraction(0)})
+                so_far["seconds"] += some
+                so_far["amount"] += some * value / HOUR
+                rest -= some
+        self.state["used"] = used
+
+    def _take(self, piece: Facts, good: list[Facts], day: date) -> int:
+        """Rounded seconds that approvals let pass."""
+        used, total, digits = self.state["used"], piece["rounded"], self.facts["digits"]
+        before = {name: row["seconds"] for name, row in used.items()}
+        passed = gate.cut(total, self.value(piece), good, used, digits)
+        gave = {name: row["seconds"] - before.get(name, 0) for name, row in used.items()}
+        by = {name: secs for name, secs in gave.items() if secs}
+        kept = {"entry": piece["entry"], "disposition": piece["disposition"]}
+        row = {"piece": kept, "day": day, "seconds": passed, "by": by}
+        self.state["taken"].append(row)
+        return passed
 
     def windows(self) -> list[tuple[date, date]]:
         """Closing windows up to the one that ``as_of`` lies in, and the time after the end."""
@@ -704,8 +736,7 @@ class Clerk:
         good = self.good(piece, day)
         passed = total
         if good is not None and total != 0:
-            passed = gate.cut(total, self.value(piece), good, self.state["used"],
-                              self.facts["digits"])  # fmt: skip
+            passed = self._take(piece, good, day)
         allowed = self._watch(piece, passed, place)
         beyond: list[Facts] = []
         if passed != allowed:
