@@ -525,17 +525,12 @@ class Clerk:
                     events.append((purchase["date"], 0, purchase["date"], natural(purchase["id"]),
                                    made))  # fmt: skip
         balances.ask_again(self, bought)
-        pieces = list(self.state["held"])
         for row in self.new_rows(self.contract["start"], closed):
             piece = self.piece(row) | {"new": True}
             if not self.settles(piece):
                 self.state["held"].append(piece)
-                pieces.append(piece)
-        for piece in pieces:
-            entry = self.entry(piece)
-            for day in self.tries(piece):
-                if day <= until:
-                    events.append((day, 1, entry["date"], natural(entry["id"]), piece))
+        for day, entry in self._trials(date.min, until):
+            events.append((day, 1, entry["date"], natural(entry["id"]), entry["id"]))
         for piece in self.state["stuck"]:
             if piece["reason"] == "no_term" and self._not_asked(piece):
                 own = self.entry(piece)["date"]
@@ -550,7 +545,7 @@ class Clerk:
                 place = {"position": closed, "decided": day, "late": True}
                 self._give(thing, thing["rounded"], place, [], day)
             else:
-                self._try_late(thing, day, closed)
+                self._try_entry(thing, day, closed)
         for piece in self.state["held"]:
             piece.pop("new", None)
 
@@ -591,14 +586,25 @@ class Clerk:
 
     def _freed_between(self, first: date, last: date) -> None:
         """What decisions of this window free of earlier windows counts before the window."""
-        events = []
-        for piece in list(self.state["held"]):
-            entry = self.entry(piece)
-            for day in self.tries(piece):
-                if first <= day <= min(last, self.as_of):
-                    events.append((day, entry["date"], natural(entry["id"]), piece))
-        for day, _, _, piece in sorted(events, key=lambda one: one[:3]):
-            self._try_late(piece, day, first - ONE)
+        for day, entry in self._trials(first, min(last, self.as_of)):
+            self._try_entry(entry["id"], day, first - ONE)
+
+    def _trials(self, first: date, last: date) -> list[tuple[date, Facts]]:
+        """Days on which entries that are held may pass, in order."""
+        found = {
+            (day, entry["date"], entry["id"]): entry
+            for piece in self.state["held"]
+            for entry in [self.entry(piece)]
+            for day in self.tries(piece)
+            if first <= day <= last
+        }
+        order = sorted(found, key=lambda one: (one[0], one[1], natural(one[2])))
+        return [(key[0], found[key]) for key in order]
+
+    def _try_entry(self, entry: str, day: date, position: date) -> None:
+        """All that is held of an entry; what a limit leaves of it waits for the next decision."""
+        for piece in [one for one in self.state["held"] if one["entry"] == entry]:
+            self._try_late(piece, day, position)
 
     # A window
 
