@@ -47,7 +47,10 @@ def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
     if rest == 0 and parts:
         return parts, 0, False
     if rest == 0:
-        return [_part(term, component, 0, _any_lot(desk, term, component, entry))], 0, False
+        lot = _any_lot(desk, term, component, entry)
+        if lot is None and kind == "block" and component.get("empty") == "next":
+            return [], 0, False
+        return [_part(term, component, 0, lot)], 0, False
     if kind == "block" and component.get("empty") == "top_up" and rest > 0:
         bought, rest = _top_up(desk, term, component, piece, rest, place)
         parts += bought
@@ -225,6 +228,7 @@ def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
         paid = min(balance["deficit"], stock.remaining(lot))
         balance["deficit"] -= paid
         lot["drawn"] += paid
+        lot["repaid"] = paid
     offer(desk, term, component, lot)
 
 
@@ -420,6 +424,17 @@ def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
     add_lot(desk, term, component, lot)
 
 
+def resize(balance: Facts, lot: Lot, fresh: int | Fraction) -> None:
+    """Other hours of an open period: never less than work has drawn, but it may repay less."""
+    used = lot["granted"] - stock.remaining(lot)
+    repaid = lot.get("repaid", 0)
+    lot["granted"] = max(fresh, used - repaid)
+    if used > lot["granted"]:
+        over = used - lot["granted"]
+        lot["repaid"], lot["drawn"] = repaid - over, lot["drawn"] - over
+        balance["deficit"] += over
+
+
 def end_lot(desk: Any, term: Facts, component: Facts, lot: Lot, day: date) -> None:
     """At the end of its last day a lot expires, or what is left of it goes back."""
     left = stock.remaining(lot)
@@ -427,9 +442,8 @@ def end_lot(desk: Any, term: Facts, component: Facts, lot: Lot, day: date) -> No
     ends = term["last"] is not None and lot["last"] >= term["last"]
     if component["kind"] == "block" and ends and component.get("leftover") == "refund" and left:
         lot["refunded"] += left
-        desk.refund(
-            ("leftover", lot["name"], term["id"]), term, component, left, lot["price"], lot["name"]
-        )
+        key = ("leftover", lot["name"], term["id"])
+        desk.refund(key, term, component, left, lot["price"], lot["name"])
         return
     stock.expire(lot, left, day)
 
@@ -533,6 +547,8 @@ def _spend_quota(
                 part = _part(term, component, rest, None) | {"charge": charge}
                 return [part], 0, False
     outcome, name = balance["tickets"][ticket]
+    if outcome == "next":  # the term did not take it, and may take later work on the ticket
+        del balance["tickets"][ticket]
     if outcome == "lot":
         return [_part(term, component, rest, name)], 0, False
     if outcome == "piece":

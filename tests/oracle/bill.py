@@ -159,9 +159,7 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
             line = made_line(clerk, made | {"quantity": quantity, "first": first})
             if quantity:
                 invoice, of = original(clerk, key)
-                # Lots that one document sold go back together, whatever terms they are of.
-                whose = () if key[0] == "leftover" else (made["term"], made["place"])
-                line |= {"refund": (key[0], *whose, invoice)}
+                line |= {"refund": (invoice,)}
                 lines.append(line | {"reverses": of})
     for made, mark in milestones(clerk) + items(clerk):
         if mark not in billed:
@@ -308,7 +306,7 @@ def fee_refunds(clerk: Clerk, term: Facts, component: Facts) -> list[Line]:
     for made in fees.refund_lines(term, component, clerk.contract, billed):
         of = made["of"]
         line = line_of(clerk, {**term, "discount": Fraction(0)}, component, made, "refund")
-        line |= {"refund": ("fee", *of["invoice"]), "reverses": of["line_key"], "mark": None}
+        line |= {"refund": (f"invoice {of['turn']}",), "reverses": of["line_key"], "mark": None}
         lines.append(line)
     return lines
 
@@ -402,14 +400,14 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
             kept = line["fee"] | {
                 "of": line["mark"][1],
                 "end": clerk.contract["terms"][line["place"][0]]["last"],  # as known today
-                "invoice": (turn,),
+                "turn": turn,
                 "amount": line["amount"],
                 "factor": 1 - line["discount"] / 100,
                 "line_key": line_key(line),
             }
             rows = record["billed"][line["mark"]]
             record["billed"][line["mark"]] = (rows if isinstance(rows, list) else []) + [kept]
-        if line["refund"] and line["refund"][0] == "fee":
+        if line["refund"] and line["component"] == "fee":
             place = line["place"]
             term = clerk.contract["terms"][place[0]]
             record["billed"][("refund", f"{term['id']}/{place[1]}")] = True
@@ -437,8 +435,6 @@ def drafts(lines: list[Line], facts: Facts) -> list[Facts]:
     for line in lines:
         owner = "" if line["grouped"] else line["contract"]
         key = (owner, line["currency"], line["refund"])
-        if line["refund"]:
-            key = (line["contract"], line["currency"], line["refund"])
         groups.setdefault(key, []).append(line)
     found = []
     for (_, currency, refund), some in groups.items():

@@ -39,6 +39,7 @@ def empty_state() -> Facts:
         "waiting": [],  # pieces that wait for hours
         "stuck": [],  # pieces that nobody takes, or beyond a budget
         "used": {},  # what approvals gave
+        "taken": [],  # the same, piece by piece
         "watched": {},  # sums that thresholds watch
         "groups": {},  # rounded groups: worked and rounded seconds
         "charges": [],  # time that is billed, piece by piece
@@ -278,6 +279,7 @@ class Clerk:
     def work(self) -> None:
         """Walks from the record (or the contract's first day) to ``as_of``."""
         self._renew()
+        self._use_again()
         closed = self.state["closed"]
         windows = [one for one in self.windows() if not closed or one[1] > closed]
         if closed:
@@ -336,7 +338,37 @@ class Clerk:
                             lot["last"] = period["last"]
                         fresh = balances.granted(self, term, component, period)
                         fresh = balances.in_lot(component, fresh)
-                        lot["granted"] = max(fresh, lot["granted"] - stock.remaining(lot))
+                        balances.resize(self.balance(term, component), lot, fresh)
+
+    def _use_again(self) -> None:
+        """What passed has used the approvals that are known today, the ticket's first.
+
+        What none of them would give today it has of those that gave it.
+        """
+        used: gate.Used = {}
+        for taken in self.state["taken"]:
+            piece, value, digits = taken["piece"], self.value(taken["piece"]), self.facts["digits"]
+            good = self.good(piece, taken["day"]) or []
+            rest = taken["seconds"] - gate.cut(taken["seconds"], value, good, used, digits)
+            for name in taken["by"] if rest else ():
+                some = min(rest, taken["by"][name])
+                so_far = used.setdefault(name, {"seconds": 0, "amount": Fraction(0)})
+                so_far["seconds"] += some
+                so_far["amount"] += some * value / HOUR
+                rest -= some
+        self.state["used"] = used
+
+    def _take(self, piece: Facts, good: list[Facts], day: date) -> int:
+        """Rounded seconds that approvals let pass."""
+        used, total, digits = self.state["used"], piece["rounded"], self.facts["digits"]
+        before = {name: row["seconds"] for name, row in used.items()}
+        passed = gate.cut(total, self.value(piece), good, used, digits)
+        gave = {name: row["seconds"] - before.get(name, 0) for name, row in used.items()}
+        by = {name: secs for name, secs in gave.items() if secs}
+        kept = {"entry": piece["entry"], "disposition": piece["disposition"]}
+        row = {"piece": kept, "day": day, "seconds": passed, "by": by}
+        self.state["taken"].append(row)
+        return passed
 
     def windows(self) -> list[tuple[date, date]]:
         """Closing windows up to the one that ``as_of`` lies in, and the time after the end."""
@@ -493,17 +525,12 @@ class Clerk:
                     events.append((purchase["date"], 0, purchase["date"], natural(purchase["id"]),
                                    made))  # fmt: skip
         balances.ask_again(self, bought)
-        pieces = list(self.state["held"])
         for row in self.new_rows(self.contract["start"], closed):
             piece = self.piece(row) | {"new": True}
             if not self.settles(piece):
                 self.state["held"].append(piece)
-                pieces.append(piece)
-        for piece in pieces:
-            entry = self.entry(piece)
-            for day in self.tries(piece):
-                if day <= until:
-                    events.append((day, 1, entry["date"], natural(entry["id"]), piece))
+        for day, entry in self._trials(date.min, until):
+            events.append((day, 1, entry["date"], natural(entry["id"]), entry["id"]))
         for piece in self.state["stuck"]:
             if piece["reason"] == "no_term" and self._not_asked(piece):
                 own = self.entry(piece)["date"]
@@ -518,7 +545,7 @@ class Clerk:
                 place = {"position": closed, "decided": day, "late": True}
                 self._give(thing, thing["rounded"], place, [], day)
             else:
-                self._try_late(thing, day, closed)
+                self._try_entry(thing, day, closed)
         for piece in self.state["held"]:
             piece.pop("new", None)
 
@@ -559,14 +586,25 @@ class Clerk:
 
     def _freed_between(self, first: date, last: date) -> None:
         """What decisions of this window free of earlier windows counts before the window."""
-        events = []
-        for piece in list(self.state["held"]):
-            entry = self.entry(piece)
-            for day in self.tries(piece):
-                if first <= day <= min(last, self.as_of):
-                    events.append((day, entry["date"], natural(entry["id"]), piece))
-        for day, _, _, piece in sorted(events, key=lambda one: one[:3]):
-            self._try_late(piece, day, first - ONE)
+        for day, entry in self._trials(first, min(last, self.as_of)):
+            self._try_entry(entry["id"], day, first - ONE)
+
+    def _trials(self, first: date, last: date) -> list[tuple[date, Facts]]:
+        """Days on which entries that are held may pass, in order."""
+        found = {
+            (day, entry["date"], entry["id"]): entry
+            for piece in self.state["held"]
+            for entry in [self.entry(piece)]
+            for day in self.tries(piece)
+            if first <= day <= last
+        }
+        order = sorted(found, key=lambda one: (one[0], one[1], natural(one[2])))
+        return [(key[0], found[key]) for key in order]
+
+    def _try_entry(self, entry: str, day: date, position: date) -> None:
+        """All that is held of an entry; what a limit leaves of it waits for the next decision."""
+        for piece in [one for one in self.state["held"] if one["entry"] == entry]:
+            self._try_late(piece, day, position)
 
     # A window
 
@@ -704,8 +742,7 @@ class Clerk:
         good = self.good(piece, day)
         passed = total
         if good is not None and total != 0:
-            passed = gate.cut(total, self.value(piece), good, self.state["used"],
-                              self.facts["digits"])  # fmt: skip
+            passed = self._take(piece, good, day)
         allowed = self._watch(piece, passed, place)
         beyond: list[Facts] = []
         if passed != allowed:

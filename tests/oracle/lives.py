@@ -333,6 +333,8 @@ def lives(draw: st.DrawFn, features: frozenset[str] = FEATURES) -> dict[str, Any
     rules = approval_rules(dice, features)
     if rules:
         policy["approvals"] = rules
+    if "contracts" in features and dice.chance(5):
+        policy["drafts"] = {"group_by": "customer"}
     book: dict[str, Any] = {
         "company": {"rounding_method": dice.pick("global", "line")},
         "employees": [{"id": "u2", "role": "senior"}],
