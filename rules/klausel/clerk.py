@@ -498,7 +498,7 @@ class Clerk:
         for part in item.record:
             account = self._accounts.get((part.key.term, part.key.component))
             if account is not None:
-                account.expect(part.lot, part.drawn)
+                account.expect(part.lot, part.drawn, item.work.entry.id, part.rounded)
 
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding

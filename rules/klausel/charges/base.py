@@ -240,8 +240,8 @@ class Account(Protocol):
         """``work`` waits for hours that come later."""
         ...  # pragma: no cover
 
-    def expect(self, lot: str, cost: int) -> None:
-        """A draw of ``cost`` is on record and will be forced: nobody else may have these hours."""
+    def expect(self, lot: str, cost: int, entry: str, rounded: int) -> None:
+        """A draw of ``cost`` for ``rounded`` seconds is on record and will be forced: nobody else may have these hours."""
         ...  # pragma: no cover
 
     def force(self, part: Taken) -> Taken:

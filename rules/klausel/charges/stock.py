@@ -318,6 +318,8 @@ class Stock:
         """By lot: seconds that waiting work on record drew from it, before its day is reached."""
         self.expected: dict[str, int] = {}
         """By lot: seconds that draws on record will take from it, later in this simulation."""
+        self.paid_to: dict[tuple[str, str], tuple[int, int]] = {}
+        """By entry and lot: rounded seconds that are paid on record, and what they drew."""
         self.on_record: dict[str, int] = {}
         """By lot: seconds that are drawn on record, less those given back."""
         self.reached = date.min
@@ -371,7 +373,9 @@ class Stock:
         drawn = self.on_record.get(period.first.isoformat(), 0)
         return max(self.bound.hours_of(period), drawn)
 
-    def expect(self, lot: str, cost: int) -> None:
+    def expect(self, lot: str, cost: int, entry: str, rounded: int) -> None:
+        before = self.paid_to.get((entry, lot), (0, 0))
+        self.paid_to[entry, lot] = before[0] + rounded, before[1] + cost
         self.on_record[lot] = self.on_record.get(lot, 0) + cost
         if cost > 0:
             self.expected[lot] = self.expected.get(lot, 0) + cost
@@ -386,6 +390,9 @@ class Stock:
         if left <= 0:
             return None
         found, cost = covered(wanted, left, work.hours_factor)
+        before = self.paid_to.get((work.entry.id, lot.id)) if work.hours_factor != ONE else None
+        if before is not None and drawn(before[0] + found, work.hours_factor) - before[1] > left:
+            return None  # what this lot could not pay is not drawn bit by bit
         if found <= 0:
             return None
         lot.drawn += cost
