@@ -241,7 +241,8 @@ class Account(Protocol):
         ...  # pragma: no cover
 
     def expect(self, lot: str, cost: int, entry: str, rounded: int) -> None:
-        """A draw of ``cost`` for ``rounded`` seconds is on record and will be forced: nobody else may have these hours."""
+        """A draw of ``cost`` for ``rounded`` seconds of ``entry`` is on record and will be forced:
+        nobody else may have these hours."""
         ...  # pragma: no cover
 
     def force(self, part: Taken) -> Taken:
