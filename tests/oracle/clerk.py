@@ -23,6 +23,7 @@ from tests.oracle.rates import factors, value_of_hour, with_surcharge
 from tests.oracle.scope import SETTLES, holds, in_force, running, takers
 
 PERIODIC = ("contingent", "pool", "quota")
+KEPT = ("held", "waiting", "stuck")
 
 
 def nothing_on_record() -> Facts:
@@ -50,6 +51,11 @@ def empty_state() -> Facts:
         "bought": [],  # purchases that are lots
         "notices": [],
     }
+
+
+def changed(before: Facts, today: Facts) -> bool:
+    """Whether an entry is another one today; to be validated is no change."""
+    return {**before, "validated": True} != {**today, "validated": True}
 
 
 def copied(state: Facts) -> Facts:
@@ -279,6 +285,7 @@ class Clerk:
     def work(self) -> None:
         """Walks from the record (or the contract's first day) to ``as_of``."""
         self._renew()
+        self._change()
         self._use_again()
         closed = self.state["closed"]
         windows = [one for one in self.windows() if not closed or one[1] > closed]
@@ -339,6 +346,23 @@ class Clerk:
                         fresh = balances.granted(self, term, component, period)
                         fresh = balances.in_lot(component, fresh)
                         balances.resize(self.balance(term, component), lot, fresh)
+
+    def _change(self) -> None:
+        """What is held and changed counts as it is today, if nothing of it is settled."""
+        closed, state = self.state["closed"], self.state
+        kept = {piece["entry"] for kind in KEPT for piece in state[kind]}
+        for entry in sorted(kept - set(state["parts"]), key=natural):
+            row = self.entries.get(entry)
+            if row and not changed(state["facts"][entry], row["entry"]):
+                continue
+            for kind in KEPT:
+                state[kind] = [piece for piece in state[kind] if piece["entry"] != entry]
+            state["taken"] = [one for one in state["taken"] if one["piece"]["entry"] != entry]
+            del state["facts"][entry]
+            if row and row["entry"]["date"] <= closed:
+                piece = self.piece(row)
+                if not self.settles(piece):
+                    state["held"].append(piece)
 
     def _use_again(self) -> None:
         """What passed has used the approvals that are known today, the ticket's first.
@@ -879,4 +903,4 @@ def listed_numbers(value: Any) -> list[int]:
     return [int(str(one)) for one in (value if isinstance(value, list) else [value])]
 
 
-__all__ = ["Clerk", "nothing_on_record", "running"]
+__all__ = ["Clerk", "changed", "nothing_on_record", "running"]
