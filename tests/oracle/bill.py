@@ -275,9 +275,11 @@ def flat_line(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> lis
     """The agreed hours of a period at their price."""
     quantity = balances.granted(clerk, term, component, period)
     for lot in clerk.balance(term, component)["lots"]:
-        mine = lot.get("period") == period["first"] and component["kind"] != "quota"
+        mine = lot.get("period") == period["first"]
         if mine and balances.in_lot(component, quantity) < lot["granted"]:
-            quantity = hours(lot["granted"], clerk.facts["digits"])
+            quantity = lot["granted"]
+            if component["kind"] != "quota":
+                quantity = hours(quantity, clerk.facts["digits"])
     if quantity == 0:
         return []
     key, name = balances.key_of(term, component), period["first"].isoformat()
@@ -387,6 +389,7 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
     record = clerk.record
     if clerk.snapshot is not None:
         record["state"] = clerk.snapshot
+        record["drawn"] = clerk.drawn_on_record()
         for charge in record["state"]["charges"]:
             charge["billed"] = charge["billed"] or charge["due"] <= clerk.as_of
     for mark in marks:

@@ -27,7 +27,7 @@ KEPT = ("held", "waiting", "stuck")
 
 
 def nothing_on_record() -> Facts:
-    return {"state": None, "granted": {}, "billed": {}, "notices": set()}
+    return {"state": None, "granted": {}, "drawn": {}, "billed": {}, "notices": set()}
 
 
 def empty_state() -> Facts:
@@ -152,6 +152,29 @@ class Clerk:
         return value_of_hour(self.entry(piece), piece["disposition"], self.contract, self.facts)
 
     # What the clerk writes down
+
+    def drawn_on_record(self) -> dict[tuple[str, str], int]:
+        """What work of closed windows has drawn of each lot, that which waited included."""
+        found: dict[tuple[str, str], int] = {}
+        requests = set()
+        for entry in self.snapshot["facts"] if self.snapshot else ():
+            for part in self.state["parts"].get(entry, []):
+                if not part["lot"]:
+                    continue
+                key = (part["component"], part["lot"])
+                piece = {"entry": entry, "disposition": part["disposition"]}
+                some = stock.weight(part["rounded"], self.weight_of(piece))
+                if part["component"] in self.quotas():
+                    request = (*key, self.entry(piece)["ticket"] or f"entry {entry}")
+                    some = 0 if request in requests else 1
+                    requests.add(request)
+                found[key] = found.get(key, 0) + some
+        return found
+
+    def quotas(self) -> set[str]:
+        return {
+            balances.key_of(term, one) for term, one in self.components() if one["kind"] == "quota"
+        }
 
     def settle_part(self, piece: Facts, part: Facts) -> None:
         row = {
