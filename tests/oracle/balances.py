@@ -351,7 +351,7 @@ def _top_up(
 
 
 def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
-    """A top-up that is invoiced stays bought, also where its work needs it no longer."""
+    """A top-up that is invoiced stays bought, and is there when its day begins."""
     balance = desk.balance(term, component)
     for mark, billed in desk.record["billed"].items():
         if mark[0] != "lot" or billed["bought"] is None:
@@ -363,6 +363,8 @@ def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
                 billed["price"],
             )  # fmt: skip
             balance["lots"].append(lot)
+            entry, _, count = billed["name"].rpartition("+")
+            balance["topped"][entry] = max(balance["topped"].get(entry, 0), int(count))
 
 
 # Periods' grants

@@ -728,6 +728,9 @@ class Clerk:
             if purchase["date"] <= day and (made := self._buy(purchase)):
                 balances.offer(self, *made)
                 self._end_late(*made)
+        for term, component in self.components():
+            if component["kind"] == "block":
+                balances.keep_top_ups(self, term, component, day)
         work = list(pieces)
         for piece in self.state["held"]:
             cut_off = piece.get("remainder") and self.window_first <= piece["since"] < day
@@ -742,9 +745,6 @@ class Clerk:
                     continue
                 self.state["held"] = [one for one in self.state["held"] if one is not piece]
             self.admit(piece, day, {"position": day, "decided": day, "late": False})
-        for term, component in self.components():
-            if component["kind"] == "block":
-                balances.keep_top_ups(self, term, component, day)
         self._expiry_notices(day)
         if day == self.as_of:
             return
