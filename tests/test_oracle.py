@@ -24,24 +24,11 @@ from tests.counts import count
 from tests.oracle.bill import play
 from tests.oracle.days import add_months
 from tests.oracle.facts import CannotSay, merged
-from tests.oracle.lives import FEATURES as EVERYTHING
-from tests.oracle.lives import lives
+from tests.oracle.lives import FEATURES, lives
 from tests.oracle.numbers import seconds
 from tests.test_cases import SCENARIOS, name
 
 ORACLE = Path(__file__).parent / "oracle"
-
-#: What lives may have so far: what the oracle and the product were found to say alike. The other
-#: features of tests.oracle.lives agree in nearly all lives, not in all of them; they are to join.
-FEATURES = frozenset(
-    {
-        "fee", "time", "contingent", "milestone", "item", "late", "ends", "contracts",
-        "surcharge_price", "thresholds", "approvals",
-    }
-)  # fmt: skip
-#: "late" is to join again: the product still holds time from before ``billed_until`` that is not
-#: validated (semantics 12 counts it as billed elsewhere).
-GO_LIVE = frozenset({"fee", "time", "ends", "openings", "contracts"})
 
 #: Cases that the oracle does not express beside those that correct or release, and why.
 NOT_SAID = {
@@ -133,18 +120,10 @@ NOWHERE = Tree(None, {}, ())
 QUICK = Matchers(main=reference.ReferenceMatcher, check=reference.ReferenceMatcher)
 
 
-@given(lives(FEATURES))
+@given(lives())
 def test_the_product_agrees(life: dict[str, Any]) -> None:
     """Exact to the cent and to the second, run by run."""
     count("generated lives: the product agrees with the oracle")
-    found = disagreements(life)
-    assert not found, "\n".join(found) + "\n" + json.dumps(life)
-
-
-@given(lives(GO_LIVE))
-def test_the_product_agrees_on_go_live(life: dict[str, Any]) -> None:
-    """The same with opening balances."""
-    count("generated lives with openings: the product agrees with the oracle")
     found = disagreements(life)
     assert not found, "\n".join(found) + "\n" + json.dumps(life)
 
@@ -308,7 +287,7 @@ def test_the_oracle_keeps_count(life: dict[str, Any]) -> None:
 
 
 @settings(max_examples=settings.default.max_examples // 20)
-@given(lives(EVERYTHING - {"late", "ends"}))
+@given(lives(FEATURES - {"late", "ends"}))
 def test_the_oracle_catches_up(life: dict[str, Any]) -> None:
     """Month by month is one late run, where every fact was known in time."""
     count("generated lives: the oracle catches up")

@@ -109,12 +109,28 @@ def _lots_for(desk: Any, term: Facts, component: Facts, entry: Facts) -> list[Lo
     return sorted(found, key=stock.draw_order)
 
 
+def _later_lots(
+    desk: Any, term: Facts, component: Facts, entry: Facts, position: date
+) -> list[Lot]:
+    """Lots that late work would have waited for: they began after its day, and still run."""
+    if (component.get("empty") or "hold") not in ("hold", "top_up"):
+        return []
+    found = [
+        lot
+        for lot in desk.balance(term, component)["lots"]
+        if lot["first"] > entry["date"] and (lot["last"] or FOREVER) > position
+    ]
+    return sorted(found, key=lambda lot: (lot["first"], natural(lot["name"])))
+
+
 def _draw(
     desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
 ) -> tuple[Parts, int]:
     entry, parts = desk.entry(piece), []
     factor = desk.weight_of(piece)
     lots = _lots_for(desk, term, component, entry)
+    if place["late"] and component["kind"] == "block":
+        lots += _later_lots(desk, term, component, entry, place["position"])
     for lot in lots:  # what expired on or after the day of the work covers it first
         some = stock.payable(rest, factor, stock.expired_since(lot, entry["date"]))
         if some:
@@ -335,7 +351,7 @@ def _top_up(
 
 
 def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
-    """A top-up that is invoiced stays bought, also where its work needs it no longer."""
+    """A top-up that is invoiced stays bought, and is there when its day begins."""
     balance = desk.balance(term, component)
     for mark, billed in desk.record["billed"].items():
         if mark[0] != "lot" or billed["bought"] is None:
@@ -347,6 +363,8 @@ def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
                 billed["price"],
             )  # fmt: skip
             balance["lots"].append(lot)
+            entry, _, count = billed["name"].rpartition("+")
+            balance["topped"][entry] = max(balance["topped"].get(entry, 0), int(count))
 
 
 # Periods' grants
@@ -411,11 +429,13 @@ def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
     """The hours of a period that begins."""
     if desk.opened(term, component, period):
         return
-    count = granted(desk, term, component, period)
+    count = in_lot(component, granted(desk, term, component, period))
+    name = period["first"].isoformat()
+    count = max(count, desk.record["drawn"].get((key_of(term, component), name), 0))
     last = None if component["kind"] == "pool" else period["last"]
     lot = stock.new_lot(
-        period["first"].isoformat(),
-        in_lot(component, count),
+        name,
+        count,
         period["first"],
         last,
         number=period["number"],

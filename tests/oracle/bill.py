@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.oracle import balances, fees, gate
 from tests.oracle import lots as stock
-from tests.oracle.clerk import PERIODIC, Clerk, nothing_on_record
+from tests.oracle.clerk import PERIODIC, Clerk, changed, nothing_on_record
 from tests.oracle.days import ONE
 from tests.oracle.facts import CannotSay, Facts, merged, on, read, the_policies
 from tests.oracle.numbers import DIGITS, HOUR, half_up, hours, natural, number, text
@@ -38,12 +38,7 @@ def play(scenario: Facts) -> list[Facts]:
 
 
 def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, turn: int) -> Facts:
-    owners = {
-        entry: code
-        for code, one in records.items()
-        if one["state"]
-        for entry in one["state"]["facts"]
-    }
+    owners = owned(facts, records)
     routed: dict[str, list[Facts]] = {contract["code"]: [] for contract in facts["contracts"]}
     result: Facts = {"entries": {}, "held": [], "uncovered": [], "balances": {}, "notices": []}
     for entry in facts["entries"]:
@@ -78,6 +73,18 @@ def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, tu
     result["lines"] = [line for draft in result["drafts"] for line in draft["lines"]]
     result["totals"] = totals(result["drafts"])
     return result
+
+
+def owned(facts: Facts, records: dict[str, Facts]) -> dict[str, str]:
+    """The contract that has an entry on record; what is held and changed is nobody's."""
+    today = {entry["id"]: entry for entry in facts["entries"]}
+    return {
+        entry: code
+        for code, one in records.items()
+        if one["state"]
+        for entry, before in one["state"]["facts"].items()
+        if entry in one["state"]["parts"] or (entry in today and not changed(before, today[entry]))
+    }
 
 
 def settled_without_contract(entry: Facts, facts: Facts) -> Facts | None:
@@ -268,9 +275,11 @@ def flat_line(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> lis
     """The agreed hours of a period at their price."""
     quantity = balances.granted(clerk, term, component, period)
     for lot in clerk.balance(term, component)["lots"]:
-        mine = lot.get("period") == period["first"] and component["kind"] != "quota"
+        mine = lot.get("period") == period["first"]
         if mine and balances.in_lot(component, quantity) < lot["granted"]:
-            quantity = hours(lot["granted"], clerk.facts["digits"])
+            quantity = lot["granted"]
+            if component["kind"] != "quota":
+                quantity = hours(quantity, clerk.facts["digits"])
     if quantity == 0:
         return []
     key, name = balances.key_of(term, component), period["first"].isoformat()
@@ -380,6 +389,7 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
     record = clerk.record
     if clerk.snapshot is not None:
         record["state"] = clerk.snapshot
+        record["drawn"] = clerk.drawn_on_record()
         for charge in record["state"]["charges"]:
             charge["billed"] = charge["billed"] or charge["due"] <= clerk.as_of
     for mark in marks:

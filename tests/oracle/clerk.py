@@ -23,10 +23,11 @@ from tests.oracle.rates import factors, value_of_hour, with_surcharge
 from tests.oracle.scope import SETTLES, holds, in_force, running, takers
 
 PERIODIC = ("contingent", "pool", "quota")
+KEPT = ("held", "waiting", "stuck")
 
 
 def nothing_on_record() -> Facts:
-    return {"state": None, "granted": {}, "billed": {}, "notices": set()}
+    return {"state": None, "granted": {}, "drawn": {}, "billed": {}, "notices": set()}
 
 
 def empty_state() -> Facts:
@@ -50,6 +51,11 @@ def empty_state() -> Facts:
         "bought": [],  # purchases that are lots
         "notices": [],
     }
+
+
+def changed(before: Facts, today: Facts) -> bool:
+    """Whether an entry is another one today; to be validated is no change."""
+    return {**before, "validated": True} != {**today, "validated": True}
 
 
 def copied(state: Facts) -> Facts:
@@ -146,6 +152,29 @@ class Clerk:
         return value_of_hour(self.entry(piece), piece["disposition"], self.contract, self.facts)
 
     # What the clerk writes down
+
+    def drawn_on_record(self) -> dict[tuple[str, str], int]:
+        """What work of closed windows has drawn of each lot, that which waited included."""
+        found: dict[tuple[str, str], int] = {}
+        requests = set()
+        for entry in self.snapshot["facts"] if self.snapshot else ():
+            for part in self.state["parts"].get(entry, []):
+                if not part["lot"]:
+                    continue
+                key = (part["component"], part["lot"])
+                piece = {"entry": entry, "disposition": part["disposition"]}
+                some = stock.weight(part["rounded"], self.weight_of(piece))
+                if part["component"] in self.quotas():
+                    request = (*key, self.entry(piece)["ticket"] or f"entry {entry}")
+                    some = 0 if request in requests else 1
+                    requests.add(request)
+                found[key] = found.get(key, 0) + some
+        return found
+
+    def quotas(self) -> set[str]:
+        return {
+            balances.key_of(term, one) for term, one in self.components() if one["kind"] == "quota"
+        }
 
     def settle_part(self, piece: Facts, part: Facts) -> None:
         row = {
@@ -279,6 +308,7 @@ class Clerk:
     def work(self) -> None:
         """Walks from the record (or the contract's first day) to ``as_of``."""
         self._renew()
+        self._change()
         self._use_again()
         closed = self.state["closed"]
         windows = [one for one in self.windows() if not closed or one[1] > closed]
@@ -339,6 +369,23 @@ class Clerk:
                         fresh = balances.granted(self, term, component, period)
                         fresh = balances.in_lot(component, fresh)
                         balances.resize(self.balance(term, component), lot, fresh)
+
+    def _change(self) -> None:
+        """What is held and changed counts as it is today, if nothing of it is settled."""
+        closed, state = self.state["closed"], self.state
+        kept = {piece["entry"] for kind in KEPT for piece in state[kind]}
+        for entry in sorted(kept - set(state["parts"]), key=natural):
+            row = self.entries.get(entry)
+            if row and not changed(state["facts"][entry], row["entry"]):
+                continue
+            for kind in KEPT:
+                state[kind] = [piece for piece in state[kind] if piece["entry"] != entry]
+            state["taken"] = [one for one in state["taken"] if one["piece"]["entry"] != entry]
+            del state["facts"][entry]
+            if row and row["entry"]["date"] <= closed:
+                piece = self.piece(row)
+                if not self.settles(piece):
+                    state["held"].append(piece)
 
     def _use_again(self) -> None:
         """What passed has used the approvals that are known today, the ticket's first.
@@ -681,6 +728,9 @@ class Clerk:
             if purchase["date"] <= day and (made := self._buy(purchase)):
                 balances.offer(self, *made)
                 self._end_late(*made)
+        for term, component in self.components():
+            if component["kind"] == "block":
+                balances.keep_top_ups(self, term, component, day)
         work = list(pieces)
         for piece in self.state["held"]:
             cut_off = piece.get("remainder") and self.window_first <= piece["since"] < day
@@ -695,9 +745,6 @@ class Clerk:
                     continue
                 self.state["held"] = [one for one in self.state["held"] if one is not piece]
             self.admit(piece, day, {"position": day, "decided": day, "late": False})
-        for term, component in self.components():
-            if component["kind"] == "block":
-                balances.keep_top_ups(self, term, component, day)
         self._expiry_notices(day)
         if day == self.as_of:
             return
@@ -879,4 +926,4 @@ def listed_numbers(value: Any) -> list[int]:
     return [int(str(one)) for one in (value if isinstance(value, list) else [value])]
 
 
-__all__ = ["Clerk", "nothing_on_record", "running"]
+__all__ = ["Clerk", "changed", "nothing_on_record", "running"]
