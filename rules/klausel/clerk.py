@@ -418,8 +418,13 @@ class Clerk:
         """The approvals that settled work may stand on, in the order of their use."""
         if item.requirement is None:
             return ()
-        own = item.work.entry.date
-        return self._gate.rooms(item.requirement, item.work.ticket, own, self._as_of)
+        ticket, own = item.work.ticket, item.work.entry.date
+        for day in (self._as_of, *reversed(self._gate.decisions(ticket)), own):
+            # What was rejected since takes nothing back: its room is used all the same.
+            rooms = self._gate.rooms(item.requirement, ticket, own, min(day, self._as_of))
+            if rooms:
+                return rooms
+        return ()
 
     def _use_provisionally(
         self, item: Item, rooms: Sequence[Room], used: dict[str, tuple[int, Decimal]]
