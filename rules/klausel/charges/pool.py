@@ -112,7 +112,8 @@ class PoolAccount(Stock):
         seconds = self.grant_of(period) if known is None else known
         lot = self.add(Lot(period.first.isoformat(), period.first, None, seconds))
         self._number[lot.id] = number
-        repaid = min(self.deficit, max(lot.left - self.on_record.get(lot.id, 0), 0))
+        drawn_since = max(self.on_record.get(lot.id, 0), 0)
+        repaid = min(self.deficit, max(lot.left - drawn_since, 0))
         lot.drawn += repaid
         self.deficit -= repaid
         self.pay_waiting([lot], period.first)
