@@ -304,7 +304,12 @@ class _CustomerRun(Usual, Balances):
             groups.setdefault((code, bound.contract.currency, *kind), []).append((bound, line))
         drafts = []
         documents: dict[LedgerKey, str] = {}
-        for (_, currency, credit, _), members in groups.items():
+        # Of each contract the invoice first, though a credit is for an earlier day.
+        place = {
+            code: number for number, code in enumerate(dict.fromkeys(key[0] for key in groups))
+        }
+        ordered = sorted(groups.items(), key=lambda found: (place[found[0][0]], bool(found[0][2])))
+        for (_, currency, credit, _), members in ordered:
             draft = self._draft(currency, credit == "credit", members)
             drafts.append(draft)
             documents |= {line.key: draft.key for line in draft.lines}
