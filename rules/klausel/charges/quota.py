@@ -132,7 +132,7 @@ class QuotaAccount(ContingentAccount):
             return None
         lot.drawn += cost
         known = self._known.setdefault(key, lot.id)
-        return self._part(work, wanted, known, cost, home, lot.left)
+        return self._part(work, wanted, known, cost, home, self._left(known))
 
     def pay_waiting(self, lots: list[Lot], day: date) -> None:
         still = []
