@@ -58,6 +58,11 @@ def changed(before: Facts, today: Facts) -> bool:
     return {**before, "validated": True} != {**today, "validated": True}
 
 
+def settled(state: Facts, entry: str) -> bool:
+    """Whether something of an entry is on record here; what was billed elsewhere is not."""
+    return any(part["rule"] != "opening" for part in state["parts"].get(entry, []))
+
+
 def copied(state: Facts) -> Facts:
     """A state of its own; entries are facts and may be shared."""
     rest = {name: value for name, value in state.items() if name != "facts"}
@@ -371,21 +376,17 @@ class Clerk:
                         balances.resize(self.balance(term, component), lot, fresh)
 
     def _change(self) -> None:
-        """What is held and changed counts as it is today, if nothing of it is settled."""
-        closed, state = self.state["closed"], self.state
-        kept = {piece["entry"] for kind in KEPT for piece in state[kind]}
-        for entry in sorted(kept - set(state["parts"]), key=natural):
+        """What is held and changed is as if it were entered now, if nothing of it is settled."""
+        state = self.state
+        for entry in list(state["facts"]):
             row = self.entries.get(entry)
-            if row and not changed(state["facts"][entry], row["entry"]):
+            if settled(state, entry) or (row and not changed(state["facts"][entry], row["entry"])):
                 continue
             for kind in KEPT:
                 state[kind] = [piece for piece in state[kind] if piece["entry"] != entry]
             state["taken"] = [one for one in state["taken"] if one["piece"]["entry"] != entry]
+            state["parts"].pop(entry, None)
             del state["facts"][entry]
-            if row and row["entry"]["date"] <= closed:
-                piece = self.piece(row)
-                if not self.settles(piece):
-                    state["held"].append(piece)
 
     def _use_again(self) -> None:
         """What passed has used the approvals that are known today, the ticket's first.
@@ -608,7 +609,7 @@ class Clerk:
         if piece["rounded"] is None:
             entry = self.entry(piece)
             piece["rounded"] = piece["worked"]
-            if piece.get("new"):
+            if piece.get("new") and day <= self.today:
                 piece["rounded"] = self._adds(entry, piece["worked"])
         place = {"position": position, "decided": day, "late": True}
         self.admit(piece, day, place)
@@ -926,4 +927,4 @@ def listed_numbers(value: Any) -> list[int]:
     return [int(str(one)) for one in (value if isinstance(value, list) else [value])]
 
 
-__all__ = ["Clerk", "changed", "nothing_on_record", "running"]
+__all__ = ["Clerk", "changed", "nothing_on_record", "running", "settled"]
