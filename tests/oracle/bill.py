@@ -389,7 +389,7 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
     record = clerk.record
     if clerk.snapshot is not None:
         record["state"] = clerk.snapshot
-        record["drawn"] = clerk.drawn_on_record()
+        record["paid"] = clerk.paid_on_record()
         for charge in record["state"]["charges"]:
             charge["billed"] = charge["billed"] or charge["due"] <= clerk.as_of
     for mark in marks:
