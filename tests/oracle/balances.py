@@ -217,6 +217,7 @@ def buy(desk: Any, purchase: Facts) -> tuple[Facts, Facts, Lot] | None:
             lot["first"],
             group=purchase["id"],
         )
+    lot["drawn"] += desk.drawn_before(term, component, lot["name"])
     desk.balance(term, component)["lots"].append(lot)
     return term, component, lot
 
@@ -239,6 +240,7 @@ def clip(lot: Lot, term: Facts) -> None:
 def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
     """New hours: a deficit first, then the work that waits."""
     balance = desk.balance(term, component)
+    lot["drawn"] += desk.drawn_before(term, component, lot["name"])
     balance["lots"].append(lot)
     if component["kind"] == "pool":
         paid = min(balance["deficit"], stock.remaining(lot))
@@ -248,10 +250,13 @@ def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
     offer(desk, term, component, lot)
 
 
-def offer(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
-    """Work that waits is offered a new lot, in the order in which it began to wait."""
+def offer(desk: Any, term: Facts, component: Facts, lot: Lot, since: int = 0) -> None:
+    """Work that waits is offered a new lot, in the order in which it began to wait.
+
+    ``since`` is the number of the first work that is kept and was not asked already.
+    """
     for piece in list(desk.state["waiting"]):
-        if piece["component"] != key_of(term, component):
+        if piece["component"] != key_of(term, component) or piece["number"] < since:
             continue
         if component["kind"] == "quota":
             if _request_from(desk, term, component, piece, lot):
@@ -291,28 +296,65 @@ def ask_again(desk: Any, found: list[tuple[Facts, Facts, Lot]]) -> None:
                 later = [one for one in mine if one[2]["first"] > day]
                 later.sort(key=lambda one: (one[2]["first"], natural(one[2]["name"])))
                 lots += [one for one in later if _may_have(desk, piece, one[2])]
+            if piece["rounded"] < 0:
+                lots = [one for one in reversed(lots) if one[2]["first"] <= day]
             for term, component, lot in lots:
-                if piece and piece["rounded"] > 0:
+                if piece and piece["rounded"]:
                     piece = _pay(desk, term, component, lot, kind, piece)
 
 
 def _pay(
     desk: Any, term: Facts, component: Facts, lot: Lot, kind: str, piece: Facts
 ) -> Facts | None:
-    """A lot pays for kept work what it can; returns what is left to pay."""
-    some = stock.payable(piece["rounded"], desk.weight_of(piece), stock.remaining(lot))
+    """A lot pays for kept work what it can, or takes back; returns what is left."""
+    factor = desk.weight_of(piece)
+    if piece["rounded"] < 0:
+        some = -stock.payable(-piece["rounded"], factor, lot["drawn"])
+    else:
+        some = stock.payable(piece["rounded"], factor, stock.remaining(lot))
     if some == 0:
         return piece
     day = max(lot["first"], piece["since"])
     place = {"position": desk.today, "late": desk.closing, "decided": day}
-    desk.draw(term, component, lot, piece, some, place)
-    worked = piece["worked"] if some == piece["rounded"] else min(piece["worked"], some)
+    if some < 0:
+        stock.give_back(lot, stock.weight(-some, factor))
+        worked = max(piece["worked"], some)
+    else:
+        desk.draw(term, component, lot, piece, some, place)
+        worked = min(piece["worked"], some)
+    if some == piece["rounded"]:
+        worked = piece["worked"]
+    _note(desk, term, component, lot, piece, some, worked, stock.weight(some, factor))
     part = _part(term, component, some, lot["name"]) | {"seconds": worked}
     desk.settle_part(piece, part)
     left = piece["rounded"] - some
     rest = {**piece, "worked": piece["worked"] - worked, "rounded": left} if left else None
     _forget(desk, kind, piece, rest)
     return rest
+
+
+def _note(
+    desk: Any, term: Facts, component: Facts, lot: Lot, piece: Facts, some: int, worked: int,
+    loses: int,
+) -> None:  # fmt: skip
+    """What a lot paid for work that waited: a bill puts it on record."""
+    row = {"piece": piece, "component": key_of(term, component), "term": term["id"]}
+    row |= {"lot": lot["name"], "rounded": some, "seconds": worked, "weight": loses}
+    desk.state["paid"].append(row)
+
+
+def keep_paid(desk: Any, piece: Facts, row: Facts) -> None:
+    """Work that waited keeps what it drew on record."""
+    names = ("rounded", "term", "component", "lot", "seconds")
+    desk.settle_part(piece, {name: row[name] for name in names})
+    left = piece["rounded"] - row["rounded"]
+    rest = {**piece, "worked": piece["worked"] - row["seconds"], "rounded": left} if left else None
+    _forget(desk, "waiting", piece, rest)
+    entry = desk.entry(piece)
+    tickets = desk.state["balances"][row["component"]]["tickets"]
+    ticket = entry["ticket"] or f"entry {entry['id']}"
+    if ticket in tickets:
+        tickets[ticket] = ("lot", row["lot"])
 
 
 def _forget(desk: Any, kind: str, piece: Facts, rest: Facts | None = None) -> None:
@@ -431,7 +473,7 @@ def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
         return
     count = in_lot(component, granted(desk, term, component, period))
     name = period["first"].isoformat()
-    count = max(count, desk.record["drawn"].get((key_of(term, component), name), 0))
+    count = max(count, desk.drawn_before(term, component, name))
     last = None if component["kind"] == "pool" else period["last"]
     lot = stock.new_lot(
         name,
@@ -603,12 +645,15 @@ def _request_from(desk: Any, term: Facts, component: Facts, piece: Facts, lot: L
     entry = desk.entry(piece)
     balance = desk.balance(term, component)
     ticket = entry["ticket"] or f"entry {entry['id']}"
-    if balance["tickets"][ticket][0] == "hold":
+    takes = balance["tickets"][ticket][0] == "hold"
+    if takes:
         if stock.remaining(lot) < 1:
             return False
         lot["drawn"] += 1
         balance["tickets"][ticket] = ("lot", lot["name"])
     name = balance["tickets"][ticket][1]
+    if name == lot["name"]:
+        _note(desk, term, component, lot, piece, piece["rounded"], piece["worked"], int(takes))
     part = _part(term, component, piece["rounded"], name) | {"seconds": piece["worked"]}
     desk.settle_part(piece, part)
     return True

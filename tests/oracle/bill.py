@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.oracle import balances, fees, gate
 from tests.oracle import lots as stock
-from tests.oracle.clerk import PERIODIC, Clerk, changed, nothing_on_record
+from tests.oracle.clerk import PERIODIC, Clerk, changed, nothing_on_record, settled
 from tests.oracle.days import ONE
 from tests.oracle.facts import CannotSay, Facts, merged, on, read, the_policies
 from tests.oracle.numbers import DIGITS, HOUR, half_up, hours, natural, number, text
@@ -83,7 +83,7 @@ def owned(facts: Facts, records: dict[str, Facts]) -> dict[str, str]:
         for code, one in records.items()
         if one["state"]
         for entry, before in one["state"]["facts"].items()
-        if entry in one["state"]["parts"] or (entry in today and not changed(before, today[entry]))
+        if settled(one["state"], entry) or (entry in today and not changed(before, today[entry]))
     }
 
 
@@ -389,7 +389,7 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
     record = clerk.record
     if clerk.snapshot is not None:
         record["state"] = clerk.snapshot
-        record["drawn"] = clerk.drawn_on_record()
+        record["paid"] = clerk.paid_on_record()
         for charge in record["state"]["charges"]:
             charge["billed"] = charge["billed"] or charge["due"] <= clerk.as_of
     for mark in marks:

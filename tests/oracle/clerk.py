@@ -27,7 +27,7 @@ KEPT = ("held", "waiting", "stuck")
 
 
 def nothing_on_record() -> Facts:
-    return {"state": None, "granted": {}, "drawn": {}, "billed": {}, "notices": set()}
+    return {"state": None, "granted": {}, "paid": [], "billed": {}, "notices": set()}
 
 
 def empty_state() -> Facts:
@@ -49,6 +49,7 @@ def empty_state() -> Facts:
         "balances": {},  # term/component -> lots and deficit
         "kept": 0,  # how often work was kept, to count in order
         "bought": [],  # purchases that are lots
+        "paid": [],  # what lots paid for work that waited
         "notices": [],
     }
 
@@ -56,6 +57,11 @@ def empty_state() -> Facts:
 def changed(before: Facts, today: Facts) -> bool:
     """Whether an entry is another one today; to be validated is no change."""
     return {**before, "validated": True} != {**today, "validated": True}
+
+
+def settled(state: Facts, entry: str) -> bool:
+    """Whether something of an entry is on record here; what was billed elsewhere is not."""
+    return any(part["rule"] != "opening" for part in state["parts"].get(entry, []))
 
 
 def copied(state: Facts) -> Facts:
@@ -79,6 +85,7 @@ class Clerk:
         self._periods: dict[str, list[Facts]] = {}
         self.closing = False  # late facts: behind all of ``today``
         self.snapshot: Facts | None = None
+        self.paid: list[Facts] = deepcopy(record["paid"])
 
     # What the clerk can look up
 
@@ -153,28 +160,34 @@ class Clerk:
 
     # What the clerk writes down
 
-    def drawn_on_record(self) -> dict[tuple[str, str], int]:
-        """What work of closed windows has drawn of each lot, that which waited included."""
-        found: dict[tuple[str, str], int] = {}
-        requests = set()
-        for entry in self.snapshot["facts"] if self.snapshot else ():
-            for part in self.state["parts"].get(entry, []):
-                if not part["lot"]:
-                    continue
-                key = (part["component"], part["lot"])
-                piece = {"entry": entry, "disposition": part["disposition"]}
-                some = stock.weight(part["rounded"], self.weight_of(piece))
-                if part["component"] in self.quotas():
-                    request = (*key, self.entry(piece)["ticket"] or f"entry {entry}")
-                    some = 0 if request in requests else 1
-                    requests.add(request)
-                found[key] = found.get(key, 0) + some
-        return found
-
-    def quotas(self) -> set[str]:
-        return {
-            balances.key_of(term, one) for term, one in self.components() if one["kind"] == "quota"
+    def paid_on_record(self) -> list[Facts]:
+        """What work that waited has drawn of lots that are not on record yet."""
+        snapshot = self.snapshot or empty_state()
+        lots = {
+            (key, lot["name"]) for key, one in snapshot["balances"].items() for lot in one["lots"]
         }
+        rows = [row | {"done": True} for row in self.paid]
+        rows += [
+            row | {"done": False}
+            for row in self.state["paid"]
+            if row["piece"]["number"] < snapshot["kept"]
+        ]
+        return [row for row in rows if (row["component"], row["lot"]) not in lots]
+
+    def drawn_before(self, term: Facts, component: Facts, name: str) -> int:
+        """What earlier runs have put on record as drawn of a lot by work that waited."""
+        key = balances.key_of(term, component)
+        mine = [row for row in self.paid if (row["component"], row["lot"]) == (key, name)]
+        return sum(row["weight"] for row in mine)
+
+    def _paid_before(self) -> None:
+        """Work that waited keeps what it drew."""
+        for row in self.paid:
+            found = [
+                one for one in self.state["waiting"] if one["number"] == row["piece"]["number"]
+            ]
+            if not row["done"] and found:
+                balances.keep_paid(self, found[0], row)
 
     def settle_part(self, piece: Facts, part: Facts) -> None:
         row = {
@@ -309,6 +322,7 @@ class Clerk:
         """Walks from the record (or the contract's first day) to ``as_of``."""
         self._renew()
         self._change()
+        self._paid_before()
         self._use_again()
         closed = self.state["closed"]
         windows = [one for one in self.windows() if not closed or one[1] > closed]
@@ -337,6 +351,7 @@ class Clerk:
 
     def _close(self, day: date | None) -> None:
         """The state that a ``bill`` run puts on record."""
+        self.state["paid"] = []
         self.snapshot = copied(self.state)
         if day and (self.snapshot["closed"] is None or day > self.snapshot["closed"]):
             self.snapshot["closed"] = day
@@ -371,21 +386,17 @@ class Clerk:
                         balances.resize(self.balance(term, component), lot, fresh)
 
     def _change(self) -> None:
-        """What is held and changed counts as it is today, if nothing of it is settled."""
-        closed, state = self.state["closed"], self.state
-        kept = {piece["entry"] for kind in KEPT for piece in state[kind]}
-        for entry in sorted(kept - set(state["parts"]), key=natural):
+        """What is held and changed is as if it were entered now, if nothing of it is settled."""
+        state = self.state
+        for entry in list(state["facts"]):
             row = self.entries.get(entry)
-            if row and not changed(state["facts"][entry], row["entry"]):
+            if settled(state, entry) or (row and not changed(state["facts"][entry], row["entry"])):
                 continue
             for kind in KEPT:
                 state[kind] = [piece for piece in state[kind] if piece["entry"] != entry]
             state["taken"] = [one for one in state["taken"] if one["piece"]["entry"] != entry]
+            state["parts"].pop(entry, None)
             del state["facts"][entry]
-            if row and row["entry"]["date"] <= closed:
-                piece = self.piece(row)
-                if not self.settles(piece):
-                    state["held"].append(piece)
 
     def _use_again(self) -> None:
         """What passed has used the approvals that are known today, the ticket's first.
@@ -572,6 +583,7 @@ class Clerk:
                     events.append((purchase["date"], 0, purchase["date"], natural(purchase["id"]),
                                    made))  # fmt: skip
         balances.ask_again(self, bought)
+        since = self.state["kept"]
         for row in self.new_rows(self.contract["start"], closed):
             piece = self.piece(row) | {"new": True}
             if not self.settles(piece):
@@ -585,7 +597,7 @@ class Clerk:
         for event in sorted(events, key=lambda one: one[:4]):
             day, kind, *_, thing = event
             if kind == 0:
-                balances.offer(self, *thing)
+                balances.offer(self, *thing, since=since)
                 self._end_late(*thing)
             elif kind == 2:
                 self.state["stuck"] = [one for one in self.state["stuck"] if one is not thing]
@@ -608,7 +620,7 @@ class Clerk:
         if piece["rounded"] is None:
             entry = self.entry(piece)
             piece["rounded"] = piece["worked"]
-            if piece.get("new"):
+            if piece.get("new") and day <= self.today:
                 piece["rounded"] = self._adds(entry, piece["worked"])
         place = {"position": position, "decided": day, "late": True}
         self.admit(piece, day, place)
@@ -926,4 +938,4 @@ def listed_numbers(value: Any) -> list[int]:
     return [int(str(one)) for one in (value if isinstance(value, list) else [value])]
 
 
-__all__ = ["Clerk", "changed", "nothing_on_record", "running"]
+__all__ = ["Clerk", "changed", "nothing_on_record", "running", "settled"]

@@ -632,11 +632,24 @@ def _late(dice: Dice, book: dict[str, Any], runs: list[dict[str, Any]]) -> None:
         if dice.chance(12):
             row["validated"] = "no"
             changed = {"id": row["id"], "validated": "yes"}
+            if dice.chance(3):
+                changed |= _otherwise(dice)
             run = _run_after(dice, runs, date.fromisoformat(row["date"]))
             run.setdefault("change", {}).setdefault("entries", []).append(changed)
     known = {row["id"] for row in book["entries"]}
     if any(row["entry"] not in known for row in book.get("overrides", [])):
         book.pop("overrides")
+
+
+def _otherwise(dice: Dice) -> dict[str, Any]:
+    """What somebody puts right of an entry before it is validated."""
+    return dice.pick(
+        {"hours": dice.pick(*HOURS)},
+        {"date": dice.day().isoformat()},
+        {"tags": dice.pick("feature", "defect", "urgent")},
+        {"ticket": dice.pick("t1", "t3"), "hours": dice.pick(*HOURS)},
+        {"employee": "u2"},
+    )  # type: ignore[no-any-return]
 
 
 def _run_after(dice: Dice, runs: list[dict[str, Any]], day: date) -> dict[str, Any]:
