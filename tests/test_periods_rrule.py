@@ -200,6 +200,8 @@ def bound(kind: str, case: Case, end: date | None, **words: Any) -> Any:
         PARAMETERS,
         quantity_digits=2,
         money_digits=2,
+        plan="plan",
+        component="",
         billed_until=case.billed_until,
     )
     return COMPONENTS[kind].bind(shape(kind, tuple(words.items())), binding)
