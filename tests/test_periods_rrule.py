@@ -287,7 +287,11 @@ def due_days(case: Case) -> None:
     for kind in ("contingent", "pool"):
         for more, expected in (({}, arrears), (words, advance)):
             stock = bound(kind, case, case.end, proration="daily", **more)
-            sold = [one for one in stock.open(()).singles(case.as_of) if one.group == "hours"]
+            sold = [
+                one
+                for one in stock.open(()).singles(case.as_of)
+                if one.group == "hours" and one.due <= case.as_of
+            ]
             granted = [(cut, day) for cut, day in expected if hours_of(cut)]
             assert [(Cut(*one.period), one.due) for one in sold] == granted, (kind, case)
             assert [one.quantity for one in sold] == [hours_of(cut) for cut, _ in granted], case
