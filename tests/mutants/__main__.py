@@ -53,11 +53,16 @@ def main(words: Sequence[str]) -> int:
             survivors.append(mutant.name)
             where = f"\n  changed, and compared nowhere: {verdict.by}" if verdict.by else ""
             print(f"\n{mutant.name}{where}", flush=True)
-    return report(counts, survivors, time.monotonic() - start)
+    tried = {mutant.name for _, mutant in found}
+    return report(counts, tried, survivors, time.monotonic() - start)
 
 
-def report(counts: Counter[str], survivors: Sequence[Name], seconds: float) -> int:
+def report(
+    counts: Counter[str], tried: set[Name], survivors: Sequence[Name], seconds: float
+) -> int:
     known = {one.name for one in accepted()}
+    for name in sorted((known & tried) - set(survivors)):
+        print(f"\n{name}\n  is accepted, and a test notices it: leave it out of accepted.txt")
     new = [name for name in survivors if name not in known]
     print(
         f"\n{sum(counts.values())} mutants: {counts['killed']} killed, {counts['timeout']} timed"
