@@ -253,9 +253,11 @@ class _CustomerRun(Usual, Balances):
         }
         last = (1, 0, 0)
         for id_, parts in self._parts.items():
-            if len(parts) > 1:
-                # In the order in which terms were asked; what waits stands last.
-                parts.sort(key=lambda p: last if p.held else rank.get((p.contract, p.term), last))
+            if len(parts) == 1:
+                yield made(EntryParts, (id_, (parts[0],)))
+                continue
+            # In the order in which terms were asked; what waits stands last.
+            parts.sort(key=lambda p: last if p.held else rank.get((p.contract, p.term), last))
             yield made(EntryParts, (id_, tuple(parts)))
 
     def _bill_contract(self, bound: BoundContract) -> list[Line]:

@@ -350,6 +350,8 @@ class State:
         self._windows: dict[tuple[str, date], Span] = {}
         self._last_windows: dict[str, Span] = {}
         """By contract: the last window that is the same for all of its days."""
+        self._month_windows: dict[tuple[str, int, int], Span] = {}
+        """By contract and month: the last such window that begins in it."""
         self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
         self._last_rule = ""
         self._last_disposition = ""
@@ -476,14 +478,21 @@ class State:
         """The closing window of ``day``: inside one period of every term that takes time."""
         code = bound.contract.code
         last = self._last_windows.get(code)
-        if last is not None and last.covers(day):
+        if last is not None and last[0] <= day <= last[1]:  # type: ignore[operator]
             return last  # entries come in the order of days
+        month = (code, day.year, day.month)
+        found = self._month_windows.get(month)
+        if found is not None and found[0] <= day <= found[1]:  # type: ignore[operator]
+            self._last_windows[code] = found
+            return found
         key = (code, day)
         found = self._windows.get(key)
         if found is None:
-            found = self._windows[key] = _apart(_window_of(bound, day), bound, day)
+            found = _apart(_window_of(bound, day), bound, day)
             if _is_whole(bound, found):
-                self._last_windows[code] = found
+                self._last_windows[code] = self._month_windows[month] = found
+            else:
+                self._windows[key] = found
         return found
 
     def _closes(self, bound: BoundContract, day: date, period: Period, billed: bool) -> date | None:
