@@ -498,37 +498,48 @@ class State:
     def _closes(self, bound: BoundContract, day: date, period: Period, billed: bool) -> date | None:
         """Last day of the window that decides time of ``day`` in ``period``; of the whole period
         for what is billed by it, or falls into it on another day."""
-        if billed or not period.first <= day <= period.last:
-            return period.last
-        return self._window(bound, day).last
+        if billed or not period[0] <= day <= period[1]:
+            return period[1]
+        window = self._last_windows.get(bound.contract.code)
+        if window is None or not window[0] <= day <= window[1]:  # type: ignore[operator]
+            window = self._window(bound, day)
+        return window[1]
 
     def _show(
         self,
         bound: BoundContract,
-        part: Taken,
+        parts: Iterable[Taken],
         term: str,
         component: str,
         line: str,
-        due: date | None = None,
         again: bool = False,
+        open_: bool = False,
     ) -> None:
-        """Shows what became of a part; ``again`` where it is on record and done again."""
-        work = part.work
-        closes = None
-        if not line and not again:
-            closes = self._closes(bound, work.entry.date, part.period, part.rate is not None)
+        """Shows what became of the unsettled ones of ``parts``; ``again`` where they are on record
+        and done again, ``open_`` where their periods are not over yet."""
+        code, all_parts = bound.contract.code, self._parts
+        closes = due = None
         # By position: there are hundreds of thousands of them.
-        _, seconds, rounded, _, _, _, lot, drawn, counted, disposition, _, after, turn, _ = part
-        facts = (
-            disposition or work.disposition, work.rule, seconds, rounded, bound.contract.code,
-            term, lot, line, "", "", due, False, component, drawn, after, turn,
-            counted is not None, closes,
-        )  # fmt: skip
-        self._parts[work.entry.id].append(made(Part, facts))
+        for (
+            work, seconds, rounded, period, _, rate, lot, drawn, counted, disposition, settled,
+            after, turn, _,
+        ) in parts:  # fmt: skip
+            if settled and not again:
+                continue
+            entry = work[0]
+            if not line and not again:
+                closes = self._closes(bound, entry[1], period, rate is not None)
+            if open_:
+                due = period[1] + ONE_DAY
+            facts = (
+                disposition or work[5], work[6], seconds, rounded, code, term, lot, line, "", "",
+                due, False, component, drawn, after, turn, counted is not None, closes,
+            )  # fmt: skip
+            all_parts[entry[0]].append(made(Part, facts))
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
-        self._show(bound, part, key.term, key.component, line)
+        self._show(bound, (part,), key.term, key.component, line)
         if self._on_record:
             self._put_on_record(bound, part, key)
 
