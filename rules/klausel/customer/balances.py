@@ -67,7 +67,8 @@ class Balances(Corrections):
                 continue
             term, component, part = item.done
             taken[term, component, part.period.first].append(part)
-            self._remember_held(bound, item, ())
+            if self._on_record:
+                self._remember_held(bound, item, ())
         self._settled_again(bound, items, outcome, taken)
         self._close_where_terms_begin(bound)
         for reached in outcome.reached:
@@ -78,6 +79,8 @@ class Balances(Corrections):
 
     def _settled_items(self, bound: BoundContract) -> list[Item]:
         """What is on record for this contract: it happens again as it happened."""
+        if not self._settled:
+            return []
         code = bound.contract.code
         entries = {entry.id: entry for entry in self._entries}
         found = []

@@ -427,8 +427,22 @@ class Lines(State):
     ) -> tuple[Because, ...]:
         if term is None or component is None:
             return (Because(ITEM, "", NO_WHERE, charge.text),)
-        plan = term.plan
         rules = dict.fromkeys([part[0][6] for part in charge.taken])
+        place = (bound.contract.code, term.term.id, component.id, *rules)
+        found = self._reasons.get(place)
+        if found is None:
+            found = self._reasons[place] = self._reasons_of(bound, term, component, rules)
+        return found
+
+    def _reasons_of(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        rules: Iterable[str],
+    ) -> tuple[Because, ...]:
+        """The rules that found the work of a line, else the plan."""
+        plan = term.plan
         reasons = [
             Because(rule.id, rule.clause, rule.where, text_in(rule.because, self._language))
             for id_ in rules

@@ -38,6 +38,7 @@ from klausel.problems import Problem, Where
 from klausel.record import HeldBefore, Reopened, on_record
 from klausel.result import (
     Balance,
+    Because,
     Difference,
     Draft,
     Held,
@@ -347,6 +348,8 @@ class State:
             for row in rows:
                 self._rows_of[row.entry].append(row)
         self._rules: dict[tuple[str, str], Rule] = {}
+        self._reasons: dict[tuple[str, ...], tuple[Because, ...]] = {}
+        """By contract, term, component and rules."""
         self._windows: dict[tuple[str, date], Span] = {}
         self._last_windows: dict[str, Span] = {}
         """By contract: the last window that is the same for all of its days."""
