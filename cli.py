@@ -203,6 +203,8 @@ def doctor(source: Source) -> int:
 
 def main() -> None:
     """Entry point: runs a command and turns what went wrong into its exit code."""
+    # To look for plugins of pydantic reads the metadata of everything that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.disable()  # one short run over values without cycles: collecting would double its time
     code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):

@@ -35,19 +35,21 @@ def test_usual_entries_come_out_as_all_others(
 ) -> None:
     book = mixed if name == "mixed" else read_folder(demo_folder())
     short = bill(book, date(2026, 7, 1), record=record)
-    taken: list[bool] = []
-    usual = Usual._goes_the_usual_way
+    singly: list[str] = []
+    scope = Usual._scope
 
-    def count(run: Usual, entry: Entry) -> bool:
-        taken.append(usual(run, entry))
-        return taken[-1]
+    def count(run: Usual, entry: Entry) -> None:
+        singly.append(entry.id)
+        scope(run, entry)
 
-    monkeypatch.setattr(Usual, "_goes_the_usual_way", count)
+    monkeypatch.setattr(Usual, "_scope", count)
     bill(book, date(2026, 7, 1), record=record)
-    assert any(taken)
-    monkeypatch.setattr(Usual, "_goes_the_usual_way", lambda run, entry: False)
+    assert len(singly) < len(short.entries)
+    monkeypatch.setattr(Usual, "_scope_usual", Usual._scope_singly)
+    singly.clear()
     monkeypatch.setattr(Clerk, "_is_usual", lambda clerk, window, waiting: False)
     long = bill(book, date(2026, 7, 1), record=record)
+    assert len(singly) == len(short.entries)
     assert (short.entries, short.drafts) == (long.entries, long.drafts)
     assert short.settlements == long.settlements
     assert bool(short.settlements) == record

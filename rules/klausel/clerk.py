@@ -97,6 +97,8 @@ class Item:
     """It is on record and done again with today's facts, in its old place (semantics 8)."""
     rank: int = 0
     """Its place by date and id among all entries of the contract."""
+    done: tuple[str, str, Taken] | None = None
+    """The term and component that took all of it at once; then it has no shares."""
 
     @classmethod
     def usual(
@@ -329,7 +331,10 @@ class Clerk:
         if self._is_usual(window, waiting):
             self._round_alone(window.natural)
             for item in window.natural:
-                self._process(item, None)
+                if item.watches:
+                    self._process(item, None)
+                else:
+                    self._process_usual(item)
             return []
         passed, still = self._ask(window, waiting)
         here: list[Item] = []
@@ -359,7 +364,10 @@ class Clerk:
         """Whether all in ``window`` passes in its own place, and nothing of it is on record."""
         if waiting or window.late or self._closed is not never_closed:
             return False
-        return all(item.plain for item in window.natural)
+        for item in window.natural:  # as Item.plain, at once
+            if item.requirement is not None or item.record or item.again or not item.validated:
+                return False
+        return True
 
     def _passes_later(self, item: Item, span: Span) -> bool:
         for day in self._gate.decisions(item.work.ticket):
@@ -592,6 +600,24 @@ class Clerk:
         needed = item.requirement
         again = bool(limit) and needed is not None and needed.retroactive
         return self._keep(item, shares, price, again)
+
+    def _process_usual(self, item: Item) -> None:
+        """As :meth:`_process`, where nothing is asked of ``item`` and it is in its own place."""
+        work = item.work
+        stops = self._route(work).stops
+        if stops and stops[0].account is None and stops[0].billed_until is None:
+            taken = stops[0].bound.take(work)
+            if taken is not None and taken.seconds == work.seconds:
+                item.done = (stops[0].term, stops[0].component, taken)
+                return
+        shares: list[tuple[str, str, Taken | None, str, int]] = []
+        self._allocate(item, work, None, False, shares)
+        if len(shares) == 1:
+            term, component, found, *_ = shares[0]
+            if found is not None and found.seconds == work.seconds:
+                item.done = (term, component, found)
+                return
+        self._keep(item, shares, ZERO, False)
 
     def _allocate(
         self,

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -140,7 +141,7 @@ def bill(
         customers=tuple(root for root in roots if root),
         parked=tuple(sorted((root for root in parked if root), key=natural)),
         drafts=tuple(draft for run in runs for draft in run.drafts),
-        entries=tuple(parts for run in runs for parts in run.entries),
+        entries=tuple(chain.from_iterable([run.entries for run in runs])),
         uncovered=tuple(found for run in runs for found in run.uncovered),
         held=tuple(found for run in runs for found in run.held),
         notices=tuple(found for run in runs for found in run.notices),
@@ -253,9 +254,11 @@ class _CustomerRun(Usual, Balances):
         }
         last = (1, 0, 0)
         for id_, parts in self._parts.items():
-            if len(parts) > 1:
-                # In the order in which terms were asked; what waits stands last.
-                parts.sort(key=lambda p: last if p.held else rank.get((p.contract, p.term), last))
+            if len(parts) == 1:
+                yield made(EntryParts, (id_, (parts[0],)))
+                continue
+            # In the order in which terms were asked; what waits stands last.
+            parts.sort(key=lambda p: last if p.held else rank.get((p.contract, p.term), last))
             yield made(EntryParts, (id_, tuple(parts)))
 
     def _bill_contract(self, bound: BoundContract) -> list[Line]:

@@ -37,7 +37,9 @@ ModelT = TypeVar("ModelT", bound="Shape")
 class Shape(BaseModel):
     """Base of all shapes: unknown words are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True
+    )
 
 
 def parse_date(text: str) -> date:

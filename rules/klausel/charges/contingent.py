@@ -100,11 +100,11 @@ def sales(
     if span is None:
         return
     lead = date.fromordinal(as_of.toordinal() + bound.shape.lead_days)
-    start = binding.span.first
+    start, opened = binding.span.first, binding.opened
     for period in periods(span, bound.shape.every, bound.shape.align, start, lead):
         whole = bound.period(period.first)
         assert whole is not None
-        if binding.opened is not None and whole.first <= binding.opened:
+        if opened is not None and whole.first <= opened:
             continue  # the opening stands for it
         known = granted.get(period.first)
         today = grant_of(period)

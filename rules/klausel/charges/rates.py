@@ -53,6 +53,8 @@ class RateCard:
             for number, card in enumerate((self._employees, self._roles, self._activities))
             if card
         ]
+        self._prices: dict[tuple[str, str, str], list[tuple[DatedNumber, str]]] = {}
+        """By employee, role and activity: where to look for a price, and for what it is."""
 
     def plain(self, work: Work) -> tuple[Decimal | None, str]:
         """Price per hour on the entry's date (None where the card has none), and for what.
@@ -61,13 +63,24 @@ class RateCard:
         customer is not told a price by person.
         """
         day = work.entry.date
-        for card, number in self._cards:
-            key = (work.entry.employee, work.role, work.activity)[number]
-            dated = card.get(key.casefold() if number else key)
-            found = dated.on(day) if dated is not None else None
-            if found is not None:
-                return found, ("", work.role, work.activity)[number]
+        if self._cards:
+            who = (work.entry.employee, work.role, work.activity)
+            prices = self._prices.get(who)
+            if prices is None:
+                prices = self._prices[who] = self._prices_of(who)
+            for dated, name in prices:
+                found = dated.on(day)
+                if found is not None:
+                    return found, name
         return self._default.on(day), ""
+
+    def _prices_of(self, who: tuple[str, str, str]) -> list[tuple[DatedNumber, str]]:
+        """What the card has for an employee, a role and an activity, in this order."""
+        return [
+            (dated, who[number] if number else "")
+            for card, number in self._cards
+            if (dated := card.get(who[number].casefold() if number else who[number])) is not None
+        ]
 
     def rate(self, work: Work) -> Decimal | None:
         """Price per hour with the surcharges of ``work``."""

@@ -187,11 +187,12 @@ class BoundStock:
 
     def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
         """When time is settled: the day after each period's last day."""
+        opened = self.binding.opened
         for period in self.all_periods(as_of):
             due = period.last + ONE_DAY
             if due > as_of:
                 return
-            if self.binding.opened is None or period.last > self.binding.opened:
+            if opened is None or period.last > opened:
                 yield period, due
 
     def as_billed(self, period: Period, last: date) -> Period:
@@ -239,7 +240,7 @@ class BoundStock:
             if part.rate is not None:
                 groups.setdefault(part.group, []).append(part)
         for group, parts in groups.items():
-            if seconds := sum(part.rounded for part in parts):
+            if seconds := sum([part.rounded for part in parts]):
                 yield Charge(
                     period,
                     group,

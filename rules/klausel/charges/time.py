@@ -90,7 +90,7 @@ class BoundTime(Plain):
         for part in taken:
             groups.setdefault(part.group, []).append(part)
         for group, parts in groups.items():
-            seconds = sum(part.rounded for part in parts)
+            seconds = sum([part.rounded for part in parts])
             if not seconds:
                 continue
             work = parts[0].work

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from functools import partial
 
 from klausel.approvals import Gate
 from klausel.charges.base import Account, Taken
@@ -47,7 +48,7 @@ class Balances(Corrections):
         settled = self._settled_items(bound)
         items = [*self._items[code], *settled]
         clerk = Clerk(
-            bound, accounts, gate, lambda day: self._window(bound, day),
+            bound, accounts, gate, partial(self._window, bound),
             self._closed_windows(bound), self._as_of, digits,
         )  # fmt: skip
         outcome = clerk.run(items, ordered=not settled)
@@ -61,7 +62,13 @@ class Balances(Corrections):
                 held = [share for share in shares if share.held and share.held != ELSEWHERE]
                 self._remember_held(bound, item, held)
                 continue
-            self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
+            if item.done is None:
+                self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
+                continue
+            term, component, part = item.done
+            taken[term, component, part.period.first].append(part)
+            if self._on_record:
+                self._remember_held(bound, item, ())
         self._settled_again(bound, items, outcome, taken)
         self._close_where_terms_begin(bound)
         for reached in outcome.reached:
@@ -72,6 +79,8 @@ class Balances(Corrections):
 
     def _settled_items(self, bound: BoundContract) -> list[Item]:
         """What is on record for this contract: it happens again as it happened."""
+        if not self._settled:
+            return []
         code = bound.contract.code
         entries = {entry.id: entry for entry in self._entries}
         found = []

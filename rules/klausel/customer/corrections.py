@@ -40,7 +40,7 @@ class Corrections(Lines):
                 if part is not None:
                     found.append(ident(code, term.term.id, component.id, part))
                     self._desired[code].append((term.term.id, component.id, part))
-                    self._show(bound, part, term.term.id, component.id, "", again=True)
+                    self._show(bound, (part,), term.term.id, component.id, "", again=True)
                     return
         rule = self._rules[code, work.rule]
         self._hold(work.entry, code, rule, work.seconds, work.rounded, None, "no_term")
@@ -54,7 +54,7 @@ class Corrections(Lines):
             if share.taken is not None:
                 found.append(ident(code, share.term, share.component, share.taken))
                 self._desired[code].append((share.term, share.component, share.taken))
-                self._show(bound, share.taken, share.term, share.component, "", again=True)
+                self._show(bound, (share.taken,), share.term, share.component, "", again=True)
         rule = self._rules[code, item.work.rule]
         for share in shares:
             if share.held == ELSEWHERE:

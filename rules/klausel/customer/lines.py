@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from klausel.charges.base import ONE, Account, Charge, Label, Taken, Work
@@ -33,6 +34,8 @@ from klausel.result import (
 )
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
 from klausel.texts import line_text
+
+_GROUP = attrgetter("group")
 
 
 class Lines(State):
@@ -115,7 +118,7 @@ class Lines(State):
             # Late lines never take the place of the regular one, even where there was none.
             known = before.get(group)
             sequence = (known if known is not None else (0 if late else -1)) + 1
-            if not late and LedgerKey(*place, group) not in self._lines:
+            if sequence and not late and LedgerKey(*place, group) not in self._lines:
                 sequence = 0  # even where its parts went on record before the line was due
             groups[group] = max(groups.get(group, 0), sequence)
             return LedgerKey(*place, group, sequence)
@@ -126,11 +129,14 @@ class Lines(State):
             if charge.taken or charge.group not in before  # it was opened again in part
         ]
         on_lines = {id(part) for charge in charges for part in charge.taken}
+        if not on_lines and not self._on_record and not any(map(_GROUP, parts)):
+            self._show(bound, parts, place[1], place[2], "")  # as below, all drawn: at once
+            parts = ()
         for part in parts if len(on_lines) < len(parts) else ():
             if id(part) in on_lines or part.settled:
                 continue
             if not part.group and not self._on_record:
-                self._show(bound, part, place[1], place[2], "")  # no line has its key
+                self._show(bound, (part,), place[1], place[2], "")  # no line has its key
             else:
                 group = part.group or DRAW
                 key = LedgerKey(*place, group, groups[group]) if group in groups else None
@@ -361,7 +367,7 @@ class Lines(State):
         label = charge.label
         if label.details:
             details = tuple([self._named(kind, value) for kind, value in label.details])
-            label = label._replace(details=details)
+            label = Label(label.first, label.last, details)
         text_key = str(key)
         late = key.sequence > 0
         if term is None:
@@ -369,11 +375,11 @@ class Lines(State):
         else:
             title = text_in(term.plan.title, self._language, term.plan.name)
             description = line_text(title, label, self._language, late)
-        shares = [(part.work.entry.id, part.seconds, part.rounded) for part in charge.taken]
+        shares = [made(EntryShare, (part[0][0][0], part[1], part[2])) for part in charge.taken]
         line = Line(
             key, label.first, label.last, description, label, charge.quantity, charge.unit,
             charge.unit_price, discount, exact, round_half_up(exact, bound.money_digits),
-            tuple([made(EntryShare, share) for share in shares]),
+            tuple(shares),
             self._because(bound, term, component, charge), charge.credit, charge.reverses,
         )  # fmt: skip
         if self._on_record:
@@ -386,13 +392,12 @@ class Lines(State):
                 amount=-exact if charge.credit else exact,
                 last=min(line.last, charge.period.last),
             )
-        for part in charge.taken:
+        self._show(bound, charge.taken, key.term, key.component, text_key)
+        for part in () if self._untouched and not self._on_record else charge.taken:
             if part.settled:
                 self._amend(part, line=text_key)
-            else:
-                self._show(bound, part, key.term, key.component, text_key)
-                if self._on_record:
-                    self._put_on_record(bound, part, key)
+            elif self._on_record:
+                self._put_on_record(bound, part, key)
         self._due[key.contract].add(charge.due)
         if (key.term, key.component, key.period) in self._others.unbilled.get(key.contract, ()):
             self._due_again[key.contract].add(charge.due)
@@ -422,8 +427,22 @@ class Lines(State):
     ) -> tuple[Because, ...]:
         if term is None or component is None:
             return (Because(ITEM, "", NO_WHERE, charge.text),)
+        rules = dict.fromkeys([part[0][6] for part in charge.taken])
+        place = (bound.contract.code, term.term.id, component.id, *rules)
+        found = self._reasons.get(place)
+        if found is None:
+            found = self._reasons[place] = self._reasons_of(bound, term, component, rules)
+        return found
+
+    def _reasons_of(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        rules: Iterable[str],
+    ) -> tuple[Because, ...]:
+        """The rules that found the work of a line, else the plan."""
         plan = term.plan
-        rules = dict.fromkeys(part.work.rule for part in charge.taken)
         reasons = [
             Because(rule.id, rule.clause, rule.where, text_in(rule.because, self._language))
             for id_ in rules
@@ -438,11 +457,9 @@ class Lines(State):
     def _open(self, bound: BoundContract, taken: dict[tuple[str, str, date], list[Taken]]) -> None:
         """Time of periods that are not over yet: shown with the day on which it is due."""
         for (term, component, _), parts in taken.items():
-            for part in parts:
-                if part.settled:
-                    continue
-                self._show(bound, part, term, component, "", part.period.last + ONE_DAY)
-                if bound.stateful:
+            self._show(bound, parts, term, component, "", open_=True)
+            for part in parts if bound.stateful and self._on_record else ():
+                if not part.settled:
                     self._record_early(bound, part, (term, component))
 
     def _record_early(
@@ -452,8 +469,6 @@ class Lines(State):
         place: tuple[str, str],
     ) -> None:
         """What a closed window decided goes on record, though its period is not due yet."""
-        if not self._on_record:
-            return
         work = part.work
         window = self._window(bound, work.entry.date)
         if window.last is None or window.last >= self._as_of:

@@ -407,7 +407,7 @@ class Scoping(State):
 
     def _vanished(self) -> None:
         """Settled entries that are no longer there."""
-        if self._adjust:
+        if self._adjust or not self._settled:
             return
         missing = self._settled.keys() - self._parts.keys()
         # A run that looks back does not see what was worked after its day.

@@ -38,6 +38,7 @@ from klausel.problems import Problem, Where
 from klausel.record import HeldBefore, Reopened, on_record
 from klausel.result import (
     Balance,
+    Because,
     Difference,
     Draft,
     Held,
@@ -347,9 +348,13 @@ class State:
             for row in rows:
                 self._rows_of[row.entry].append(row)
         self._rules: dict[tuple[str, str], Rule] = {}
+        self._reasons: dict[tuple[str, ...], tuple[Because, ...]] = {}
+        """By contract, term, component and rules."""
         self._windows: dict[tuple[str, date], Span] = {}
         self._last_windows: dict[str, Span] = {}
         """By contract: the last window that is the same for all of its days."""
+        self._month_windows: dict[tuple[str, int, int], Span] = {}
+        """By contract and month: the last such window that begins in it."""
         self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
         self._last_rule = ""
         self._last_disposition = ""
@@ -476,50 +481,68 @@ class State:
         """The closing window of ``day``: inside one period of every term that takes time."""
         code = bound.contract.code
         last = self._last_windows.get(code)
-        if last is not None and last.covers(day):
+        if last is not None and last[0] <= day <= last[1]:  # type: ignore[operator]
             return last  # entries come in the order of days
+        month = (code, day.year, day.month)
+        found = self._month_windows.get(month)
+        if found is not None and found[0] <= day <= found[1]:  # type: ignore[operator]
+            self._last_windows[code] = found
+            return found
         key = (code, day)
         found = self._windows.get(key)
         if found is None:
-            found = self._windows[key] = _apart(_window_of(bound, day), bound, day)
+            found = _apart(_window_of(bound, day), bound, day)
             if _is_whole(bound, found):
-                self._last_windows[code] = found
+                self._last_windows[code] = self._month_windows[month] = found
+            else:
+                self._windows[key] = found
         return found
 
     def _closes(self, bound: BoundContract, day: date, period: Period, billed: bool) -> date | None:
         """Last day of the window that decides time of ``day`` in ``period``; of the whole period
         for what is billed by it, or falls into it on another day."""
-        if billed or not period.first <= day <= period.last:
-            return period.last
-        return self._window(bound, day).last
+        if billed or not period[0] <= day <= period[1]:
+            return period[1]
+        window = self._last_windows.get(bound.contract.code)
+        if window is None or not window[0] <= day <= window[1]:  # type: ignore[operator]
+            window = self._window(bound, day)
+        return window[1]
 
     def _show(
         self,
         bound: BoundContract,
-        part: Taken,
+        parts: Iterable[Taken],
         term: str,
         component: str,
         line: str,
-        due: date | None = None,
         again: bool = False,
+        open_: bool = False,
     ) -> None:
-        """Shows what became of a part; ``again`` where it is on record and done again."""
-        work = part.work
-        closes = None
-        if not line and not again:
-            closes = self._closes(bound, work.entry.date, part.period, part.rate is not None)
+        """Shows what became of the unsettled ones of ``parts``; ``again`` where they are on record
+        and done again, ``open_`` where their periods are not over yet."""
+        code, all_parts = bound.contract.code, self._parts
+        closes = due = None
         # By position: there are hundreds of thousands of them.
-        _, seconds, rounded, _, _, _, lot, drawn, counted, disposition, _, after, turn, _ = part
-        facts = (
-            disposition or work.disposition, work.rule, seconds, rounded, bound.contract.code,
-            term, lot, line, "", "", due, False, component, drawn, after, turn,
-            counted is not None, closes,
-        )  # fmt: skip
-        self._parts[work.entry.id].append(made(Part, facts))
+        for (
+            work, seconds, rounded, period, _, rate, lot, drawn, counted, disposition, settled,
+            after, turn, _,
+        ) in parts:  # fmt: skip
+            if settled and not again:
+                continue
+            entry = work[0]
+            if not line and not again:
+                closes = self._closes(bound, entry[1], period, rate is not None)
+            if open_:
+                due = period[1] + ONE_DAY
+            facts = (
+                disposition or work[5], work[6], seconds, rounded, code, term, lot, line, "", "",
+                due, False, component, drawn, after, turn, counted is not None, closes,
+            )  # fmt: skip
+            all_parts[entry[0]].append(made(Part, facts))
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
-        self._show(bound, part, key.term, key.component, line)
+        self._show(bound, (part,), key.term, key.component, line)
         if self._on_record:
             self._put_on_record(bound, part, key)
 

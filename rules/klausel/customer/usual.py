@@ -7,6 +7,7 @@ the same terms run. It is found out once for them (a :class:`_Way`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,7 +18,8 @@ from klausel.customer.scope import Scoping
 from klausel.customer.state import SETTLING
 from klausel.model import Entry, made
 from klausel.period import intersect
-from klausel.policy.ir import Outlook, Requirement, Rule, Seen, Watch
+from klausel.policy.ir import Requirement, Rule, Seen, Watch
+from klausel.result import Part
 from klausel.terms import BoundContract
 
 
@@ -46,7 +48,10 @@ class _Spot(NamedTuple):
     """The contract that is asked first."""
     alone: bool
     """No other contract is asked after it."""
-    outlook: Outlook
+    own: Callable[[Entry, str, int], tuple[object, ...]]
+    """This and the next two: see :class:`~klausel.policy.ir.Outlook`."""
+    days: Mapping[date, int]
+    seen: dict[tuple[object, ...], Seen]
     ways: dict[Seen, _Way]
     project: str
     ticket: str
@@ -62,66 +67,79 @@ class Usual(Scoping):
         self._spots: dict[tuple[str, str], _Spot | None] = {}
         self._ways: dict[str, dict[Seen, _Way]] = {}
         self._roles = {id_: employee.role for id_, employee in self._book.employees.items()}
-        for entry in self._entries:
-            if not self._untouched or not self._goes_the_usual_way(entry):
-                self._scope(entry)
-
-    def _goes_the_usual_way(self, entry: Entry) -> bool:
-        """Hands ``entry`` on if it is one of the many; False if it has to be looked at."""
-        id_, day, employee, project, ticket, _, seconds, _, activity, _, validated, billed, _ = (
-            entry
-        )
-        if billed or not validated or id_ in self._overrides:
-            return False
-        try:
-            spot = self._spots[ticket, project]
-        except KeyError:
-            spot = self._spots[ticket, project] = self._spot(entry)
-        if spot is None:
-            return False
-        role = self._roles.get(employee, "")
-        own, days, known = spot.outlook
-        key = own(entry, role, days[day])
-        seen = known.get(key)
-        if seen is None:
-            seen = known[key] = self._see(spot.bound, entry, self._around(entry))
-        way = spot.ways.get(seen)
-        if way is None:
-            way = spot.ways[seen] = self._way(spot.bound, seen)
-        (
-            first,
-            last,
-            rule,
-            settles,
-            disposition,
-            rule_id,
-            taken,
-            price,
-            hours,
-            included,
-            needed,
-            watches,
-        ) = way
-        if not (first <= day <= last and (taken or spot.alone)):
-            return False
-        self._parts[id_] = []
-        if settles:
-            self._settle_free(entry, spot.bound, rule)
-            return True
-        if not taken:
-            self._last_rule, self._last_disposition = rule_id, disposition
-            self._uncover(entry)
-            return True
-        facts = (
-            entry, spot.project, spot.ticket, activity or spot.activity, role,
-            disposition, rule_id, seconds, seconds, price, hours,
-        )  # fmt: skip
-        work = made(Work, facts)
-        if not spot.bound.stateful:
-            spot.works.append(work)
+        if self._untouched:
+            self._scope_usual()
         else:
-            spot.items.append(Item.usual(work, needed, watches, included))
-        return True
+            self._scope_singly()
+
+    def _scope_singly(self) -> None:
+        for entry in self._entries:
+            self._scope(entry)
+
+    def _scope_usual(self) -> None:
+        """Hands on every entry that is one of the many; others are looked at one by one."""
+        # What a run has hundreds of thousands of is done in one loop, without a call for each.
+        overrides, spots, all_parts = self._overrides, self._spots, self._parts
+        windows = self._last_windows
+        role_of, usual = self._roles.get, Item.usual
+        for entry in self._entries:
+            (
+                id_, day, employee, project, ticket, _, seconds, _, activity, _, validated, billed,
+                _,
+            ) = entry  # fmt: skip
+            if billed or not validated or id_ in overrides:
+                self._scope(entry)
+                continue
+            try:
+                spot = spots[ticket, project]
+            except KeyError:
+                spot = spots[ticket, project] = self._spot(entry)
+            if spot is None:
+                self._scope(entry)
+                continue
+            bound, alone, own, days, known, ways, project, ticket, what, works, items = spot
+            role = role_of(employee, "")
+            key = own(entry, role, days[day])
+            seen = known.get(key)
+            if seen is None:
+                seen = known[key] = self._see(bound, entry, self._around(entry))
+            way = ways.get(seen)
+            if way is None:
+                way = ways[seen] = self._way(bound, seen)
+            (
+                first, last, rule, settles, disposition, rule_id, taken, price, hours, included,
+                needed, watches,
+            ) = way  # fmt: skip
+            if not (first <= day <= last and (taken or alone)):
+                self._scope(entry)
+            elif settles and self._on_record:
+                all_parts[id_] = []
+                self._settle_free(entry, bound, rule)
+            elif settles:  # as _settle_free
+                code = bound.contract.code
+                window = windows.get(code)
+                if window is None or not window[0] <= day <= window[1]:  # type: ignore[operator]
+                    window = self._window(bound, day)
+                part = (
+                    disposition, rule_id, seconds, seconds, code, "", "", "", "", "", None, False,
+                    "", 0, None, 0, False, window[1],
+                )  # fmt: skip
+                all_parts[id_] = [made(Part, part)]
+            elif not taken:
+                all_parts[id_] = []
+                self._last_rule, self._last_disposition = rule_id, disposition
+                self._uncover(entry)
+            else:
+                all_parts[id_] = []
+                facts = (
+                    entry, project, ticket, activity or what, role,
+                    disposition, rule_id, seconds, seconds, price, hours,
+                )  # fmt: skip
+                work = made(Work, facts)
+                if bound.stateful:
+                    items.append(usual(work, needed, watches, included))
+                else:
+                    works.append(work)
 
     def _spot(self, entry: Entry) -> _Spot | None:
         """What entries like ``entry`` share; None where several contracts are asked at once."""
@@ -136,7 +154,7 @@ class Usual(Scoping):
         return _Spot(
             bound,
             len(tiers) == 1,
-            self._scopes[bound.policy.name].outlook(self._subject(bound, entry, around)),
+            *self._scopes[bound.policy.name].outlook(self._subject(bound, entry, around)),
             self._ways.setdefault(code, {}),
             around.project.id,
             around.ticket.id,
@@ -159,15 +177,22 @@ class Usual(Scoping):
             if found is None or self._others.released.get(bound.contract.code):
                 return _Way(date.max, date.min, rule, settles, disposition, rule.id)
             span = found
-        way = _Way(span.first, span.last or date.max, rule, settles, disposition, rule.id, taken)
+        first, last = span.first, span.last or date.max
         if settles or not taken:
-            return way
+            return _Way(first, last, rule, settles, disposition, rule.id, taken)
         included = self._is_included(bound, disposition, span.first)
         price, hours = seen.factors if bound.policy.surcharges else (ONE, ONE)
-        return way._replace(
-            price_factor=price,
-            hours_factor=hours,
-            included=included,
-            requirement=None if included else seen.requirement(disposition),
-            watches=() if included else seen.watches(disposition),
+        return _Way(
+            first,
+            last,
+            rule,
+            settles,
+            disposition,
+            rule.id,
+            taken,
+            price,
+            hours,
+            included,
+            None if included else seen.requirement(disposition),
+            () if included else seen.watches(disposition),
         )

@@ -140,11 +140,26 @@ def _entry_texts(result: Result) -> Iterator[str]:
     known: dict[tuple[Any, ...], tuple[str, str, str, str]] = {}
     for entry, parts in result.entries:
         override = overrides.get(entry) if overrides else None
-        if len(parts) == 1:
-            text = _part_text(parts[0], override, known)
-        else:
+        if len(parts) > 1:
             text = ", ".join([_part_text(part, override, known) for part in parts])
-        yield f'{{"id": {quoted(entry)}, "parts": [{text}]}}'
+            yield f'{{"id": {quoted(entry)}, "parts": [{text}]}}'
+            continue
+        for part in parts:  # as _part_text, without a call: most entries have one
+            (
+                disposition, rule, seconds, rounded, contract, term, lot, line, held, uncovered,
+                due, settled, _, _, _, _, late, _,
+            ) = part  # fmt: skip
+            by = override if rule == OVERRIDE else None
+            key = (disposition, rule, contract, term, lot, held, uncovered, due, settled, late, by)
+            found = known.get(key)
+            if found is None:
+                found = known[key] = _shared(part, override)
+            before, between, after, end = found
+            yield (
+                f'{{"id": {quoted(entry)}, "parts": [{before}"seconds": {seconds}, '
+                f'"rounded": {rounded}{between}"line": {quoted(line) if line else "null"}'
+                f"{after}{_draw(part) if lot else ''}{end}]}}"
+            )
 
 
 def _part_text(
@@ -155,7 +170,7 @@ def _part_text(
     """As :func:`_part`; what many parts share is made once."""
     (
         disposition, rule, seconds, rounded, contract, term, lot, line, held, uncovered, due,
-        settled, _, drawn, left, _, late, _,
+        settled, _, _, _, _, late, _,
     ) = part  # fmt: skip
     by = override if rule == OVERRIDE else None
     key = (disposition, rule, contract, term, lot, held, uncovered, due, settled, late, by)
@@ -163,10 +178,7 @@ def _part_text(
     if found is None:
         found = known[key] = _shared(part, override)
     before, between, after, end = found
-    draw = ""
-    if lot:
-        numbers = (drawn, _number(part.before), _number(left))
-        draw = '"drawn": {}, "before": {}, "after": {}'.format(*numbers)
+    draw = _draw(part) if lot else ""
     return (
         f'{before}"seconds": {seconds}, "rounded": {rounded}{between}'
         f'"line": {quoted(line) if line else "null"}{after}{draw}{end}'
@@ -180,6 +192,12 @@ def _shared(part: Part, override: Override | None) -> tuple[str, str, str, str]:
     between, _, rest = rest.partition(_LINE)
     after, _, end = rest.partition(_DRAW)
     return before, between, after, end
+
+
+def _draw(part: Part) -> str:
+    return (
+        f'"drawn": {part.drawn}, "before": {_number(part.before)}, "after": {_number(part.after)}'
+    )
 
 
 def _number(value: int | None) -> str:

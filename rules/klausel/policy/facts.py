@@ -208,10 +208,10 @@ class Coder:
         ]
         self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
         self._around = [_reader_around(name, fields) for name in asked if name not in _NOT_AROUND]
-        self._of_entry = _attributes([_OWN[name] for name in asked if name in _OWN])
-        self._asks_role = "role" in asked
         self._days = [name for name in ("weekday", "holiday") if name in asked]
-        self._in_text = _pieces_in(_pieces("text_has", fields)) if "text_has" in asked else None
+        self.own = _own_reader(asked, fields)
+        """What matters of an entry itself, given the role of who worked; the last argument stands
+        for what matters of its day."""
 
     def combination(self, subject: Subject) -> tuple[int, ...]:
         facts = (*self._plain(subject), *[read(subject) for read in self._reads])
@@ -230,15 +230,6 @@ class Coder:
         if "holiday" in self._days:
             facts["holiday"] = is_holiday(day, country, region)
         return tuple([facts[name] for name in self._days])
-
-    def own(self, entry: Entry, role: str, day: int) -> tuple[object, ...]:
-        """What matters of an entry itself; ``day`` stands for what matters of its day."""
-        return (
-            self._of_entry(entry),
-            day,
-            self._in_text(entry.text) if self._in_text is not None else None,
-            role if self._asks_role else None,
-        )
 
     def _reduced(self, subject: Subject, facts: tuple[object, ...]) -> tuple[int, ...]:
         codes = []
@@ -293,6 +284,21 @@ def _reader_around(name: str, fields: tuple[VocabularyField, ...]) -> Callable[[
         return tuple([field.code_of(value) for field in numbers])
 
     return intervals
+
+
+def _own_reader(
+    asked: Sequence[str], fields: tuple[VocabularyField, ...]
+) -> Callable[[Entry, str, int], tuple[object, ...]]:
+    """See :attr:`Coder.own`: only what is asked is read, for there are many entries."""
+    of_entry = _attributes([_OWN[name] for name in asked if name in _OWN])
+    in_text = _pieces_in(_pieces("text_has", fields)) if "text_has" in asked else None
+    if in_text is None and "role" not in asked:
+        return lambda entry, role, day: (of_entry(entry), day)
+    if in_text is None:
+        return lambda entry, role, day: (of_entry(entry), day, role)
+    if "role" not in asked:
+        return lambda entry, role, day: (of_entry(entry), day, in_text(entry.text))
+    return lambda entry, role, day: (of_entry(entry), day, in_text(entry.text), role)
 
 
 def _pieces(name: str, fields: tuple[VocabularyField, ...]) -> tuple[str, ...]:
