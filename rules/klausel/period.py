@@ -95,11 +95,13 @@ def _calendar(year: int, month: int, every: int) -> tuple[date, date]:
 
 
 def periods(span: Span, every: int, align: Align, start: date, until: date) -> Iterator[Period]:
-    """Periods that cover ``span``, oldest first, as far as their grid begins by ``until``.
+    """Periods that cover ``span``, oldest first, as far as they begin on or before ``until``.
 
     ``every`` is in months, with ``align: calendar`` one of CALENDAR_MONTHS; ``start`` is the day
     that ``align: start`` counts from.
     """
+    if span.first > until:
+        return
     grid_first = grid_start(span.first, every, align, start)
     while grid_first <= until and (span.last is None or grid_first <= span.last):
         following = next_grid_start(grid_first, every, align, start)
