@@ -158,10 +158,13 @@ def _into_deficit(
     limit = component.get("deficit_limit")
     some = rest
     if limit not in (None, ""):
-        some = stock.payable(rest, factor, seconds(limit) - balance["deficit"])
+        owed = balance["deficit"] + balance["billed"]  # what was billed makes no room
+        some = stock.payable(rest, factor, seconds(limit) - owed)
     balance["deficit"] += stock.weight(some, factor)
     if balance["settled"] and (component.get("settle") or "none") in ("bill_deficit", "both"):
-        settle_deficit(desk, term, component, place["position"], late=True)
+        before = (desk.record["state"] or {}).get("balances", {}).get(key_of(term, component), {})
+        late = before.get("settled", False)
+        settle_deficit(desk, term, component, place["position"], late=late)
     return some
 
 
@@ -577,6 +580,7 @@ def settle_deficit(desk: Any, term: Facts, component: Facts, day: date, late: bo
     period = desk.periods(term, component)[-1]
     price = on(term["price"], period["first"])
     desk.settle_charge(term, component, period, balance["deficit"], price, day, late)
+    balance["billed"] += balance["deficit"]
     balance["deficit"] = 0
 
 
