@@ -48,6 +48,7 @@ def test_usual_entries_come_out_as_all_others(
     monkeypatch.setattr(Usual, "_scope_usual", Usual._scope_singly)
     singly.clear()
     monkeypatch.setattr(Clerk, "_is_usual", lambda clerk, window, waiting: False)
+    monkeypatch.setattr(Clerk, "_goes_straight", lambda clerk, items: False)
     long = bill(book, date(2026, 7, 1), record=record)
     assert len(singly) == len(short.entries)
     assert (short.entries, short.drafts) == (long.entries, long.drafts)

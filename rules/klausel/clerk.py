@@ -236,6 +236,33 @@ class Clerk:
         They are sorted unless they are ``ordered`` already.
         """
         everything = list(items) if ordered else in_order(items, lambda item: item.work.entry)
+        if self._goes_straight(everything):
+            self._last_closed = date.min
+            self._round_alone(everything)
+            for item in everything:
+                item.decisive = item.work.entry.date
+                self._process_usual(item)
+        else:
+            self._do_windows(everything)
+        for account in self._accounts.values():
+            account.morning(self._as_of)
+        self._collect_paid()
+        return self._outcome(everything)
+
+    # -- windows -----------------------------------------------------------------------------------
+
+    def _goes_straight(self, items: Sequence[Item]) -> bool:
+        """Whether windows mean nothing: all passes in its own place, each entry by itself, and
+        windows follow each other as days do."""
+        rule, whole = self._bound.policy.rounding, self._bound.span
+        if self._closed is not never_closed or (rule is not None and rule.per != "entry"):
+            return False
+        if any(term.span != whole for term in self._bound.terms):
+            return False
+        return not any(item.watches or not item.plain for item in items)
+
+    def _do_windows(self, everything: Sequence[Item]) -> None:
+        """Window by window, as time went by."""
         before: Entry | None = None
         rank = 0
         naturals: dict[date, list[Item]] = {}
@@ -267,12 +294,6 @@ class Clerk:
             days = days[1:] if len(self._windows) == count else sorted(self._windows.keys() - done)
         for item in pending:
             self._hold_at_gate(item)
-        for account in self._accounts.values():
-            account.morning(self._as_of)
-        self._collect_paid()
-        return self._outcome(everything)
-
-    # -- windows -----------------------------------------------------------------------------------
 
     def _window(self, day: date) -> Span:
         found = self._spans.get(day)

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from klausel.approvals import value, within
 from klausel.charges.base import Work
-from klausel.money import HUNDRED, ZERO, multiply
+from klausel.money import ZERO, multiply
 from klausel.period import grid_start
 from klausel.policy.ir import Watch
+
+_HUNDREDTH = Decimal("0.01")
 
 
 class Reached(NamedTuple):
@@ -64,10 +66,10 @@ class Budgets:
         key = (watch.rule.id, place)
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
         found = self._sums[key] = self._sums.get(key, ZERO) + more
-        hundredfold = multiply(found, HUNDRED)
         for percent, enough in _steps(watch.budget, watch.notify_at):
-            if hundredfold >= enough:
-                self.reached.setdefault((*key, percent), Reached(watch, place, percent, on))
+            mark = (*key, percent)
+            if found >= enough and mark not in self.reached:
+                self.reached[mark] = Reached(watch, place, percent, on)
 
 
 @lru_cache(maxsize=1 << 10)
@@ -78,5 +80,5 @@ def _period(year: int, month: int, every: int) -> str:
 
 @lru_cache(maxsize=1 << 10)
 def _steps(budget: Decimal, percents: tuple[int, ...]) -> list[tuple[int, Decimal]]:
-    """Percentages with a hundred times what reaches them."""
-    return [(percent, multiply(budget, percent)) for percent in sorted(percents)]
+    """Percentages with what reaches them."""
+    return [(percent, multiply(budget, percent, _HUNDREDTH)) for percent in sorted(percents)]
