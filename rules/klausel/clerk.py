@@ -127,7 +127,8 @@ class Item:
     def is_new(self) -> bool:
         """It came late, and no run has put it at its place before: those that have one stand
         before it."""
-        known = self.record or self.again or self.reopened or self.old_place is not None
+        placed = self.old_place is not None and (self.stuck or self.over_budget)
+        known = self.record or self.again or self.reopened or placed
         return self.counted is not None and not known
 
     @property

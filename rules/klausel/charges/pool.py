@@ -110,10 +110,12 @@ class PoolAccount(Stock):
     def _grant(self, period: Period, number: int) -> None:
         known = self._granted.get(period.first)
         seconds = self.grant_of(period) if known is None else known
+        early = self.early.get(period.first.isoformat(), 0)
         lot = self.add(Lot(period.first.isoformat(), period.first, None, seconds))
         self._number[lot.id] = number
-        drawn_since = max(self.on_record.get(lot.id, 0), 0)
-        repaid = min(self.deficit, max(lot.left - drawn_since, 0))
+        # Of draws on record those that are still to come: the others are in the lot.
+        to_come = max(self.on_record.get(lot.id, 0) - early, 0)
+        repaid = min(self.deficit, max(lot.left - to_come, 0))
         lot.drawn += repaid
         self.deficit -= repaid
         self.pay_waiting([lot], period.first)
