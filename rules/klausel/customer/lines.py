@@ -172,7 +172,7 @@ class Lines(State):
                 groups = ledger.groups.get((key.term, key.component, key.period), {})
                 if charge.cumulative and CLOSING in groups:
                     key = key._replace(sequence=1)  # it came of late facts
-                if charge.quantity or not charge.cumulative:
+                if charge.quantity or charge.granted or not charge.cumulative:
                     yield self._line(bound, term, component, charge, key)
             elif charge.cumulative:
                 yield from self._grown(bound, term, component, charge, key)
