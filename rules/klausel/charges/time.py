@@ -103,7 +103,7 @@ class BoundTime(Plain):
                 period,
                 group,
                 due,
-                Label(period.first, period.last, details),
+                made(Label, (period.first, period.last, details)),
                 quantity(seconds, self._binding.quantity_digits),
                 "hour",
                 parts[0].rate or ZERO,

@@ -121,7 +121,7 @@ class Lines(State):
             if sequence and not late and LedgerKey(*place, group) not in self._lines:
                 sequence = 0  # even where its parts went on record before the line was due
             groups[group] = max(groups.get(group, 0), sequence)
-            return LedgerKey(*place, group, sequence)
+            return made(LedgerKey, (*place, group, sequence))
 
         charges = [
             charge
@@ -376,12 +376,13 @@ class Lines(State):
             title = text_in(term.plan.title, self._language, term.plan.name)
             description = line_text(title, label, self._language, late)
         shares = [made(EntryShare, (part[0][0][0], part[1], part[2])) for part in charge.taken]
-        line = Line(
+        facts = (
             key, label.first, label.last, description, label, charge.quantity, charge.unit,
             charge.unit_price, discount, exact, round_half_up(exact, bound.money_digits),
             tuple(shares),
             self._because(bound, term, component, charge), charge.credit, charge.reverses,
         )  # fmt: skip
+        line = made(Line, facts)
         if self._on_record:
             self._settle(
                 bound,

@@ -228,7 +228,7 @@ def _apart(window: Span, bound: BoundContract, day: date) -> Span:
             last = before if last is None else min(last, before)
         elif term.span.last is not None:
             first = max(first, term.span.last + ONE_DAY)
-    return Span(first, last)
+    return window if (first, last) == window else Span(first, last)
 
 
 def _window_of(bound: BoundContract, day: date) -> Span:
@@ -243,7 +243,7 @@ def _window_of(bound: BoundContract, day: date) -> Span:
         first, last, *_ = periods[0]
         for period in periods[1:]:
             first, last = max(first, period.first), min(last, period.last)
-        return Span(first, last)
+        return made(Span, (first, last))
     month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
     window = intersect(Span(month.first, month.last), bound.contract.span)
     assert window is not None
