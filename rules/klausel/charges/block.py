@@ -184,7 +184,7 @@ class BlockAccount(Stock):
 
     def _refund(self, end: date) -> None:
         for lot in self.lots:
-            if lot.last == end:  # bought after it, too
+            if lot.last == end and (lot.first <= end or lot.id in self.topped):
                 lot.refunded += max(self.free(lot), 0)
 
     # -- work --------------------------------------------------------------------------------------
