@@ -39,7 +39,7 @@ from tests.test_cases import ISSUE_IN_WORK, SCENARIOS, later_issue, name
 LIVES = 30
 SEED = 2026
 MIXED = (
-    ("any", test_oracle.EVERYTHING),
+    ("any", FEATURES),
     *(
         (
             f"{model} life",
