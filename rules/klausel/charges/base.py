@@ -154,6 +154,8 @@ class Charge(NamedTuple):
     """The quantity that today's facts give, where what is on record stands (semantics 8)."""
     cumulative: bool = False
     """What is on record is subtracted: it may grow by late facts."""
+    each_period: bool = False
+    """There is one of its group in each period; any other is there once, whatever its day is."""
 
 
 class Facts(NamedTuple):

@@ -280,10 +280,13 @@ class BlockAccount(Stock):
         end = bound.binding.span.last
         if end is None:
             return
-        lines = {lot.id: bound.key(lot.first, charge.group) for lot, charge in sales}
-        given_back = {row.key.group for row in self.recorded}
+        known = {row.key.group: row.key.period for row in self.recorded}
+        lines = {
+            lot.id: bound.key(known.get(charge.group, lot.first), charge.group)
+            for lot, charge in sales
+        }
         for lot in self.lots:
-            if lot.refunded or LEFTOVER + lot.id in given_back:
+            if lot.refunded or LEFTOVER + lot.id in known:
                 yield self._given_back(lot, end, lines.get(lot.id))
 
     def _given_back(self, lot: Lot, end: date, line: LedgerKey | None) -> Charge:

@@ -279,6 +279,7 @@ class BoundStock:
             self.unit,
             binding.value("price", period.first),
             granted=granted,
+            each_period=True,
         )
 
 

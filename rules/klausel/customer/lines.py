@@ -164,8 +164,15 @@ class Lines(State):
             if charge.due > self._as_of:
                 continue
             key = LedgerKey(code, term.term.id, component.id, charge.period.first, charge.group)
-            rows = [row for row in recorded if row.key._replace(sequence=0) == key]
+            rows = [
+                row
+                for row in recorded
+                if row.key.group == key.group
+                and (row.key.period == key.period or not charge.each_period)
+            ]
             if rows:
+                # Its day may have been corrected since: that makes no second line.
+                key = key._replace(period=rows[0].key.period)
                 self._single[code].add((key.term, key.component, key.period, key.group))
                 self._was_due[code].add(charge.due)
             if not rows:
@@ -283,9 +290,11 @@ class Lines(State):
         for item in sorted(
             self._others.items.get(code, ()), key=lambda row: (row.date, natural(row.id))
         ):
-            key = LedgerKey(code, "", ITEM, item.date, item.id)
             if item.date > self._as_of:
                 continue
+            recorded = ledger.lines.get(("", ITEM), ())
+            day = next((row.key.period for row in recorded if row.key.group == item.id), item.date)
+            key = LedgerKey(code, "", ITEM, day, item.id)
             label = Label(item.date, item.date)
             period = Period(item.date, item.date, item.date, item.date)
             charge = Charge(
@@ -296,7 +305,7 @@ class Lines(State):
                 yield self._line(bound, None, None, charge, key)
             else:
                 self._was_due[code].add(item.date)
-                was = ledger.amounts["", ITEM, item.date][item.id]
+                was = ledger.amounts["", ITEM, day][item.id]
                 now = line_amount(item.quantity, item.price, ZERO)
                 if was != now:
                     self._differ_in_money(bound, key, was, now)
