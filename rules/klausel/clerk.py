@@ -143,6 +143,11 @@ def _order(item: Item) -> tuple[date, int, bool]:
     return item.decisive, item.rank, not item.record
 
 
+def _late_order(item: Item) -> tuple[bool, date, int, bool]:
+    """What earlier runs did is done; later facts find what they left."""
+    return item.is_new, *_order(item)
+
+
 #: Instead of a reason to wait: the time was billed before go-live (semantics 6).
 ELSEWHERE = "billed_elsewhere"
 
@@ -367,12 +372,20 @@ class Clerk:
         self._remember_groups(window)
         here.sort(key=_order)
         self._round(window.span, here)
-        # What earlier runs did is done; later facts find what they left.
-        late = sorted(window.late, key=lambda item: (item.is_new, *_order(item)))
+        late = sorted(window.late, key=_late_order)
         self._round_late(late)
         self._ahead = [item for item in self._ahead if all(item is not one for one in late)]
-        for item in late:
-            still += self._process(item, item.old_place or item.counted)
+        number = 0
+        while number < len(late):
+            item = late[number]
+            for rest in self._process(item, item.old_place or item.counted):
+                # What a limit cut off is tried again with each later approval.
+                if self._passes_later(rest, window.span):
+                    rest.counted = item.counted
+                    insort(late, rest, lo=number + 1, key=_late_order)
+                else:
+                    still.append(rest)
+            number += 1
         number = 0
         while number < len(here):
             for rest in self._process(here[number], None):
@@ -453,12 +466,13 @@ class Clerk:
         if item.requirement is None:
             return ()
         ticket, own = item.work.ticket, item.work.entry.date
-        for day in (self._as_of, *reversed(self._gate.decisions(ticket)), own):
+        found: list[Room] = []
+        days = [day for day in self._gate.decisions(ticket) if own < day <= self._as_of]
+        for day in (own, *sorted(days)):
             # What was rejected since takes nothing back: its room is used all the same.
-            rooms = self._gate.rooms(item.requirement, ticket, own, min(day, self._as_of))
-            if rooms:
-                return rooms
-        return ()
+            rooms = self._gate.rooms(item.requirement, ticket, own, day)
+            found += [room for room in rooms if all(room is not one for one in found)]
+        return found
 
     def _use_provisionally(
         self, item: Item, rooms: Sequence[Room], used: dict[str, tuple[int, Decimal]]
@@ -507,7 +521,9 @@ class Clerk:
             item.adds_to_group = not item.held_before
             self._put_off(item, self._last_closed)
         elif self._window(item.work.entry.date).first != window.span.first:
-            item.counted = window.span.first - ONE_DAY
+            # Behind the contract's end all windows are one.
+            behind = window.span.first - ONE_DAY
+            item.counted = min(behind, self._bound.contract.end or behind)
             window.late.append(item)
         else:
             here.append(item)

@@ -58,6 +58,8 @@ class ContingentAccount(Stock):
             return []
         ends = [row.valid_until for row in rows if row.valid_until is not None]
         last = min(ends, default=period.last)
+        end = self.bound.binding.span.last
+        last = last if end is None else min(last, end)
         granted = sum(row.seconds for row in rows)
         if last <= self._opened or granted <= 0:
             return []

@@ -100,12 +100,13 @@ class PoolAccount(Stock):
     def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
         bound = self.bound
         opened, end = bound.binding.opened, bound.binding.span.last
+        settled = end is not None and opened is not None and opened >= end
         if opened is not None and opened < bound.binding.span.first:
             yield opened, Events.EVENING, partial(self._open, -1)
         for number, period in enumerate(bound.all_periods(date.max)):
             if opened is None or period.first > opened:
                 yield period.first, Events.MORNING, partial(self._grant, period, number)
-            elif period.last >= opened:
+            elif period.last >= opened and not settled:
                 yield opened, Events.EVENING, partial(self._open, number)
             if opened is None or period.last >= opened:
                 yield period.last, Events.EVENING, partial(self._close, period, number)
