@@ -120,7 +120,7 @@ def _later_lots(
         for lot in desk.balance(term, component)["lots"]
         if lot["first"] > entry["date"] and (lot["last"] or FOREVER) > position
     ]
-    return sorted(found, key=lambda lot: (lot["first"], natural(lot["name"])))
+    return sorted(found, key=stock.draw_order)
 
 
 def _draw(
@@ -318,7 +318,7 @@ def _pay(
     if some == 0:
         return piece
     day = max(lot["first"], piece["since"])
-    place = {"position": desk.today, "late": desk.closing, "decided": day}
+    place = {"position": desk.today, "late": False, "decided": day}  # it waited, so it is not late
     if some < 0:
         stock.give_back(lot, stock.weight(-some, factor))
         worked = max(piece["worked"], some)
