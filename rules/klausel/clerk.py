@@ -228,7 +228,8 @@ class Clerk:
         self._windows: dict[date, _Window] = {}
         self._groups: dict[tuple[date, Group], list[int]] = defaultdict(lambda: [0, 0])
         self._parts: dict[Key, list[Share]] = {}
-        self._order: list[Item] = []
+        self._ahead: list[Item] = []
+        """What has passed in its window and is taken up in a later one."""
         self._routes: dict[str, _Route] = {}
 
     def run(self, items: Iterable[Item], ordered: bool = False) -> Outcome:
@@ -369,6 +370,7 @@ class Clerk:
         # What earlier runs did is done; later facts find what they left.
         late = sorted(window.late, key=lambda item: (item.is_new, *_order(item)))
         self._round_late(late)
+        self._ahead = [item for item in self._ahead if all(item is not one for one in late)]
         for item in late:
             still += self._process(item, item.old_place or item.counted)
         number = 0
@@ -405,6 +407,8 @@ class Clerk:
             return window.natural, []
         passed: list[Item] = []
         used: dict[str, tuple[int, Decimal]] = {}
+        for item in self._ahead:
+            self._use_provisionally(item, item.rooms, used)
         tries: list[tuple[date, int, bool, Item]] = []
         for item in window.natural:
             tries.append((item.work.entry.date, item.rank, not item.record, item))
@@ -485,28 +489,34 @@ class Clerk:
             if item.counted is None:
                 here.append(item)
             else:
-                self._after(item.counted).late.append(item)
+                self._put_off(item, item.counted)
         elif item.again:
             if item.counted is None:
                 here.append(item)
             else:
                 item.adds_to_group = not item.gated_before
-                self._after(item.counted).late.append(item)
+                self._put_off(item, item.counted)
         elif closed and (item.stuck or item.over_budget):
             item.counted = self._last_closed
             if item.old_place is None:
                 here.append(item)
             else:
-                self._after(item.old_place).late.append(item)
+                self._put_off(item, item.old_place)
         elif closed and not item.reopened:
             item.counted = self._last_closed
             item.adds_to_group = not item.held_before
-            self._after(self._last_closed).late.append(item)
+            self._put_off(item, self._last_closed)
         elif self._window(item.work.entry.date).first != window.span.first:
             item.counted = window.span.first - ONE_DAY
             window.late.append(item)
         else:
             here.append(item)
+
+    def _put_off(self, item: Item, day: date) -> None:
+        """``item`` is taken up behind ``day``; the approvals that it uses are in use till then."""
+        self._after(day).late.append(item)
+        if item.rooms:
+            self._ahead.append(item)
 
     # -- rounding ----------------------------------------------------------------------------------
 
@@ -533,7 +543,8 @@ class Clerk:
         for part in item.record:
             account = self._accounts.get((part.key.term, part.key.component))
             if account is not None:
-                account.expect(part.lot, part.drawn, item.work.entry.id, part.rounded)
+                late = part.counted is not None
+                account.expect(part.lot, part.drawn, item.work.entry, part.rounded, late)
 
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding

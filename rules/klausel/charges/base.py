@@ -242,9 +242,9 @@ class Account(Protocol):
         """``work`` waits for hours that come later."""
         ...  # pragma: no cover
 
-    def expect(self, lot: str, cost: int, entry: str, rounded: int) -> None:
-        """A draw of ``cost`` for ``rounded`` seconds of ``entry`` is on record and will be forced:
-        nobody else may have these hours."""
+    def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
+        """A draw of ``cost`` for ``rounded`` seconds of ``entry``, ``late`` or in its place, is on
+        record and will be forced: nobody else may have these hours."""
         ...  # pragma: no cover
 
     def force(self, part: Taken) -> Taken:

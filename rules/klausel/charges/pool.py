@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
@@ -34,7 +35,7 @@ from klausel.charges.stock import (
     covered,
     drawn,
 )
-from klausel.model import Contract
+from klausel.model import Contract, Entry
 from klausel.money import quantity, seconds_from_hours
 from klausel.period import ONE_DAY, Period
 from klausel.shapes import Number
@@ -57,6 +58,18 @@ def _seconds(hours: Decimal | None) -> int | None:
     return None if hours is None else seconds_from_hours(hours)
 
 
+def _taken_back(
+    lost: list[tuple[date, int]], since: date, cost: int
+) -> tuple[list[tuple[date, int]], int]:
+    """What stays ``lost`` when ``cost`` seconds of it since a day are drawn, and how many were."""
+    left, found = [], 0
+    for day, seconds in lost:
+        back = min(seconds, cost - found) if day >= since else 0
+        left.append((day, seconds - back))
+        found += back
+    return left, found
+
+
 class BoundPool(BoundStock):
     def open(self, recorded: Recorded) -> Account:
         return PoolAccount(self, recorded)
@@ -75,6 +88,8 @@ class PoolAccount(Stock):
         """Seconds of deficit that the end has billed."""
         self._credit = 0
         self._number: dict[str, int] = {}
+        self._late: dict[str, list[tuple[date, int]]] = defaultdict(list)
+        """By lot: late draws on record that are still to come, with the days of their entries."""
         self._limit = _seconds(bound.shape.deficit_limit)
         self._cap = _seconds(bound.shape.carry_cap)
         super().__init__(bound, recorded)
@@ -145,12 +160,31 @@ class PoolAccount(Stock):
             if lot.last is not None and lot.last <= period.last:
                 continue
             if settle in ("refund_credit", "both"):
-                left = max(self.free(lot), 0)
+                left = max(lot.left - self._due_from(lot), 0)
                 self._credit += left
                 lot.refunded += left
             lot.last = period.last
 
+    def _due_from(self, lot: Lot) -> int:
+        """Seconds that draws on record will take from what ``lot`` has left: late ones take back
+        first what had been lost."""
+        due, lost = self.expected.get(lot.id, 0), list(lot.lost)
+        for since, cost in self._late[lot.id]:
+            lost, found = _taken_back(lost, since, cost)
+            due -= found
+        return due
+
     # -- work --------------------------------------------------------------------------------------
+
+    def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
+        super().expect(lot, cost, entry, rounded, late)
+        if late and cost > 0:
+            self._late[lot].append((entry.date, cost))
+
+    def forget(self, part: Taken) -> None:
+        super().forget(part)
+        if part.counted is not None and part.drawn > 0:
+            self._late[part.lot].remove((part.work.entry.date, part.drawn))
 
     def offer(self, work: Work, day: date, late: bool) -> Offer:
         if work.rounded < 0:
@@ -188,10 +222,7 @@ class PoolAccount(Stock):
 
     def _take_back(self, lot: Lot, since: date, cost: int) -> None:
         lot.drawn += cost
-        for number, (day, lost) in enumerate(lot.lost):
-            back = min(lost, cost) if day >= since else 0
-            lot.lost[number] = (day, lost - back)
-            cost -= back
+        lot.lost, _ = _taken_back(lot.lost, since, cost)
 
     def _over(self, lot: Lot) -> bool:
         return lot.last is not None and lot.last <= self.reached

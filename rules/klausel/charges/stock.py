@@ -29,7 +29,7 @@ from klausel.charges.base import (
 )
 from klausel.charges.fee import check_every
 from klausel.charges.rates import RateCard, RatesShape
-from klausel.model import made
+from klausel.model import Entry, made
 from klausel.money import (
     ZERO,
     multiply,
@@ -375,9 +375,9 @@ class Stock:
         drawn = self.on_record.get(period.first.isoformat(), 0)
         return max(self.bound.hours_of(period), drawn)
 
-    def expect(self, lot: str, cost: int, entry: str, rounded: int) -> None:
-        before = self.paid_to.get((entry, lot), (0, 0))
-        self.paid_to[entry, lot] = before[0] + rounded, before[1] + cost
+    def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
+        before = self.paid_to.get((entry.id, lot), (0, 0))
+        self.paid_to[entry.id, lot] = before[0] + rounded, before[1] + cost
         self.on_record[lot] = self.on_record.get(lot, 0) + cost
         if cost > 0:
             self.expected[lot] = self.expected.get(lot, 0) + cost
@@ -512,7 +512,9 @@ class Stock:
 
     def balances(self, as_of: date) -> Iterator[Stand]:
         for lot in self.lots:
-            if lot.first <= as_of:
+            # A balance taken over on its term's last day or later is good for no work.
+            never = lot.last is not None and lot.last < lot.first and not lot.drawn
+            if lot.first <= as_of and not never:
                 yield lot.stand(as_of)
 
     def notices(self, as_of: date) -> Iterator[Warned]:
