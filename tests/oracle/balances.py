@@ -417,6 +417,8 @@ def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
 
 def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
     """What was left at go-live is good from the day after the opening's."""
+    if term["last"] and day > term["last"]:
+        return  # hours that are good on no day
     for opening in desk.openings(term):
         if opening["date"] + ONE != day and not (
             opening["date"] + ONE < day and day == desk.first_day
