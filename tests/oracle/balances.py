@@ -452,6 +452,8 @@ def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
             balance["lots"].append(lot)  # its period is over: what that lets expire is gone
             _carry(desk, term, component, containing, opening["date"])
             balance["lots"].remove(lot)
+            if lot.get("over"):
+                continue  # it aged with its period: good on no day
         add_lot(desk, term, component, lot)
 
 
