@@ -120,7 +120,7 @@ def _later_lots(
         for lot in desk.balance(term, component)["lots"]
         if lot["first"] > entry["date"] and (lot["last"] or FOREVER) > position
     ]
-    return sorted(found, key=lambda lot: (lot["first"], natural(lot["name"])))
+    return sorted(found, key=stock.draw_order)
 
 
 def _draw(
@@ -318,7 +318,7 @@ def _pay(
     if some == 0:
         return piece
     day = max(lot["first"], piece["since"])
-    place = {"position": desk.today, "late": desk.closing, "decided": day}
+    place = {"position": desk.today, "late": False, "decided": day}  # it waited, so it is not late
     if some < 0:
         stock.give_back(lot, stock.weight(-some, factor))
         worked = max(piece["worked"], some)
@@ -417,6 +417,8 @@ def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
 
 def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
     """What was left at go-live is good from the day after the opening's."""
+    if term["last"] and day > term["last"]:
+        return  # hours that are good on no day
     for opening in desk.openings(term):
         if opening["date"] + ONE != day and not (
             opening["date"] + ONE < day and day == desk.first_day
@@ -450,6 +452,8 @@ def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
             balance["lots"].append(lot)  # its period is over: what that lets expire is gone
             _carry(desk, term, component, containing, opening["date"])
             balance["lots"].remove(lot)
+            if lot.get("over"):
+                continue  # it aged with its period: good on no day
         add_lot(desk, term, component, lot)
 
 

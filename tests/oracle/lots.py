@@ -58,10 +58,15 @@ def weight(secs: int, factor: Fraction) -> int:
 
 
 def payable(secs: int, factor: Fraction, left: int) -> int:
-    """The largest number of seconds, at most ``secs``, whose weight is within ``left``."""
+    """The largest number of seconds, at most ``secs``, whose weight is within ``left``.
+
+    Where nothing is left nothing is paid, also where so little time would weigh nothing.
+    """
+    if left <= 0:
+        return 0
     if factor == 0 or weight(secs, factor) <= left:
         return secs
-    found = min(secs, floor(Fraction(max(left, 0) * 2 + 1, 2) / factor) + 1)
+    found = min(secs, floor(Fraction(left * 2 + 1, 2) / factor) + 1)
     while found > 0 and weight(found, factor) > left:
         found -= 1
     return found
