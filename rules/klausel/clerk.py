@@ -148,10 +148,9 @@ def _order(item: Item) -> tuple[date, int, bool]:
     return item.decisive, item.rank, not item.record
 
 
-def _late_order(item: Item) -> tuple[bool, bool, date, int, bool]:
-    """What earlier runs did is done; then what waits since, and then later facts, find what they
-    left."""
-    return item.is_new, item.over_budget and not item.record, *_order(item)
+def _late_order(item: Item) -> tuple[bool, date, int, bool]:
+    """What earlier runs did is done; later facts find what they left."""
+    return item.is_new, *_order(item)
 
 
 #: Instead of a reason to wait: the time was billed before go-live (semantics 6).
@@ -286,6 +285,7 @@ class Clerk:
             item.decisive = day
             if item.record:
                 self._expect(item)
+                self._count_record(item)
             here = naturals.get(day)
             if here is None:
                 here = naturals[day] = self._at(self._window(day)).natural
@@ -566,6 +566,13 @@ class Clerk:
                 late = part.counted is not None
                 account.expect(part.lot, part.drawn, item.work.entry, part.rounded, late)
 
+    def _count_record(self, item: Item) -> None:
+        """What is on record has used its budgets, whatever else is tried."""
+        if item.watches:
+            total = sum(part.rounded for part in item.record)
+            price = self._value_price(item.work)
+            self._budgets.count(item.watches, item.work, total, price, item.decisive)
+
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding
         if rule is None:
@@ -782,11 +789,8 @@ class Clerk:
             shares.append(
                 Share(part.key.term, part.key.component, taken, "", part.seconds, part.rounded)
             )
-        price = self._value_price(item.work) if (item.rooms or item.watches) else ZERO
         if item.rooms:
-            self._gate.use(item.rooms, total, price)
-        if item.watches:
-            self._budgets.count(item.watches, item.work, total, price, item.decisive)
+            self._gate.use(item.rooms, total, self._value_price(item.work))
         self._parts.setdefault(item.key, []).extend(shares)
 
     def _keep(

@@ -147,11 +147,15 @@ def on_record(
         else:
             del settled[entry]
     waiting: dict[str, list[HeldBefore]] = {}
+    gated: set[str] = set()
     for (entry, _), rest in held.items():
+        if rest.gated:
+            gated.add(entry)
         if entry in settled and rest.gated:
             settled[entry].gated = True
         if rest.seconds or rest.rounded or not rest.taken_up:
-            waiting.setdefault(entry, []).append(rest)
+            # What a limit cut off later is of time that was held before rounding, too.
+            waiting.setdefault(entry, []).append(rest._replace(gated=entry in gated))
     return settled, waiting
 
 

@@ -143,12 +143,18 @@ class BlockAccount(Stock):
         self._noticed: dict[tuple[str, int], date] = {}
         self._history: dict[str, list[tuple[date, int]]] = {}
         self.topped: dict[str, Lot] = {}
+        self._sold: dict[str, int] = {}
+        """By purchase: seconds that were invoiced; they are in the lot until that is corrected."""
+        for row in recorded:
+            self._sold[row.key.group] = self._sold.get(row.key.group, 0) + row.rounded
         super().__init__(bound, recorded)
         for opening in bound.binding.facts.openings:
             if opening.seconds > 0:
                 self.add(bound.lot_at_go_live(opening))
         for purchase in bound.bought():
-            self.add(bound.lot(purchase))
+            lot = bound.lot(purchase)
+            lot.granted = self._sold.get(purchase.id, lot.granted)
+            self.add(lot)
         for row in recorded:
             if row.key.group.startswith(TOP_UP) and not row.key.sequence:
                 self._top_up_lot(
@@ -267,11 +273,12 @@ class BlockAccount(Stock):
         sales: list[tuple[Lot, Charge]] = []
         for purchase in bound.bought():
             lot = next(lot for lot in self.lots if lot.id == purchase.id)
-            if purchase.date <= as_of and not purchase.invoice and purchase.seconds:
+            hours = purchase.seconds or self._sold.get(purchase.id)
+            if purchase.date <= as_of and not purchase.invoice and hours:
                 price = bound.price_of(purchase)
-                sales.append(
-                    (lot, bound.sold(purchase.id, purchase.date, lot.granted, price, "block"))
-                )
+                sale = bound.sold(purchase.id, purchase.date, lot.granted, price, "block")
+                wanted = quantity(purchase.seconds, bound.binding.quantity_digits)
+                sales.append((lot, sale._replace(wanted=wanted)))
         for id_, lot in self.topped.items():
             if lot.first <= as_of:
                 group = TOP_UP + id_
