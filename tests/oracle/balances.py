@@ -542,7 +542,9 @@ def _carry(desk: Any, term: Facts, component: Facts, period: Facts, day: date) -
     carry = component.get("carry_periods")
     if carry not in (None, ""):
         for lot in lots:
-            if not lot.get("over") and lot["number"] + int(carry) <= period["number"]:
+            if lot.get("over") or lot["last"]:
+                continue  # a last day of its own stands for its age
+            if lot["number"] + int(carry) <= period["number"]:
                 stock.expire(lot, stock.remaining(lot), day)
                 lot["over"] = day
     cap = component.get("carry_cap")
