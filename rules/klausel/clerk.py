@@ -132,6 +132,11 @@ class Item:
         return self.counted is not None and not known
 
     @property
+    def has_room(self) -> bool:
+        """Whether anything is left of an approval that it may use."""
+        return any(room.is_open(0, ZERO) for room in self.rooms)
+
+    @property
     def plain(self) -> bool:
         """Nothing has to be asked before it passes."""
         return self.validated and self.requirement is None and not self.record and not self.again
@@ -143,9 +148,10 @@ def _order(item: Item) -> tuple[date, int, bool]:
     return item.decisive, item.rank, not item.record
 
 
-def _late_order(item: Item) -> tuple[bool, date, int, bool]:
-    """What earlier runs did is done; later facts find what they left."""
-    return item.is_new, *_order(item)
+def _late_order(item: Item) -> tuple[bool, bool, date, int, bool]:
+    """What earlier runs did is done; then what waits since, and then later facts, find what they
+    left."""
+    return item.is_new, item.over_budget and not item.record, *_order(item)
 
 
 #: Instead of a reason to wait: the time was billed before go-live (semantics 6).
@@ -233,8 +239,6 @@ class Clerk:
         self._windows: dict[date, _Window] = {}
         self._groups: dict[tuple[date, Group], list[int]] = defaultdict(lambda: [0, 0])
         self._parts: dict[Key, list[Share]] = {}
-        self._ahead: list[Item] = []
-        """What has passed in its window and is taken up in a later one."""
         self._routes: dict[str, _Route] = {}
 
     def run(self, items: Iterable[Item], ordered: bool = False) -> Outcome:
@@ -364,7 +368,11 @@ class Clerk:
                 else:
                     self._process_usual(item)
             return []
-        passed, still = self._ask(window, waiting)
+        still: list[Item] = []
+        late, window.late = window.late, []
+        self._do_late(late, window, still)
+        passed, unasked = self._ask(window, waiting)
+        still += unasked
         here: list[Item] = []
         closed = self._closed(window.span)
         for item in passed:
@@ -372,20 +380,9 @@ class Clerk:
         self._remember_groups(window)
         here.sort(key=_order)
         self._round(window.span, here)
-        late = sorted(window.late, key=_late_order)
-        self._round_late(late)
-        self._ahead = [item for item in self._ahead if all(item is not one for one in late)]
-        number = 0
-        while number < len(late):
-            item = late[number]
-            for rest in self._process(item, item.old_place or item.counted):
-                # What a limit cut off is tried again with each later approval.
-                if self._passes_later(rest, window.span):
-                    rest.counted = item.counted
-                    insort(late, rest, lo=number + 1, key=_late_order)
-                else:
-                    still.append(rest)
-            number += 1
+        while window.late:
+            late, window.late = window.late, []
+            self._do_late(late, window, still)
         number = 0
         while number < len(here):
             for rest in self._process(here[number], None):
@@ -396,6 +393,21 @@ class Clerk:
                     still.append(rest)
             number += 1
         return still
+
+    def _do_late(self, late: list[Item], window: _Window, still: list[Item]) -> None:
+        """What comes behind all that was before ``window``. What a limit cuts off is late again
+        where a later approval of the window frees it, and ``still`` waits otherwise."""
+        for item in sorted(late, key=_late_order):
+            used_up = item.is_new and item.requirement is not None and not item.has_room
+            if not used_up:
+                self._round_late(item)
+            rests = [item] if used_up else self._process(item, item.old_place or item.counted)
+            for rest in rests:
+                if self._passes_later(rest, window.span):
+                    rest.counted = item.counted
+                    window.late.append(rest)
+                else:
+                    still.append(rest)
 
     def _is_usual(self, window: _Window, waiting: Sequence[Item]) -> bool:
         """Whether all in ``window`` passes in its own place, and nothing of it is on record."""
@@ -420,8 +432,6 @@ class Clerk:
             return window.natural, []
         passed: list[Item] = []
         used: dict[str, tuple[int, Decimal]] = {}
-        for item in self._ahead:
-            self._use_provisionally(item, item.rooms, used)
         tries: list[tuple[date, int, bool, Item]] = []
         for item in window.natural:
             tries.append((item.work.entry.date, item.rank, not item.record, item))
@@ -503,23 +513,23 @@ class Clerk:
             if item.counted is None:
                 here.append(item)
             else:
-                self._put_off(item, item.counted)
+                self._after(item.counted).late.append(item)
         elif item.again:
             if item.counted is None:
                 here.append(item)
             else:
                 item.adds_to_group = not item.gated_before
-                self._put_off(item, item.counted)
+                self._after(item.counted).late.append(item)
         elif closed and (item.stuck or item.over_budget):
             item.counted = self._last_closed
             if item.old_place is None:
                 here.append(item)
             else:
-                self._put_off(item, item.old_place)
+                self._after(item.old_place).late.append(item)
         elif closed and not item.reopened:
             item.counted = self._last_closed
             item.adds_to_group = not item.held_before
-            self._put_off(item, self._last_closed)
+            self._after(self._last_closed).late.append(item)
         elif self._window(item.work.entry.date).first != window.span.first:
             # Behind the contract's end all windows are one.
             behind = window.span.first - ONE_DAY
@@ -527,12 +537,6 @@ class Clerk:
             window.late.append(item)
         else:
             here.append(item)
-
-    def _put_off(self, item: Item, day: date) -> None:
-        """``item`` is taken up behind ``day``; the approvals that it uses are in use till then."""
-        self._after(day).late.append(item)
-        if item.rooms:
-            self._ahead.append(item)
 
     # -- rounding ----------------------------------------------------------------------------------
 
@@ -599,18 +603,17 @@ class Clerk:
             for item, seconds in zip(members, shared(worked, total), strict=True):
                 item.work = rounded_to(item.work, seconds)
 
-    def _round_late(self, items: list[Item]) -> None:
+    def _round_late(self, item: Item) -> None:
         """A late entry pays what it adds to its group; what was held is not rounded again."""
         rule = self._bound.policy.rounding
-        for item in items:
-            if rule is None or not item.adds_to_group or not item.is_rounded:
-                continue
-            first = self._window(item.work.entry.date).first
-            known = self._groups[first, group_of(rule, item.work)]
-            total = rounded(rule, known[0] + item.work.seconds) - known[1]
-            known[0] += item.work.seconds
-            known[1] += total
-            item.work = item.work._replace(rounded=total)
+        if rule is None or not item.adds_to_group or not item.is_rounded:
+            return
+        first = self._window(item.work.entry.date).first
+        known = self._groups[first, group_of(rule, item.work)]
+        total = rounded(rule, known[0] + item.work.seconds) - known[1]
+        known[0] += item.work.seconds
+        known[1] += total
+        item.work = item.work._replace(rounded=total)
 
     # -- one entry ---------------------------------------------------------------------------------
 

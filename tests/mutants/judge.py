@@ -320,7 +320,8 @@ def tried(checks: Iterable[Check]) -> Verdict:
     signal.signal(signal.SIGPROF, _never_ends)
     changed = []
     for check in checks:
-        signal.setitimer(signal.ITIMER_PROF, PATIENCE * check.seconds + SECONDS)
+        # Again each second: an exception may get lost where it is raised.
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE * check.seconds + SECONDS, SECONDS)
         try:
             found = check.run()
         except NeverEnds:

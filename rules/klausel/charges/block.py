@@ -312,7 +312,7 @@ class BlockAccount(Stock):
         if days is None:
             return
         for lot in self.lots:
-            if lot.last is None:
+            if lot.last is None or lot.last < lot.first:
                 continue
             day = max(lot.last - timedelta(days=days), lot.first)
             before = sum(cost for on, cost in self._history.get(lot.id, ()) if on <= day)
