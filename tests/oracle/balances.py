@@ -269,10 +269,10 @@ def offer(desk: Any, term: Facts, component: Facts, lot: Lot, since: int = 0) ->
 
 
 def _may_have(desk: Any, piece: Facts, lot: Lot) -> bool:
-    """Of a lot that has ended work has hours that began to wait before it, or is of its days."""
+    """Of a lot that has ended work has hours that waited while it ran, or is of its days."""
     ended = lot["last"] is not None and lot["last"] < desk.today
     ended = ended or (lot["last"] == desk.today and desk.closing)
-    if not ended or piece["position"] < lot["first"]:
+    if not ended or piece["position"] < lot["last"]:
         return True
     return stock.good_on(lot, desk.entry(piece)["date"])
 
@@ -542,7 +542,9 @@ def _carry(desk: Any, term: Facts, component: Facts, period: Facts, day: date) -
     carry = component.get("carry_periods")
     if carry not in (None, ""):
         for lot in lots:
-            if not lot.get("over") and lot["number"] + int(carry) <= period["number"]:
+            if lot.get("over") or lot["last"]:
+                continue  # a last day of its own stands for its age
+            if lot["number"] + int(carry) <= period["number"]:
                 stock.expire(lot, stock.remaining(lot), day)
                 lot["over"] = day
     cap = component.get("carry_cap")

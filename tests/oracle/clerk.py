@@ -435,10 +435,11 @@ class Clerk:
         cuts = {start, end if end == FOREVER else end + ONE}
         spans = []
         for term, component in self.components():
-            if component["kind"] not in TAKING:
+            fixed = component["kind"] == "milestone" and self.contract["width"] < 2
+            if component["kind"] not in TAKING and not fixed:
                 continue
             spans.append((term["first"], term["last"] or FOREVER))
-            if component["kind"] == "block":
+            if component["kind"] == "block" or fixed:
                 cuts |= set(self._months(term["first"], term["last"] or FOREVER))
                 cuts |= {term["first"], (term["last"] or FOREVER - ONE) + ONE}
                 continue

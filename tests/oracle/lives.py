@@ -26,6 +26,7 @@ FEATURES = frozenset(
     }
 )  # fmt: skip
 MODELS = ("fee", "time", "contingent", "pool", "block", "quota")
+TAKEN_UP = ("contingent", "pool", "block", "quota")  # time that they pass on may go to their plan
 
 FIRST, LAST = date(2027, 11, 1), date(2029, 3, 31)
 
@@ -385,7 +386,10 @@ def _contracts(
             model = dice.pick(*models)
             words, parameters = MAKERS[model](dice, features)
             plan = f"{model}{number + 1}{place + 1}"
-            policy["plans"][plan] = {"title": plan, "components": [{model: words}]}
+            components: list[dict[str, Any]] = [{model: words}]
+            if model in TAKEN_UP and "time" in features and dice.chance(6):
+                components.append({"time": {**time(dice, features)[0], "rates": rates(dice)}})
+            policy["plans"][plan] = {"title": plan, "components": components}
             term = {"id": f"T{place + 1}", "plan": plan, **parameters}
             if dice.chance(3):
                 term["takes"] = dice.pick(["service", "change"], ["change"], ["third_party"])
@@ -410,6 +414,10 @@ def _contracts(
         for term in terms:
             if "end" in contract and term.get("from", "") > contract["end"]:
                 del term["from"]
+            if dice.chance(8):
+                first = date.fromisoformat(max(contract["start"], term.get("from", "")))
+                last = date.fromisoformat(contract.get("end", LAST.isoformat()))
+                term["until"] = dice.day(first, last).isoformat()
         found.append(contract)
     return found
 
@@ -459,7 +467,7 @@ def _purchases(
     found = []
     for contract, term in _terms(book, policy, "block"):
         first = date.fromisoformat(max(contract["start"], term.get("from", "")))
-        last = date.fromisoformat(contract.get("end", LAST.isoformat()))
+        last = date.fromisoformat(term.get("until") or contract.get("end") or LAST.isoformat())
         for _ in range(dice.up_to(3)):
             row = {
                 "id": f"L{len(found) + 1}",
@@ -571,6 +579,10 @@ def _openings(
                     row["hours"] = dice.pick("3", "-2", "0")
                 if model == "block" and dice.chance(2):
                     row["valid_until"] = add_months(day, 2).isoformat()
+            if model in TAKEN_UP and dice.chance(4):
+                row["valid_until"] = dice.day(day, LAST).isoformat()
+            if model == "block" and dice.chance(3):
+                found.append({**row, "lot": "Z", "hours": "2", "price": "12.34"})
             found.append(row)
     return found
 
@@ -593,12 +605,15 @@ def _runs(dice: Dice, features: frozenset[str], book: dict[str, Any]) -> list[di
         _late(dice, book, runs)
     if len(runs) > 1 and "ends" in features:
         for contract in book["contracts"]:
-            if "end" not in contract and dice.chance(2):
+            if dice.chance(2):
                 number = 1 + dice.up_to(len(runs) - 2)
+                before = runs[number - 1]["as_of"]
+                if contract.get("end", before) < before:
+                    continue  # it is over
                 first = max(
-                    date.fromisoformat(runs[number - 1]["as_of"]),
+                    date.fromisoformat(before),
                     date.fromisoformat(contract["start"]),
-                    *[date.fromisoformat(term.get("from", "2000-01-01"))
+                    *[date.fromisoformat(max(term.get("from", ""), term.get("until", "2000-01-01")))
                       for term in contract["terms"]],
                     *bought.get(contract["code"], []),
                 )  # fmt: skip
@@ -628,6 +643,11 @@ def _late(dice: Dice, book: dict[str, Any], runs: list[dict[str, Any]]) -> None:
                 day = date.fromisoformat(row.get("date") or row.get("decided_on") or "2000-01-01")
                 run = _run_after(dice, runs, day)
                 run.setdefault("add", {}).setdefault(name, []).append(row)
+    for row in book.get("approvals", []):
+        if row["state"] != "approved" and dice.chance(3):
+            changed = {"id": row["id"], "state": "approved", "decided_on": dice.day().isoformat()}
+            run = runs[1 + dice.up_to(len(runs) - 2)]
+            run.setdefault("change", {}).setdefault("approvals", []).append(changed)
     for row in book.get("entries", []):
         if dice.chance(12):
             row["validated"] = "no"
