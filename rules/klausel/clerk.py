@@ -26,6 +26,7 @@ from klausel.approvals import (
     Gate,
     Room,
     value,
+    within,
 )
 from klausel.charges.base import ONE, Account, Bound, Taken, Work, rounded_to
 from klausel.model import Entry, LedgerKey, in_order, made
@@ -419,9 +420,10 @@ class Clerk:
         return True
 
     def _passes_later(self, item: Item, span: Span) -> bool:
+        """Whether a decision after the one that counted, until ``span`` ends, lets it pass."""
+        until = self._as_of if span.last is None else min(self._as_of, span.last)
         for day in self._gate.decisions(item.work.ticket):
-            here = item.decisive < day <= self._as_of and span.covers(day)
-            if here and self._passes(item, day, {}):
+            if item.decisive < day <= until and self._passes(item, day, {}):
                 item.decisive = day
                 return True
         return False
@@ -494,13 +496,13 @@ class Clerk:
         price = self._value_price(item.work)
         for room in rooms:
             seconds, amount = used.get(room.approval.id, (0, ZERO))
-            part = left
-            if room.seconds is not None:
-                part = min(part, room.seconds - seconds)
-            if room.amount is not None and price > 0:
-                worth = value(part, price)
-                if worth > room.amount - amount:
-                    part = int((room.amount - amount) * 3600 / price)
+            part = within(
+                left,
+                price,
+                None if room.seconds is None else room.seconds - seconds,
+                None if room.amount is None else room.amount - amount,
+                self._digits,
+            )
             used[room.approval.id] = (seconds + part, amount + value(part, price))
             left -= part
             if left <= 0:

@@ -38,6 +38,15 @@ from klausel.texts import line_text
 _GROUP = attrgetter("group")
 
 
+def _each_once(shares: Iterable[EntryShare]) -> list[EntryShare]:
+    """Pieces of one entry together: several decisions may have freed it."""
+    found: dict[str, EntryShare] = {}
+    for entry, seconds, rounded in shares:
+        before = found.get(entry, EntryShare(entry, 0, 0))
+        found[entry] = EntryShare(entry, before.seconds + seconds, before.rounded + rounded)
+    return list(found.values())
+
+
 class Lines(State):
     """Lines of due periods, of charges that are made once, and what would differ today."""
 
@@ -385,6 +394,8 @@ class Lines(State):
             title = text_in(term.plan.title, self._language, term.plan.name)
             description = line_text(title, label, self._language, late)
         shares = [made(EntryShare, (part[0][0][0], part[1], part[2])) for part in charge.taken]
+        if len({share[0] for share in shares}) < len(shares):
+            shares = _each_once(shares)
         facts = (
             key, label.first, label.last, description, label, charge.quantity, charge.unit,
             charge.unit_price, discount, exact, round_half_up(exact, bound.money_digits),
