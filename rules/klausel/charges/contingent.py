@@ -48,7 +48,7 @@ class ContingentAccount(Stock):
         """Lots that may pay in ``period``, what expires first; the opening's stands for all
         periods that began by its day (semantics 6)."""
         own = [self.lot_of(period)] if period.first > self._opened else []
-        return sorted([*own, *self._opening], key=lambda lot: lot.last or date.max)
+        return sorted([*self._opening, *own], key=lambda lot: lot.last or date.max)
 
     def _left_at_go_live(self) -> list[Lot]:
         """The opening's lot, where its hours are not gone with its day."""
