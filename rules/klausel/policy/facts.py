@@ -95,6 +95,10 @@ FACTS: dict[str, Fact] = {
 }
 
 
+#: Facts that are words or texts: lines of a field ask for them.
+WORD_FACTS = tuple(name for name, fact in FACTS.items() if fact.kind != "seconds")
+
+
 class Clause(NamedTuple):
     """``fact`` is (or has) one of ``values``; values are case-folded."""
 
@@ -130,6 +134,11 @@ class WordField(NamedTuple):
     def size(self) -> int:
         return len(self.values)
 
+    @property
+    def possible(self) -> frozenset[int]:
+        """Codes that some work can have: those that a line gives."""
+        return frozenset(source.code for source in self.sources)
+
     def code(self, subject: Subject) -> int:
         for source in self.sources:
             if all(clause.holds(subject) for clause in source.clauses):
@@ -138,6 +147,12 @@ class WordField(NamedTuple):
 
     def facts(self) -> set[str]:
         return {clause.fact for source in self.sources for clause in source.clauses}
+
+
+_HOUR = 3600
+
+#: Seconds; more than any number that can be written in a file.
+_MOST = 10**16
 
 
 class NumberField(NamedTuple):
@@ -150,10 +165,41 @@ class NumberField(NamedTuple):
     fact: str
     thresholds: tuple[int, ...]
     """Seconds, ascending."""
+    low: int | None = None
+    """Seconds; no fact is expected below it."""
+    high: int | None = None
+    """Seconds; no fact is expected above it."""
 
     @property
     def size(self) -> int:
         return 2 * len(self.thresholds) + 1
+
+    @property
+    def possible(self) -> frozenset[int]:
+        """Codes that some work can have: those of whole seconds within the limits."""
+        return frozenset(code for code in range(self.size) if self._span(code))
+
+    def number_in(self, code: int) -> int:
+        """Seconds that have ``code``: a whole number of hours if there is one, else the least.
+
+        Raises ``IndexError`` where ``code`` is none of :attr:`possible`.
+        """
+        span = self._span(code)
+        hour = -(-span[0] // _HOUR) * _HOUR
+        return hour if hour in span else span[0]
+
+    def _span(self, code: int) -> range:
+        """The seconds that have ``code``."""
+        low, high = self.low or 0, _MOST if self.high is None else self.high
+        position, exact = divmod(code, 2)
+        if exact:
+            low, high = max(low, self.thresholds[position]), min(high, self.thresholds[position])
+        else:
+            if position:
+                low = max(low, self.thresholds[position - 1] + 1)
+            if position < len(self.thresholds):
+                high = min(high, self.thresholds[position] - 1)
+        return range(low, high + 1)
 
     def code(self, subject: Subject) -> int:
         value = FACTS[self.fact].read(subject)

@@ -15,8 +15,10 @@ from klausel.matching import Condition, Decider, DecisionTable, MatcherFactory
 from klausel.matching.port import Combination
 from klausel.model import Entry
 from klausel.money import multiply
+from klausel.policy.compose import Named
 from klausel.policy.facts import Coder, Subject, VocabularyField
 from klausel.problems import Where
+from klausel.tree import Path, Tree
 
 Texts = Mapping[str, str]
 GroupBy = Literal["contract", "customer"]
@@ -45,6 +47,8 @@ class Rule:
     first: date | None = None
     until: date | None = None
     conditions: tuple[Condition, ...] = ()
+    exception_of: str = ""
+    """Id of the rule after it that it is an exception of; its conditions are in ``conditions``."""
 
     def in_force(self, day: date) -> bool:
         return (self.first is None or self.first <= day) and (
@@ -112,9 +116,23 @@ class Plan:
     because: Texts = field(default_factory=dict)
 
 
+class RawTest(NamedTuple):
+    """A test in a policy's files, as it is written; :mod:`klausel.scenario` reads it."""
+
+    where: Where
+    tree: Tree
+    path: Path
+    """Where in ``tree`` it stands."""
+    data: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One policy folder, read."""
+    """One policy folder, read.
+
+    Several of ``rules`` may have one id, with days that have nothing in common: a rule whose
+    values have dates. The exceptions of a rule stand before it.
+    """
 
     name: str
     version: str
@@ -126,13 +144,19 @@ class Policy:
     title: Texts = field(default_factory=dict)
     group_by: GroupBy = "contract"
     sections: Literal["none", "contract", "project"] = "none"
+    """Headings between the lines of a draft."""
     employees: Employees = "name"
     """How activity records name who worked."""
-    """Headings between the lines of a draft."""
     surcharges: tuple[Surcharge, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     watches: tuple[Watch, ...] = ()
     rounding: Rounding | None = None
+    hit: Literal["first", "unique"] = "first"
+    tests: tuple[RawTest, ...] = field(default=(), compare=False, repr=False)
+    named: tuple[Named, ...] = field(default=(), compare=False)
+    """Values, texts and rate cards that are written to be named."""
+    unread: tuple[str, ...] = field(default=(), compare=False)
+    """Files of the folder that nothing includes or names."""
 
     @property
     def has_gate(self) -> bool:
