@@ -399,8 +399,9 @@ def test_too_much_that_is_named() -> None:
         START + "rates:\n  card:\n   role:\n" + card + "plans:\n" + plans + "scope:\n" + OTHERWISE
     )
     assert problems({"policy.yaml": text}) == [
-        "policy.yaml:1:1: error: with everything that is named written out, the policy has more than"
-        f" {MOST_VALUES} values\n    split the policy, or name tables and rate cards less often"
+        "policy.yaml:1:1: error: with everything that is named written out, the policy has"
+        f" more than {MOST_VALUES} values\n"
+        "    split the policy, or name tables and rate cards less often"
     ]
 
 
