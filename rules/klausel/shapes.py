@@ -171,6 +171,10 @@ class Shared(NamedTuple):
     """Whether a value may have dates here."""
 
 
+#: Marks a mapping in place of which a list of its words may stand.
+NAMES_TOO = "names"
+
+
 Day = Annotated[date, BeforeValidator(_date)]
 Number = Annotated[Decimal, BeforeValidator(_decimal), Shared("value")]
 Months = Annotated[int, BeforeValidator(_months)]

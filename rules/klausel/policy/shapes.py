@@ -25,10 +25,11 @@ from klausel.shapes import (
 
 Disposition = Literal["included", "service", "change", "third_party", "warranty", "internal"]
 
-#: Marks mappings whose words are not those of a shape: fields of the vocabulary, and components.
-WHEN, COMPONENT = "when", "component"
+#: Marks mappings whose words are not those of a shape: fields of the vocabulary, components, facts.
+WHEN, COMPONENT, LINE = "when", "component", "line"
 
 When = Annotated[dict[str, Any], WHEN]
+Line = Annotated[dict[str, Words | None], LINE]
 Components = list[Annotated[dict[str, Any], COMPONENT]]
 
 #: How a condition says which numbers it means.
@@ -58,9 +59,7 @@ class FieldShape(Shape):
 
     one_of: tuple[str, ...] = ()
     number: NumberShape | None = None
-    source: Annotated[list[dict[str, Words | None]], TABLE] | str | None = ShapeField(
-        default=None, alias="from"
-    )
+    source: Annotated[list[Line], TABLE] | str | None = ShapeField(default=None, alias="from")
 
     @model_validator(mode="after")
     def _one_kind(self) -> FieldShape:
