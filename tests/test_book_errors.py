@@ -42,6 +42,10 @@ ELSEWHERE = {
     "opening-before-start": "tests/test_openings.py",
     "opening-differs": "tests/test_openings.py",
     "opening-billed": "tests/test_openings.py",
+    # Links, and files by the dozen.
+    "file-link-outside": "tests/test_compose.py",
+    "include-deep": "tests/test_compose.py",
+    "policy-too-large": "tests/test_compose.py",
     "option": "the command line: tests/test_cli_errors.py",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.

@@ -6,6 +6,7 @@ import re
 import shlex
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,9 +19,11 @@ from klausel.formats import FORMATS
 from klausel.model import Customer
 from klausel.policy import Policy, load_policy
 from klausel.policy.facts import FACTS
-from klausel.policy.shapes import ApprovalShape, RoundingShape, SurchargeShape, WatchShape
+from klausel.policy.schema import policy_schema
+from klausel.tree import parse
 from klausel_book import read_folder
 from klausel_book.source import demo_folder
+from tests.counts import count
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "rules" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -149,10 +152,27 @@ def test_policies_in_the_documents_are_read() -> None:
         assert isinstance(policy, Policy), policy
 
 
+FOLDER_FILE = re.compile(r"^```\w+ folder:([\w-]+) (\S+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def test_policy_folders_in_the_documents_are_read() -> None:
+    """Blocks that name a folder and a file make up policies; all of their files are in use."""
+    folders: dict[str, dict[str, str]] = {}
+    for page in PAGES:
+        for folder, name, text in FOLDER_FILE.findall(page.read_text(encoding="utf-8")):
+            folders.setdefault(folder, {})[name] = text
+    assert len(folders["shop"]) == 5
+    for folder, files in folders.items():
+        policy = load_policy(folder, files)
+        assert isinstance(policy, Policy), [str(problem) for problem in policy]
+        assert policy.unread == ()
+        assert all(one.used for one in policy.named)
+
+
 def test_terms_in_the_documents_fit_the_plans_above_them() -> None:
     page = ROOT / "rules" / "README.md"
     (terms,) = blocks(page, "yaml terms")
-    policy = blocks(page, "yaml policy")[-1]
+    (policy,) = (text for text in blocks(page, "yaml policy") if "policy: every-kind" in text)
     builder = BookBuilder()
     builder.add_records("customers", [Customer("c1")], "customers.csv")
     builder.add_policy("", {"policy.yaml": policy})
@@ -165,17 +185,45 @@ def test_terms_in_the_documents_fit_the_plans_above_them() -> None:
     assert used == set(book.policies["every-kind"].plans)
 
 
-def test_every_word_of_a_policy_is_documented() -> None:
-    """Words of the file, and settings of every component, stand in the page."""
+def keywords(schema: Any) -> set[str]:
+    """Every word of the language: what may stand before a colon, and words that are values."""
+    found: set[str] = set()
+    if isinstance(schema, dict):
+        found |= set(schema.get("properties", ()))
+        found |= {word for word in schema.get("enum", ()) if isinstance(word, str)}
+        found |= {word for value in schema.values() for word in keywords(value)}
+    elif isinstance(schema, list):
+        found |= {word for value in schema for word in keywords(value)}
+    return found
+
+
+def written(data: Any) -> set[str]:
+    """Words before colons, and values that are one word."""
+    if isinstance(data, dict):
+        return set(data) | {word for value in data.values() for word in written(value)}
+    if isinstance(data, list):
+        return {word for value in data for word in written(value)}
+    return {str(data)}
+
+
+def test_every_keyword_of_the_schema_is_documented_with_an_example() -> None:
+    """Each stands in the page's text as a word of the language, and in an example that is read."""
     page = (ROOT / "rules" / "README.md").read_text(encoding="utf-8")
-    shapes = [RoundingShape, SurchargeShape, ApprovalShape, WatchShape]
-    shapes += [component.shape for component in COMPONENTS.values()]
-    for shape in shapes:
-        for name, field in shape.model_fields.items():
-            word = field.alias or name
-            assert re.search(rf"(`|\b){word}[`:]", page), f"{shape.__name__} {word}"
+    text = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    said = {word for piece in re.findall(r"`([^`\n]+)`", text) for word in WORD.findall(piece)}
+    examples = blocks(PAGES[1], "yaml policy")
+    examples += [text for _, name, text in FOLDER_FILE.findall(page) if name.endswith(".yaml")]
+    shown = {word for example in examples for word in written(parse(example, "").data)}
+    words = keywords(policy_schema())
+    count("keywords of the policy schema, each documented with a tested example", len(words))
+    assert len(words) > 140
+    assert words - said == set()
+    assert words - shown == set()
     for kind in COMPONENTS:
         assert f"**{kind}**" in page
+
+
+WORD = re.compile(r"[a-z_]+")
 
 
 def test_every_fact_is_documented() -> None:
@@ -203,7 +251,7 @@ def test_pages_named_in_documents_exist() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
-        for target in re.findall(r"tests/cases/[\w/-]+(?:\.yaml)?", page.read_text("utf-8")):
+        for target in re.findall(r"tests/cases/[\w/-]+(?:\.\w+)?", page.read_text("utf-8")):
             path = ROOT / target
             assert path.exists() or path.with_suffix(".yaml").exists(), f"{page.name}: {target}"
 

@@ -11,6 +11,7 @@ from klausel.fields import TABLES
 from klausel.model import Book
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import ProblemError, Where, problem
+from klausel_book.policy_folder import leaves, policy_folders, policy_paths
 
 BOOK_FILE = "book.yaml"
 CONTRACTS_FILE = "contracts.yaml"
@@ -63,29 +64,41 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
     """Every policy folder below ``folder``; ``name`` stands for it in messages."""
     if not folder.is_dir():
         return
-    for child in sorted(folder.iterdir()):
-        if not child.is_dir() or child.name.startswith("."):
-            continue
+    for child in policy_folders(folder):
+        shown = f"{name}/{child.name}" if name else child.name
         files: dict[str, str] = {}
-        for path in sorted(child.iterdir()):
-            if path.suffix not in (".yaml", ".csv") or not path.is_file():
-                continue
-            shown = f"{name}/{child.name}/{path.name}" if name else f"{child.name}/{path.name}"
-            with guarded(builder, path, shown):
-                if path.stat().st_size > MOST_POLICY_BYTES:
-                    builder.say(
-                        problem(
-                            "file-unreadable", Where(shown),
-                            reason=f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB",
-                            hint="split the policy",
-                        )
-                    )  # fmt: skip
-                    continue
-                files[path.name] = path.read_text(encoding="utf-8-sig")
-        if (child / POLICY_FILE).is_file() and POLICY_FILE not in files:
-            builder.lose_policy(child.name)  # the file's own problem is said already
-            continue
-        builder.add_policy(f"{name}/{child.name}" if name else child.name, files, child.name)
+        lost = False
+        for inside, path in policy_paths(child):
+            if path.is_dir() and not leaves(path, child):
+                continue  # what this link leads to is read where it stands
+            text = _policy_text(builder, path, child, f"{shown}/{inside}")
+            if text is None:
+                lost = True
+            else:
+                files[inside] = text
+        if lost:
+            # The file's own problem is said already.
+            builder.lose_policy(child.name, files.get(POLICY_FILE, ""))
+        else:
+            builder.add_policy(shown, files, child.name)
+
+
+def _policy_text(builder: BookBuilder, path: Path, folder: Path, shown: str) -> str | None:
+    """The text of one file of the policy in ``folder``; None where it has a problem."""
+    with guarded(builder, path, shown):
+        if leaves(path, folder):
+            builder.say(problem("file-link-outside", Where(shown)))
+        elif path.stat().st_size > MOST_POLICY_BYTES:
+            builder.say(
+                problem(
+                    "file-unreadable", Where(shown),
+                    reason=f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB",
+                    hint="split the policy",
+                )
+            )  # fmt: skip
+        else:
+            return path.read_text(encoding="utf-8-sig")
+    return None
 
 
 def _each(builder: BookBuilder, folder: Path, name: str, add: Callable[[str, str], None]) -> None:

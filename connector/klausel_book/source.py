@@ -18,6 +18,7 @@ from klausel.port import (
     Written,
 )
 from klausel_book import ledger_file, openings_file
+from klausel_book.policy_folder import leaves, policy_folders, policy_paths
 from klausel_book.reader import LEDGER_FILE, POLICIES, read_folder
 from klausel_book.writer import whole_folder
 
@@ -41,12 +42,11 @@ def policy_texts(folder: Path) -> dict[str, dict[str, str]]:
         return {}
     return {
         child.name: {
-            path.name: path.read_text(encoding="utf-8-sig")
-            for path in sorted(child.iterdir())
-            if path.suffix in (".yaml", ".csv")
+            name: path.read_text(encoding="utf-8-sig")
+            for name, path in policy_paths(child)
+            if path.is_file() and not leaves(path, child)
         }
-        for child in sorted(folder.iterdir())
-        if child.is_dir() and not child.name.startswith(".")
+        for child in policy_folders(folder)
     }
 
 

@@ -134,6 +134,7 @@ def _write(
         target = folder / POLICIES / name
         target.mkdir(parents=True)
         for file, text in files.items():
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
             (target / file).write_text(text, encoding="utf-8")
 
 

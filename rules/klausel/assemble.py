@@ -227,9 +227,10 @@ class BookBuilder:
         if found.where.file == _file_of("contracts"):
             self._unread.add("contracts")
 
-    def lose_policy(self, name: str) -> None:
-        """Says that policy ``name`` is there and could not be read."""
-        self._bad_policies.add(name)
+    def lose_policy(self, name: str, text: str = "") -> None:
+        """Says that the policy in folder ``name`` is there and could not be read; ``text`` is that
+        of its policy.yaml."""
+        self._bad_policies.update((name, *_POLICY_NAME.findall(text)))
 
     def set_company(self, company: Company) -> None:
         self._company = company
@@ -497,8 +498,7 @@ class BookBuilder:
         found = load_policy(folder, files)
         if isinstance(found, list):
             self._problems += found
-            self._bad_policies.add(name)
-            self._bad_policies.update(_POLICY_NAME.findall(files.get(POLICY_FILE, "")))
+            self.lose_policy(name, files.get(POLICY_FILE, ""))
         elif found.name in self._policies:
             self.say(
                 problem(

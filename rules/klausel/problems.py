@@ -104,6 +104,10 @@ CATALOG: dict[str, Message] = {
     "file-not-utf8": _error(
         "the file is not UTF-8 text (byte {byte})", "save it as plain text with the encoding UTF-8"
     ),
+    "file-link-outside": _error(
+        "this is a link to something outside of the policy folder",
+        "put a copy of what it leads to into the folder",
+    ),
     "folder-missing": _error("there is no such folder", "{hint}"),
     # CSV
     "csv-empty": _error("the file has no header line", "the first line names the columns: {known}"),
@@ -232,6 +236,43 @@ CATALOG: dict[str, Message] = {
     "policy-rule-doubled": _error('rule id "{id}" stands twice', "give each rule its own id"),
     "policy-otherwise-last": _error(
         "the line after otherwise is never reached", "move otherwise to the end"
+    ),
+    "file-outside": _error(
+        '"{name}" names no file of the policy folder',
+        "write its name as seen from policy.yaml, with / between folders: plans/hours.yaml",
+    ),
+    "file-unknown": _error('there is no {kind} file "{name}" in the policy folder', "{hint}"),
+    "file-twice": _error(
+        '"{name}" is read already', "it is first named at {other}; keep one of the two"
+    ),
+    "include-cycle": _error('"{name}" leads back to itself: {way}', "remove one of these includes"),
+    "include-deep": _error(
+        "files include one another more than {most} deep", "include them from policy.yaml"
+    ),
+    "include-main-word": _error('"{key}" stands in {main} alone', "remove it from this file"),
+    "include-doubled": _error(
+        '"{key}" stands here and at {other}', "keep one of them, or put both into one file"
+    ),
+    "table-column-inside": _error(
+        'columns "{other}" and "{column}" are for the same word', "keep one of them"
+    ),
+    "name-unknown": _error('there is no {kind} "{name}"', "{hint}"),
+    "policy-value-dates": _error(
+        'value "{name}" has dates, and here one value is for all days',
+        "name a value without dates",
+    ),
+    "policy-value-gap": _error(
+        'value "{name}" begins on {first}, but the rule holds before that',
+        "give the value an always: before its dates, or let the rule begin with from: {first}",
+    ),
+    "policy-too-large": _error(
+        "with everything that is named written out, the policy has more than {most} values",
+        "split the policy, or name tables and rate cards less often",
+    ),
+    "policy-rules-overlap": _error(
+        "rules {first} and {second} both fit {example}",
+        "hit: unique wants one rule for each case: narrow one of them ({first} stands at {other}),"
+        " make one an exception of the other, or write hit: first to let the upper one decide",
     ),
     "policy-rules-many": _error(
         "the rules make {count} simple conditions, more than {most}",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -162,12 +162,27 @@ def _words(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+class Shared(NamedTuple):
+    """Marks a place of a policy file where something that stands elsewhere may be named:
+    ``{value: big}``, ``{text: covered}``, ``{table: work.csv}``, or a rate card's name."""
+
+    word: Literal["value", "text", "table", "rates"]
+    dated: bool = False
+    """Whether a value may have dates here."""
+
+
+#: Marks a mapping in place of which a list of its words may stand.
+NAMES_TOO = "names"
+
+
 Day = Annotated[date, BeforeValidator(_date)]
-Number = Annotated[Decimal, BeforeValidator(_decimal)]
+Number = Annotated[Decimal, BeforeValidator(_decimal), Shared("value")]
 Months = Annotated[int, BeforeValidator(_months)]
 Minutes = Annotated[int, BeforeValidator(_minutes)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Texts = Annotated[Mapping[str, str], BeforeValidator(_texts), AfterValidator(_spoken)]
+Texts = Annotated[
+    Mapping[str, str], BeforeValidator(_texts), AfterValidator(_spoken), Shared("text")
+]
 
 
 def _dated(value: object) -> object:
@@ -176,7 +191,7 @@ def _dated(value: object) -> object:
 
 
 #: first day (or "always") -> number as text; checked for order by :func:`check_dated`.
-DatedNumbers = Annotated[dict[str, Number], BeforeValidator(_dated)]
+DatedNumbers = Annotated[dict[str, Number], BeforeValidator(_dated), Shared("value", dated=True)]
 
 
 def check_dated(name: str, values: dict[str, Decimal]) -> None:

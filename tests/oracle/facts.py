@@ -161,6 +161,11 @@ def read(book: Facts, policies: dict[str, Facts]) -> Facts:
     codes = [str(row["code"]) for row in contracts]
     facts["entries"] = [read_entry(row, people, customers, projects, tickets) for row in entries]
     facts["entries"].sort(key=lambda entry: (entry["date"], natural(entry["id"])))
+    for place, entry in enumerate(facts["entries"]):
+        before = [one for one in facts["entries"][:place] if one["ticket"] == entry["ticket"]]
+        entry["ticket_seconds"] = entry["seconds"]
+        if entry["ticket"]:
+            entry["ticket_seconds"] += sum(one["seconds"] for one in before)
     for name in ("purchases", "items", "acceptances", "approvals"):
         rows = identified(name, book.get(name))
         facts[name] = [{"contract": codes[0] if codes else "", **row} for row in rows]
@@ -186,6 +191,8 @@ def read(book: Facts, policies: dict[str, Facts]) -> Facts:
 def read_contract(row: Facts, policies: dict[str, Facts], facts: Facts) -> Facts:
     name = str(row.get("policy") or next(iter(policies)))
     policy = policies[name]
+    if {"values", "texts", "rates"} & set(policy):
+        raise CannotSay("what is named in place of being written")
     covers = row.get("covers", "customer")
     contract: Facts = {
         "code": str(row["code"]),
@@ -194,6 +201,7 @@ def read_contract(row: Facts, policies: dict[str, Facts], facts: Facts) -> Facts
         "end": day_of(row["end"]) if row.get("end") else None,
         "policy": policy,
         "sla": row.get("sla", ""),
+        "attributes": row.get("attributes") or {},
         "projects": listed(covers.get("projects")) if isinstance(covers, dict) else [],
         "tickets": listed(covers.get("tickets")) if isinstance(covers, dict) else [],
         "grouped": (policy.get("drafts") or {}).get("group_by", "contract") == "customer",
@@ -261,6 +269,7 @@ def read_entry(
         "billed_elsewhere": str(row.get("billed_elsewhere") or ""),
         "order": str(row.get("order") or ""),
         "employee": str(person["id"]),
+        "employee_name": str(person.get("name") or ""),
         "role": str(person.get("role") or ""),
         "activity": str(row.get("activity") or ticket.get("activity") or ""),
         "text": str(row.get("text") or ""),

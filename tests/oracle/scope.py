@@ -33,8 +33,18 @@ def raw(entry: Facts, fact: str, contract: Facts, facts: Facts) -> Any:
     """What is known of an entry: one word, or a list of them."""
     ticket, project = entry["ticket_facts"], entry["project_facts"]
     owner = entry["customer_facts"]
-    if fact in ("activity", "role", "employee", "project", "ticket"):
+    if fact in ("activity", "role", "employee", "employee_name", "project", "ticket", "customer"):
         return [entry[fact]]
+    if fact == "customer_name":
+        return [str(owner.get("name") or "")]
+    if fact == "project_name":
+        return [str(project.get("name") or "")]
+    if fact == "contract":
+        return [contract["code"]]
+    if fact == "contract_attribute":
+        return [f"{name}={value}" for name, value in contract["attributes"].items()]
+    if fact == "plan":
+        return [term["plan"] for term in contract["terms"] if running(term, entry["date"])]
     if fact == "entry_tag":
         return entry["tags"]
     if fact == "task_tag":
@@ -75,6 +85,8 @@ def value_of(entry: Facts, field: str, contract: Facts, facts: Facts) -> str | F
         fact = made.get("from", field)
         if fact == "entry_hours":
             return Fraction(entry["seconds"], HOUR)
+        if fact == "ticket_hours":
+            return Fraction(entry["ticket_seconds"], HOUR)
         if fact == "estimate_hours":
             return number(entry["ticket_facts"].get("estimate_hours") or 0)
         raise CannotSay(f"number {fact}")
@@ -124,6 +136,11 @@ def decided(entry: Facts, contract: Facts, facts: Facts) -> tuple[str, str]:
     scope = contract["policy"]["scope"]
     for rule in scope.get("rules") or []:
         if in_force(rule, entry["date"]) and holds(entry, rule.get("when"), "", contract, facts):
+            for other in rule.get("exceptions") or []:
+                if not in_force(other, entry["date"]):
+                    continue
+                if holds(entry, other.get("when"), "", contract, facts):
+                    return str(other["then"]), str(other["id"])
             return str(rule["then"]), str(rule["id"])
     return str(scope["otherwise"]["then"]), "otherwise"
 

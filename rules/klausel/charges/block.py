@@ -23,7 +23,7 @@ from klausel.charges.base import (
     Warned,
     Work,
 )
-from klausel.charges.rates import RatesShape
+from klausel.charges.rates import Rates, RatesShape
 from klausel.charges.stock import BalancedShape, BoundStock, Events, Lot, Stock
 from klausel.model import Contract, LedgerKey, Opening, Purchase, natural
 from klausel.money import ZERO, quantity, seconds_from_hours
@@ -42,7 +42,7 @@ class BlockShape(BalancedShape):
     leftover: Literal["break", "refund"] = "break"
     notify_left: tuple[int, ...] = ()
     notify_days: int | None = ShapeField(default=None, ge=0, le=3660)
-    rates: RatesShape = RatesShape()
+    rates: Rates = RatesShape()
 
     @model_validator(mode="after")
     def _fits(self) -> BlockShape:

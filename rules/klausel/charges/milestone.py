@@ -23,7 +23,7 @@ from klausel.charges.base import (
 from klausel.model import Contract, made, natural
 from klausel.money import HUNDRED, ZERO, multiply, round_half_up, share
 from klausel.period import ONE_DAY, Period, period_of, periods
-from klausel.shapes import Number, Shape, complain
+from klausel.shapes import NAMES_TOO, Number, Shape, complain
 
 
 def _parts(value: object) -> object:
@@ -44,7 +44,7 @@ def _parts(value: object) -> object:
 class MilestoneShape(Shape):
     """Settings of a fixed price in a plan."""
 
-    parts: Annotated[dict[str, Number], BeforeValidator(_parts)] = {}
+    parts: Annotated[dict[str, Number], BeforeValidator(_parts), NAMES_TOO] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> MilestoneShape:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import field_validator
 
 from klausel.charges.base import Binding, DatedNumber, Work, dated_number
-from klausel.shapes import DatedNumbers, Shape, check_dated
+from klausel.shapes import DatedNumbers, Shape, Shared, check_dated
 
 
 class RatesShape(Shape):
@@ -31,6 +32,10 @@ class RatesShape(Shape):
         if value is not None:
             check_dated("default", value)
         return value
+
+
+#: A component's rate card: written out, or the name of one that several share.
+Rates = Annotated[RatesShape, Shared("rates")]
 
 
 class RateCard:

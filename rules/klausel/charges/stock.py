@@ -28,7 +28,7 @@ from klausel.charges.base import (
     Work,
 )
 from klausel.charges.fee import check_every
-from klausel.charges.rates import RateCard, RatesShape
+from klausel.charges.rates import RateCard, Rates, RatesShape
 from klausel.model import Entry, made
 from klausel.money import (
     ZERO,
@@ -64,7 +64,7 @@ class StockShape(BalancedShape):
     lead_days: int = ShapeField(default=0, ge=0, le=366)
     proration: Literal["none", "daily"]
     beyond: Beyond = "bill"
-    rates: RatesShape = RatesShape()
+    rates: Rates = RatesShape()
 
     @model_validator(mode="after")
     def _fits(self) -> StockShape:

@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from klausel.charges.base import Binding, Charge, Label, Parameter, Plain, Taken, Work
 from klausel.charges.fee import check_every
-from klausel.charges.rates import RateCard, RatesShape
+from klausel.charges.rates import RateCard, Rates, RatesShape
 from klausel.model import Contract, made
 from klausel.money import ZERO, quantity, shortest
 from klausel.period import ONE_DAY, Align, Period, period_of, periods
@@ -24,7 +24,7 @@ class TimeShape(Shape):
     every: Months = 1
     align: Align = "calendar"
     group_by: Literal["none", "project", "ticket"] = "none"
-    rates: RatesShape = RatesShape()
+    rates: Rates = RatesShape()
 
     @model_validator(mode="after")
     def _fits(self) -> TimeShape:

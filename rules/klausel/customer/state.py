@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ from klausel.money import (
     shortest,
 )
 from klausel.period import ONE_DAY, Period, Span, intersect, period_of
-from klausel.policy.facts import Subject
+from klausel.policy.facts import Subject, ticket_seconds
 from klausel.policy.ir import GroupBy, Rule, Scope, Seen
 from klausel.problems import Problem, Where
 from klausel.record import HeldBefore, Reopened, on_record
@@ -295,6 +295,10 @@ class State:
         self._contracts = sorted(contracts, key=lambda bound: natural(bound.contract.code))
         self._entries = entries
         self._scopes = scopes
+        self._worked: Mapping[str, int] = {}
+        """By entry, the seconds of its ticket up to and with it, where a policy asks for them."""
+        if any(scopes[bound.policy.name].counts_tickets for bound in contracts):
+            self._worked = ticket_seconds(entries)
         self._overrides = overrides
         self._customer = book.customers.get(root, Customer(root))
         self._language = language_of(self._customer.language, *book.company.languages)
@@ -400,8 +404,9 @@ class State:
         ticket, project, employee = around
         country, region = self._home
         return Subject(
-            entry, ticket, project, self._customer, employee, bound.contract, country, region
-        )
+            entry, ticket, project, self._customer, employee, bound.contract, country, region,
+            self._worked.get(entry.id, 0),
+        )  # fmt: skip
 
     def _see(self, bound: BoundContract, entry: Entry, around: Around) -> Seen:
         """What the policy of ``bound`` sees of ``entry``."""

@@ -154,7 +154,9 @@ class Usual(Scoping):
         return _Spot(
             bound,
             len(tiers) == 1,
-            *self._scopes[bound.policy.name].outlook(self._subject(bound, entry, around)),
+            *self._scopes[bound.policy.name].outlook(
+                self._subject(bound, entry, around), self._worked
+            ),
             self._ways.setdefault(code, {}),
             around.project.id,
             around.ticket.id,

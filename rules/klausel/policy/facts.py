@@ -5,8 +5,8 @@ Each raw fact is one line in :data:`FACTS`. Texts are compared without regard to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from functools import lru_cache
 from operator import attrgetter
 from typing import Literal, NamedTuple
@@ -26,6 +26,23 @@ class Subject(NamedTuple):
     country: str = ""
     """Whose public holidays count, with ``region``."""
     region: str = ""
+    ticket_seconds: int = 0
+    """Time of the entry's ticket up to and with the entry; see :func:`ticket_seconds`."""
+
+
+def ticket_seconds(entries: Iterable[Entry]) -> dict[str, int]:
+    """By entry, how much was worked on its ticket up to and with it; ``entries`` are in order.
+
+    Everything counts, whatever becomes of it. An entry without a ticket stands for itself.
+    """
+    sums: dict[str, int] = {}
+    found = {}
+    for entry in entries:
+        if not entry.ticket:
+            found[entry.id] = entry.seconds
+            continue
+        found[entry.id] = sums[entry.ticket] = sums.get(entry.ticket, 0) + entry.seconds
+    return found
 
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -44,6 +61,23 @@ def _holidays(country: str, region: str, year: int) -> frozenset[date]:
 def is_holiday(day: date, country: str, region: str) -> bool:
     """Whether ``day`` is a public holiday in ``country`` (ISO code) and its ``region``."""
     return bool(country) and day in _holidays(country, region, day.year)
+
+
+def _plans(subject: Subject) -> tuple[str, ...]:
+    day = subject.entry.date
+    if not subject.contract.span.covers(day):
+        return ()
+    return tuple(plan for plan, first, last in _plan_days(subject) if first <= day <= last)
+
+
+def _plan_days(subject: Subject) -> tuple[tuple[str, date, date], ...]:
+    """The plans of the contract's terms, each with the days on which its term runs."""
+    contract = subject.contract
+    start, end = contract.start, contract.end or date.max
+    return tuple(
+        (term.plan, max(term.first or start, start), min(term.until or end, end))
+        for term in contract.terms
+    )
 
 
 FactKind = Literal["word", "words", "text", "seconds"]
@@ -76,12 +110,23 @@ FACTS: dict[str, Fact] = {
     "priority": _at("word", "ticket.priority", "priority of the ticket"),
     "origin": _at("word", "ticket.origin", "where the ticket's cause lies"),
     "initiated_by": _at("word", "ticket.initiated_by", "who asked for the ticket"),
+    "customer": _at("word", "customer.id", "id of the customer"),
+    "customer_name": _at("word", "customer.name", "name of the customer"),
+    "project_name": _at("word", "project.name", "name of the project"),
+    "employee_name": _at("word", "employee.name", "name of the employee"),
     "role": _at("word", "employee.role", "role of the employee"),
     "employee": _at("word", "entry.employee", "id of the employee"),
     "project": _at("word", "project.id", "id of the project"),
     "ticket": _at("word", "entry.ticket", "id of the ticket"),
     "country": _at("word", "customer.country", "country of the customer"),
+    "contract": _at("word", "contract.code", "code of the contract"),
+    "contract_attribute": Fact(
+        "words",
+        "attributes of the contract, as name=value",
+        lambda s: tuple(f"{name}={value}" for name, value in s.contract.attributes.items()),
+    ),
     "sla": _at("word", "contract.sla", "SLA class of the contract"),
+    "plan": Fact("words", "plans of the contract's terms that run on the entry's day", _plans),
     "weekday": Fact(
         "word", "day of the week, monday to sunday", lambda s: WEEKDAYS[s.entry.date.weekday()]
     ),
@@ -91,8 +136,15 @@ FACTS: dict[str, Fact] = {
         lambda s: "yes" if is_holiday(s.entry.date, s.country, s.region) else "no",
     ),
     "estimate_hours": _at("seconds", "ticket.estimate_hours", "estimated hours of the ticket"),
+    "ticket_hours": _at(
+        "seconds", "ticket_seconds", "hours of the ticket up to and with the entry"
+    ),
     "entry_hours": _at("seconds", "entry.seconds", "hours of the entry"),
 }
+
+
+#: Facts that are words or texts: lines of a field ask for them.
+WORD_FACTS = tuple(name for name, fact in FACTS.items() if fact.kind != "seconds")
 
 
 class Clause(NamedTuple):
@@ -130,6 +182,11 @@ class WordField(NamedTuple):
     def size(self) -> int:
         return len(self.values)
 
+    @property
+    def possible(self) -> frozenset[int]:
+        """Codes that some work can have: those that a line gives."""
+        return frozenset(source.code for source in self.sources)
+
     def code(self, subject: Subject) -> int:
         for source in self.sources:
             if all(clause.holds(subject) for clause in source.clauses):
@@ -138,6 +195,12 @@ class WordField(NamedTuple):
 
     def facts(self) -> set[str]:
         return {clause.fact for source in self.sources for clause in source.clauses}
+
+
+_HOUR = 3600
+
+#: Seconds; more than any number that can be written in a file.
+_MOST = 10**16
 
 
 class NumberField(NamedTuple):
@@ -150,10 +213,41 @@ class NumberField(NamedTuple):
     fact: str
     thresholds: tuple[int, ...]
     """Seconds, ascending."""
+    low: int | None = None
+    """Seconds; no fact is expected below it."""
+    high: int | None = None
+    """Seconds; no fact is expected above it."""
 
     @property
     def size(self) -> int:
         return 2 * len(self.thresholds) + 1
+
+    @property
+    def possible(self) -> frozenset[int]:
+        """Codes that some work can have: those of whole seconds within the limits."""
+        return frozenset(code for code in range(self.size) if self._span(code))
+
+    def number_in(self, code: int) -> int:
+        """Seconds that have ``code``: a whole number of hours if there is one, else the least.
+
+        Raises ``IndexError`` where ``code`` is none of :attr:`possible`.
+        """
+        span = self._span(code)
+        hour = -(-span[0] // _HOUR) * _HOUR
+        return hour if hour in span else span[0]
+
+    def _span(self, code: int) -> range:
+        """The seconds that have ``code``."""
+        low, high = self.low or 0, _MOST if self.high is None else self.high
+        position, exact = divmod(code, 2)
+        if exact:
+            low, high = max(low, self.thresholds[position]), min(high, self.thresholds[position])
+        else:
+            if position:
+                low = max(low, self.thresholds[position - 1] + 1)
+            if position < len(self.thresholds):
+                high = min(high, self.thresholds[position] - 1)
+        return range(low, high + 1)
 
     def code(self, subject: Subject) -> int:
         value = FACTS[self.fact].read(subject)
@@ -180,10 +274,13 @@ VocabularyField = WordField | NumberField
 #: Facts that stand in the entry itself, and in which of its fields.
 _OWN = {
     "activity": "activity", "entry_tag": "tags", "employee": "employee", "entry_hours": "seconds",
+    "employee_name": "employee",
 }  # fmt: skip
 
 #: Facts that an entry has by itself, by its employee or its day; all others lie around it.
-_NOT_AROUND = frozenset((*_OWN, "role", "text_has", "weekday", "holiday")) - {"activity"}
+_NOT_AROUND = frozenset(
+    (*_OWN, "role", "employee_name", "text_has", "weekday", "holiday", "ticket_hours")
+) - {"activity"}
 
 
 class Coder:
@@ -209,9 +306,13 @@ class Coder:
         self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
         self._around = [_reader_around(name, fields) for name in asked if name not in _NOT_AROUND]
         self._days = [name for name in ("weekday", "holiday") if name in asked]
-        self.own = _own_reader(asked, fields)
-        """What matters of an entry itself, given the role of who worked; the last argument stands
-        for what matters of its day."""
+        self._by_plan = "plan" in asked
+        self._by_ticket_hours = [
+            field
+            for field in fields
+            if isinstance(field, NumberField) and field.fact == "ticket_hours"
+        ]
+        self._own = _own_reader(asked, fields)
 
     def combination(self, subject: Subject) -> tuple[int, ...]:
         facts = (*self._plain(subject), *[read(subject) for read in self._reads])
@@ -223,6 +324,30 @@ class Coder:
     def around(self, subject: Subject) -> tuple[object, ...]:
         """What matters of the ticket, the project, the customer and the contract."""
         return tuple([read(subject) for read in self._around])
+
+    @property
+    def counts_tickets(self) -> bool:
+        """Whether some field looks at the time of tickets."""
+        return bool(self._by_ticket_hours)
+
+    def own(self, worked: Mapping[str, int]) -> Own:
+        """What matters of an entry itself, given the role of who worked; the last argument stands
+        for what matters of its day. ``worked`` is what :func:`ticket_seconds` gives."""
+        own, fields = self._own, self._by_ticket_hours
+        if not fields:
+            return own
+        return lambda entry, role, day: (
+            own(entry, role, day),
+            *[field.code_of(worked[entry.id]) for field in fields],
+        )
+
+    def cuts(self, subject: Subject) -> tuple[date, ...]:
+        """Days on which something around ``subject`` changes, ascending."""
+        if not self._by_plan:
+            return ()
+        days = {first for _, first, _ in _plan_days(subject)}
+        days |= {last + _ONE_DAY for _, _, last in _plan_days(subject) if last < date.max}
+        return tuple(sorted(days))
 
     def of_day(self, day: date, country: str, region: str) -> tuple[object, ...]:
         """What matters of an entry's day."""
@@ -243,6 +368,11 @@ class Coder:
 
 
 _Known = dict[tuple[object, ...], int]
+
+#: What matters of an entry itself, its employee's role and its day.
+Own = Callable[[Entry, str, int], tuple[object, ...]]
+
+_ONE_DAY = timedelta(days=1)
 
 
 def _all_at(paths: tuple[str, ...]) -> Callable[[Subject], tuple[object, ...]]:
@@ -272,6 +402,8 @@ def _reader_around(name: str, fields: tuple[VocabularyField, ...]) -> Callable[[
     """What of fact ``name`` matters to ``fields``, without what the entry itself says."""
     if name == "activity":
         return lambda subject: subject.ticket.activity
+    if name == "plan":
+        return _plan_days
     asking = [field for field in fields if name in field.facts()]
     numbers = [field for field in asking if isinstance(field, NumberField)]
     read = _reader(name, fields)
@@ -286,10 +418,8 @@ def _reader_around(name: str, fields: tuple[VocabularyField, ...]) -> Callable[[
     return intervals
 
 
-def _own_reader(
-    asked: Sequence[str], fields: tuple[VocabularyField, ...]
-) -> Callable[[Entry, str, int], tuple[object, ...]]:
-    """See :attr:`Coder.own`: only what is asked is read, for there are many entries."""
+def _own_reader(asked: Sequence[str], fields: tuple[VocabularyField, ...]) -> Own:
+    """See :meth:`Coder.own`: only what is asked is read, for there are many entries."""
     of_entry = _attributes([_OWN[name] for name in asked if name in _OWN])
     in_text = _pieces_in(_pieces("text_has", fields)) if "text_has" in asked else None
     if in_text is None and "role" not in asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -13,10 +13,11 @@ from typing import Any, Literal, NamedTuple
 from klausel.fields import DISPOSITIONS
 from klausel.matching import Condition, Decider, DecisionTable, MatcherFactory
 from klausel.matching.port import Combination
-from klausel.model import Entry
 from klausel.money import multiply
-from klausel.policy.facts import Coder, Subject, VocabularyField
+from klausel.policy.compose import Named
+from klausel.policy.facts import Coder, Own, Subject, VocabularyField
 from klausel.problems import Where
+from klausel.tree import Path, Tree
 
 Texts = Mapping[str, str]
 GroupBy = Literal["contract", "customer"]
@@ -45,6 +46,8 @@ class Rule:
     first: date | None = None
     until: date | None = None
     conditions: tuple[Condition, ...] = ()
+    exception_of: str = ""
+    """Id of the rule after it that it is an exception of; its conditions are in ``conditions``."""
 
     def in_force(self, day: date) -> bool:
         return (self.first is None or self.first <= day) and (
@@ -112,9 +115,23 @@ class Plan:
     because: Texts = field(default_factory=dict)
 
 
+class RawTest(NamedTuple):
+    """A test in a policy's files, as it is written; :mod:`klausel.scenario` reads it."""
+
+    where: Where
+    tree: Tree
+    path: Path
+    """Where in ``tree`` it stands."""
+    data: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One policy folder, read."""
+    """One policy folder, read.
+
+    Several of ``rules`` may have one id, with days that have nothing in common: a rule whose
+    values have dates. The exceptions of a rule stand before it.
+    """
 
     name: str
     version: str
@@ -126,13 +143,19 @@ class Policy:
     title: Texts = field(default_factory=dict)
     group_by: GroupBy = "contract"
     sections: Literal["none", "contract", "project"] = "none"
+    """Headings between the lines of a draft."""
     employees: Employees = "name"
     """How activity records name who worked."""
-    """Headings between the lines of a draft."""
     surcharges: tuple[Surcharge, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     watches: tuple[Watch, ...] = ()
     rounding: Rounding | None = None
+    hit: Literal["first", "unique"] = "first"
+    tests: tuple[RawTest, ...] = field(default=(), compare=False, repr=False)
+    named: tuple[Named, ...] = field(default=(), compare=False)
+    """Values, texts and rate cards that are written to be named."""
+    unread: tuple[str, ...] = field(default=(), compare=False)
+    """Files of the folder that nothing includes or names."""
 
     @property
     def has_gate(self) -> bool:
@@ -239,17 +262,23 @@ class _Days(dict[date, int]):
         numbers: dict[tuple[object, ...], int],
         cuts: Sequence[date],
         coder: Coder,
-        country: str,
-        region: str,
+        home: tuple[str, str],
+        others: Sequence[date],
     ) -> None:
         super().__init__()
         self._numbers = numbers
         self._cuts = cuts
         self._coder = coder
-        self._home = (country, region)
+        self._home = home
+        self._others = others
+        """Further days on which something changes that the rules look at."""
 
     def __missing__(self, day: date) -> int:
-        facts = (bisect_right(self._cuts, day), *self._coder.of_day(day, *self._home))
+        facts = (
+            bisect_right(self._cuts, day),
+            bisect_right(self._others, day),
+            *self._coder.of_day(day, *self._home),
+        )
         found = self[day] = self._numbers.setdefault(facts, len(self._numbers))
         return found
 
@@ -257,7 +286,7 @@ class _Days(dict[date, int]):
 class Outlook(NamedTuple):
     """What the policy sees of entries with the same things around them."""
 
-    own: Callable[[Entry, str, int], tuple[object, ...]]
+    own: Own
     """What matters of an entry itself, given the role of who worked and what ``days`` say."""
     days: Mapping[date, int]
     seen: dict[tuple[object, ...], Seen]
@@ -302,7 +331,7 @@ class Scope:
         self._around: defaultdict[tuple[object, ...], dict[tuple[object, ...], Seen]] = defaultdict(
             dict
         )
-        self._days: dict[tuple[str, str], _Days] = {}
+        self._days: dict[tuple[tuple[str, str], tuple[date, ...]], _Days] = {}
         self._day_numbers: dict[tuple[object, ...], int] = {}
 
     @property
@@ -321,13 +350,24 @@ class Scope:
             found = known[facts] = Seen(self, day, facts)
         return found
 
-    def outlook(self, subject: Subject) -> Outlook:
-        """What entries see that have the same around them as ``subject``."""
-        home = (subject.country, subject.region)
-        days = self._days.get(home)
+    @property
+    def counts_tickets(self) -> bool:
+        """Whether the rules look at how much was worked on a ticket."""
+        return self._coder.counts_tickets
+
+    def outlook(self, subject: Subject, worked: Mapping[str, int]) -> Outlook:
+        """What entries see that have the same around them as ``subject``.
+
+        ``worked`` holds, by entry, the seconds of its ticket; it is asked where the rules
+        :attr:`counts_tickets`.
+        """
+        coder = self._coder
+        home, cuts = (subject.country, subject.region), coder.cuts(subject)
+        days = self._days.get((home, cuts))
         if days is None:
-            days = self._days[home] = _Days(self._day_numbers, self._cuts, self._coder, *home)
-        return Outlook(self._coder.own, days, self._around[self._coder.around(subject)])
+            days = _Days(self._day_numbers, self._cuts, coder, home, cuts)
+            self._days[home, cuts] = days
+        return Outlook(coder.own(worked), days, self._around[coder.around(subject)])
 
     def decide(self, day: date, facts: Combination) -> Rule:
         """See :attr:`Seen.rule`."""

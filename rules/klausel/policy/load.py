@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -12,19 +13,32 @@ from klausel.fields import DISPOSITIONS
 from klausel.matching import Condition, DecisionTable, TooManyRules
 from klausel.matching.durable import simple_rules
 from klausel.money import seconds_from_hours
-from klausel.policy.facts import FACTS, Clause, NumberField, Source, VocabularyField, WordField
+from klausel.policy.compose import NO_FOLDER, Composition, Folder, compose
+from klausel.policy.facts import (
+    FACTS,
+    WORD_FACTS,
+    Clause,
+    NumberField,
+    Source,
+    VocabularyField,
+    WordField,
+)
 from klausel.policy.ir import (
     Plan,
     PlanComponent,
     Policy,
+    RawTest,
     Requirement,
     Rounding,
     Rule,
     Surcharge,
     Watch,
 )
+from klausel.policy.overlap import example_in_words, overlaps
 from klausel.policy.shapes import (
+    RANGE_WORDS,
     ConditionShape,
+    DecisionShape,
     FieldShape,
     PlanShape,
     PolicyShape,
@@ -37,7 +51,6 @@ from klausel.shapes import Words, parse_seconds, shaped
 from klausel.tree import Path, Tree, parse
 
 POLICY_FILE = "policy.yaml"
-RANGE_WORDS = ("more_than", "at_least", "less_than", "up_to")
 
 
 def content_hash(files: Mapping[str, str]) -> str:
@@ -57,18 +70,50 @@ def load_policy(folder: str, files: Mapping[str, str]) -> Policy | list[Problem]
     tree = parse(files[POLICY_FILE], name)
     if tree.problems:
         return list(tree.problems)
-    return policy_at(tree, tree.data, (), content_hash(files))
+    return _policy(tree, tree.data, (), content_hash(files), Folder(folder, files))
 
 
 def policy_at(tree: Tree, data: Any, path: Path, digest: str) -> Policy | list[Problem]:
-    """The policy written as ``data`` at ``path`` of ``tree``; ``digest`` is its content hash."""
-    shape = shaped(PolicyShape, tree, data or {}, path)
+    """The policy written as ``data`` at ``path`` of ``tree``; ``digest`` is its content hash.
+
+    It stands in no folder and so can include nothing.
+    """
+    return _policy(tree, data, path, digest, NO_FOLDER)
+
+
+def _policy(
+    tree: Tree, data: Any, path: Path, digest: str, folder: Folder
+) -> Policy | list[Problem]:
+    found = compose(tree, data or {}, path, POLICY_FILE, folder)
+    if isinstance(found, list):
+        return found
+    shape = shaped(PolicyShape, found.tree, found.tree.data, ())
     if isinstance(shape, list):
         return shape
-    return _Reader(tree, path, digest).policy(shape)
+    return _Reader(found, digest).policy(shape)
+
+
+def excepted(exception: Rule, rule: Rule) -> Rule:
+    """``exception`` of ``rule`` as a rule that stands before it."""
+    codes = {found.field: found.codes for found in rule.conditions}
+    for field, found in exception.conditions:
+        codes[field] = codes[field] & found if field in codes else found
+    firsts = [day for day in (exception.first, rule.first) if day is not None]
+    lasts = [day for day in (exception.until, rule.until) if day is not None]
+    return replace(
+        exception,
+        conditions=tuple(Condition(field, found) for field, found in codes.items()),
+        first=max(firsts, default=None),
+        until=min(lasts, default=None),
+        exception_of=rule.id,
+    )
 
 
 _EVERY = {"month": 1, "quarter": 3, "year": 12}
+
+
+def _seconds(hours: Decimal | None) -> int | None:
+    return None if hours is None else seconds_from_hours(hours)
 
 
 def _watch(rule: Rule, shape: WatchShape) -> Watch:
@@ -88,16 +133,20 @@ def _rounding(shape: RoundingShape) -> tuple[Any, ...]:
 class _Reader:
     """Shape -> IR; collects every problem on the way."""
 
-    def __init__(self, tree: Tree, base: Path, digest: str) -> None:
-        self._tree = tree
-        self._base = base
+    def __init__(self, composed: Composition, digest: str) -> None:
+        self._composed = composed
+        self._tree = composed.tree
         self._digest = digest
         self._problems: list[Problem] = []
 
     def policy(self, shape: PolicyShape) -> Policy | list[Problem]:
         thresholds: dict[str, set[int]] = {}
         for number, rule in enumerate(shape.scope.rules):
-            self._collect_thresholds(shape, rule, ("scope", "rules", number), thresholds)
+            path: Path = ("scope", "rules", number)
+            self._collect_thresholds(shape, rule, path, thresholds)
+            for place, exception in enumerate(rule.exceptions):
+                at = (*path, "exceptions", place)
+                self._collect_thresholds(shape, exception, at, thresholds)
         for word, conditions in (("surcharges", shape.surcharges), ("approvals", shape.approvals)):
             for number, condition in enumerate(conditions):
                 self._collect_thresholds(shape, condition, (word, number), thresholds)
@@ -106,20 +155,16 @@ class _Reader:
             for name, field_shape in shape.fields.items()
         )
         numbers = {field.name: index for index, field in enumerate(fields)}
-        rules = []
         seen: set[str] = set()
-        for number, rule in enumerate(shape.scope.rules):
-            path: Path = ("scope", "rules", number)
-            if rule.id in seen:
-                self._say("policy-rule-doubled", (*path, "id"), id=rule.id)
-            seen.add(rule.id)
-            rules.append(self._rule(rule, path, fields, numbers))
+        rules = self._scope_rules(shape.scope.rules, fields, numbers, seen)
         surcharges = self._conditions("surcharges", shape.surcharges, fields, numbers, seen)
         approvals = self._conditions("approvals", shape.approvals, fields, numbers, seen)
         otherwise = shape.scope.otherwise
         plans = {name: self._plan(name, plan) for name, plan in shape.plans.items()}
         if not self._problems:
             self._count(fields, rules)
+        if not self._problems and shape.scope.hit == "unique":
+            self._refuse_overlaps(fields, rules)
         if self._problems:
             return self._problems
         return Policy(
@@ -155,7 +200,40 @@ class _Reader:
             group_by=shape.drafts.group_by,
             sections=shape.drafts.sections,
             employees=shape.drafts.employees,
+            hit=shape.scope.hit,
+            tests=tuple(
+                RawTest(self._where(("tests", number)), self._tree, ("tests", number), data)
+                for number, data in enumerate(shape.tests)
+            ),
+            named=self._composed.named,
+            unread=self._composed.unread,
         )
+
+    def _scope_rules(
+        self,
+        shapes: Sequence[RuleShape],
+        fields: tuple[VocabularyField, ...],
+        numbers: dict[str, int],
+        seen: set[str],
+    ) -> list[Rule]:
+        """The rules of scope, the exceptions of each before it: both conditions, common days."""
+        rules = []
+        for number, shape in enumerate(shapes):
+            path: Path = ("scope", "rules", number)
+            self._note(shape.id, path, seen)
+            rule = self._rule(shape, path, fields, numbers)
+            for place, exception in enumerate(shape.exceptions):
+                at = (*path, "exceptions", place)
+                self._note(exception.id, at, seen)
+                rules.append(excepted(self._rule(exception, at, fields, numbers), rule))
+            rules.append(rule)
+        return rules
+
+    def _note(self, id_: str, path: Path, seen: set[str]) -> None:
+        """Every id stands once in the files; copies for other days do not count."""
+        if id_ in seen and path not in self._composed.again:
+            self._say("policy-rule-doubled", (*path, "id"), id=id_)
+        seen.add(id_)
 
     def _conditions(
         self,
@@ -173,9 +251,7 @@ class _Reader:
             fields = (*fields, WordField("disposition", DISPOSITIONS, ()))
         for number, shape in enumerate(shapes):
             path: Path = (word, number)
-            if shape.id in seen:
-                self._say("policy-rule-doubled", (*path, "id"), id=shape.id)
-            seen.add(shape.id)
+            self._note(shape.id, path, seen)
             rules.append(self._rule(shape, path, fields, known))
         return rules
 
@@ -183,7 +259,7 @@ class _Reader:
         self._problems.append(problem(code, self._where(path), **fields))
 
     def _where(self, path: Path) -> Where:
-        return self._tree.where((*self._base, *path))
+        return self._tree.where(path)
 
     def _field(self, name: str, shape: FieldShape, thresholds: set[int]) -> VocabularyField:
         path: Path = ("fields", name)
@@ -202,7 +278,8 @@ class _Reader:
                 hint = near(fact, numbers) or f"write one of: {listed(numbers)}"
                 self._say("value-choice", path, field="from", value=fact, hint=hint)
                 fact = numbers[0]
-            return NumberField(name, fact, tuple(sorted(thresholds)))
+            limits = shape.number.low, shape.number.high
+            return NumberField(name, fact, tuple(sorted(thresholds)), *map(_seconds, limits))
         sources: list[Source] = []
         if isinstance(shape.source, str):
             reason = f"{name} needs a list of lines that say which value it has"
@@ -256,9 +333,8 @@ class _Reader:
         for fact, values in line.items():
             if fact in ("is", "otherwise"):
                 continue
-            known = [word for word, f in FACTS.items() if f.kind != "seconds"]
-            if fact not in known:
-                words = (*known, "is", "otherwise")
+            if fact not in WORD_FACTS:
+                words = (*WORD_FACTS, "is", "otherwise")
                 hint = near(fact, words) or f"known here: {listed(words, 20)}"
                 self._say("key-unknown", (*at, fact), key=fact, hint=hint)
                 continue
@@ -268,7 +344,7 @@ class _Reader:
     def _collect_thresholds(
         self,
         shape: PolicyShape,
-        rule: RuleShape | ConditionShape,
+        rule: DecisionShape | ConditionShape,
         at: Path,
         found: dict[str, set[int]],
     ) -> None:
@@ -282,14 +358,19 @@ class _Reader:
                     hint = near(word, RANGE_WORDS) or f"write one of: {listed(RANGE_WORDS)}"
                     self._say("key-unknown", path, key=word, hint=hint)
                     continue
+                if not isinstance(text, str):
+                    reason = f'"{word}" should be a number'
+                    hint = "write a plain number such as 16, or {value: name}"
+                    self._say("shape", path, reason=reason, hint=hint)
+                    continue
                 try:
-                    found.setdefault(name, set()).add(parse_seconds(str(text)))
+                    found.setdefault(name, set()).add(parse_seconds(text))
                 except ValueError as error:
                     self._say("value-number", path, field=word, value=text, hint=str(error))
 
     def _rule(
         self,
-        shape: RuleShape | ConditionShape,
+        shape: DecisionShape | ConditionShape,
         path: Path,
         fields: tuple[VocabularyField, ...],
         numbers: dict[str, int],
@@ -311,7 +392,7 @@ class _Reader:
                 conditions.append(Condition(numbers[name], codes))
         return Rule(
             id=shape.id,
-            disposition=shape.then if isinstance(shape, RuleShape) else "",
+            disposition=shape.then if isinstance(shape, DecisionShape) else "",
             because=shape.because,
             where=self._where(path),
             clause=shape.clause,
@@ -380,9 +461,7 @@ class _Reader:
                     hint = near(kind, COMPONENTS) or f"known here: {listed(COMPONENTS)}"
                     self._say("key-unknown", path, key=kind, hint=hint)
                     continue
-                settings_shape = shaped(
-                    component.shape, self._tree, settings or {}, (*self._base, *path)
-                )
+                settings_shape = shaped(component.shape, self._tree, settings or {}, path)
                 if isinstance(settings_shape, list):
                     self._problems += settings_shape
                     continue
@@ -403,6 +482,17 @@ class _Reader:
             shape.clause,
             shape.because,
         )
+
+    def _refuse_overlaps(self, fields: tuple[VocabularyField, ...], rules: list[Rule]) -> None:
+        for found in overlaps(fields, rules):
+            example = example_in_words(found, fields)
+            first, second = found.first, found.second
+            self._problems.append(
+                problem(
+                    "policy-rules-overlap", second.where,
+                    first=first.id, second=second.id, other=first.where, example=example,
+                )
+            )  # fmt: skip
 
     def _count(self, fields: tuple[VocabularyField, ...], rules: list[Rule]) -> None:
         sizes = tuple(field.size for field in fields)

@@ -4,23 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, field_validator, model_validator
 from pydantic import Field as ShapeField
-from pydantic import field_validator, model_validator
 
+from klausel.charges.rates import RatesShape
 from klausel.fields import DISPOSITIONS
-from klausel.shapes import Day, Minutes, Number, Shape, Texts, Words, complain
+from klausel.shapes import (
+    DatedNumbers,
+    Day,
+    Minutes,
+    Number,
+    Shape,
+    Shared,
+    Texts,
+    Words,
+    complain,
+)
 
 Disposition = Literal["included", "service", "change", "third_party", "warranty", "internal"]
+
+#: Marks mappings whose words are not those of a shape: fields of the vocabulary, components, facts.
+WHEN, COMPONENT, LINE = "when", "component", "line"
+
+When = Annotated[dict[str, Any], WHEN]
+Line = Annotated[dict[str, Words | None], LINE]
+Components = list[Annotated[dict[str, Any], COMPONENT]]
+
+#: How a condition says which numbers it means.
+RANGE_WORDS = ("more_than", "at_least", "less_than", "up_to")
+
+#: A list of mappings may stand in a CSV file: as a whole, or some of its lines.
+TABLE = Shared("table")
+
+
+class NumberShape(Shape):
+    """Between what limits a number lies, both included."""
+
+    low: Number | None = ShapeField(default=None, alias="from")
+    high: Number | None = ShapeField(default=None, alias="to")
+
+    @model_validator(mode="after")
+    def _order(self) -> NumberShape:
+        if self.low is not None and self.high is not None and self.high < self.low:
+            raise complain(
+                f"the number goes from {self.low} to {self.high}", "write the lower one first"
+            )
+        return self
 
 
 class FieldShape(Shape):
     """One field of the closed vocabulary."""
 
     one_of: tuple[str, ...] = ()
-    number: dict[str, str] | None = None
-    source: list[dict[str, Words | None]] | str | None = ShapeField(default=None, alias="from")
+    number: NumberShape | None = None
+    source: Annotated[list[Line], TABLE] | str | None = ShapeField(default=None, alias="from")
 
     @model_validator(mode="after")
     def _one_kind(self) -> FieldShape:
@@ -32,12 +71,14 @@ class FieldShape(Shape):
         return self
 
 
-class RuleShape(Shape):
+class DecisionShape(Shape):
+    """What rules and their exceptions have in common."""
+
     id: str
     clause: str = ""
     first: Day | None = ShapeField(default=None, alias="from")
     until: Day | None = None
-    when: dict[str, Any] = ShapeField(default_factory=dict)
+    when: When = ShapeField(default_factory=dict)
     then: Disposition
     because: Texts
 
@@ -47,7 +88,7 @@ class RuleShape(Shape):
         return _some_text(value)
 
     @model_validator(mode="after")
-    def _days(self) -> RuleShape:
+    def _days(self) -> DecisionShape:
         if self.first is not None and self.until is not None and self.until < self.first:
             raise complain(
                 f"rule {self.id} ends on {self.until}, before it starts on {self.first}",
@@ -55,6 +96,14 @@ class RuleShape(Shape):
             )
         _something_named(f"rule {self.id}", self.when)
         return self
+
+
+class ExceptionShape(DecisionShape):
+    """Decides in place of its rule where its own ``when`` holds too."""
+
+
+class RuleShape(DecisionShape):
+    exceptions: list[ExceptionShape] = ShapeField(default_factory=list)
 
 
 def _something_named(who: str, when: Mapping[str, Any]) -> None:
@@ -76,8 +125,8 @@ class OtherwiseShape(Shape):
 
 
 class ScopeShape(Shape):
-    hit: Literal["first"] = "first"
-    rules: list[RuleShape] = ShapeField(default_factory=list)
+    hit: Literal["first", "unique"] = "first"
+    rules: Annotated[list[RuleShape], TABLE] = ShapeField(default_factory=list)
     otherwise: OtherwiseShape
 
 
@@ -85,7 +134,7 @@ class PlanShape(Shape):
     title: Texts
     clause: str = ""
     because: Texts = ShapeField(default_factory=dict)
-    components: list[dict[str, Any]]
+    components: Components
 
 
 class DraftsShape(Shape):
@@ -101,7 +150,7 @@ class ConditionShape(Shape):
     clause: str = ""
     first: Day | None = ShapeField(default=None, alias="from")
     until: Day | None = None
-    when: dict[str, Any] = ShapeField(default_factory=dict)
+    when: When = ShapeField(default_factory=dict)
     because: Texts = ShapeField(default_factory=dict)
 
     @model_validator(mode="after")
@@ -198,8 +247,18 @@ class RoundingShape(Shape):
         return value
 
 
-class PolicyShape(Shape):
-    """The whole file."""
+class NamedShape(Shape):
+    """What is written once and named elsewhere: read before the rest of a policy is."""
+
+    values: dict[str, DatedNumbers] = ShapeField(default_factory=dict)
+    texts: dict[str, Annotated[Texts, AfterValidator(_some_text)]] = ShapeField(
+        default_factory=dict
+    )
+    rates: dict[str, RatesShape] = ShapeField(default_factory=dict)
+
+
+class PolicyShape(NamedShape):
+    """All files of a policy together."""
 
     policy: str
     version: str
@@ -207,10 +266,11 @@ class PolicyShape(Shape):
     drafts: DraftsShape = DraftsShape()
     fields: dict[str, FieldShape] = ShapeField(default_factory=dict)
     rounding: RoundingShape | None = None
-    surcharges: list[SurchargeShape] = ShapeField(default_factory=list)
-    approvals: list[ApprovalShape] = ShapeField(default_factory=list)
+    surcharges: Annotated[list[SurchargeShape], TABLE] = ShapeField(default_factory=list)
+    approvals: Annotated[list[ApprovalShape], TABLE] = ShapeField(default_factory=list)
     scope: ScopeShape
     plans: dict[str, PlanShape] = ShapeField(default_factory=dict)
+    tests: list[Any] = ShapeField(default_factory=list)
 
     @field_validator("policy")
     @classmethod
