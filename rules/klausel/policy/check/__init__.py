@@ -12,14 +12,22 @@ from datetime import date
 
 from klausel.model import Book
 from klausel.policy.check.conditions import idle_surcharges, idle_watches, never_needed
-from klausel.policy.check.context import Checked, Raw, overlaps
+from klausel.policy.check.context import Checked, Raw
 from klausel.policy.check.days import over, successions
-from klausel.policy.check.finding import CODES, SEVERITIES, Finding, Related, Severity, finding
+from klausel.policy.check.finding import (
+    BY_DESIGN,
+    CODES,
+    SEVERITIES,
+    Finding,
+    Related,
+    Severity,
+    finding,
+)
 from klausel.policy.check.gaps import only_otherwise
 from klausel.policy.check.rates import rate_days
 from klausel.policy.check.remainder import passed_on, untaken
-from klausel.policy.check.rules import dead_rules, overlapping_rules
-from klausel.policy.check.space import TooEntangled
+from klausel.policy.check.rules import dead_rules
+from klausel.policy.check.space import MOST_STEPS, Steps, TooEntangled
 from klausel.policy.check.texts import missing_texts
 from klausel.policy.check.vocabulary import unproduced_values, unused_fields, unused_values
 from klausel.policy.ir import Policy
@@ -29,7 +37,6 @@ Check = Callable[[Checked], Iterator[Finding]]
 #: What is looked for, and how it is called where it cannot be found out.
 CHECKS: tuple[tuple[Check, str], ...] = (
     (dead_rules, "which rules never decide"),
-    (overlapping_rules, "which rules overlap"),
     (only_otherwise, "what only otherwise decides"),
     (over, "what is over"),
     (successions, "which rules follow one another"),
@@ -46,13 +53,20 @@ CHECKS: tuple[tuple[Check, str], ...] = (
 )
 
 
-def check(policy: Policy, raw: Raw, as_of: date, book: Book | None = None) -> list[Finding]:
+def check(
+    policy: Policy,
+    raw: Raw,
+    as_of: date,
+    book: Book | None = None,
+    most_steps: int = MOST_STEPS,
+) -> list[Finding]:
     """Findings about ``policy``, in the order of the file.
 
     ``raw`` knows where its words stand. With a ``book`` also what concerns the contracts that
-    name the policy, and the languages of their customers.
+    name the policy, and the languages of their customers. What is not found out within
+    ``most_steps`` is said to be so.
     """
-    checked = Checked(policy, raw, as_of, book)
+    checked = Checked(policy, raw, as_of, book, Steps(most_steps))
     found: list[Finding] = []
     for look, question in CHECKS:
         try:
@@ -63,6 +77,7 @@ def check(policy: Policy, raw: Raw, as_of: date, book: Book | None = None) -> li
 
 
 __all__ = [
+    "BY_DESIGN",
     "CHECKS",
     "CODES",
     "SEVERITIES",
@@ -72,5 +87,4 @@ __all__ = [
     "Related",
     "Severity",
     "check",
-    "overlaps",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -235,23 +235,6 @@ def cover(stack: Stack, box: Box, among: int, most: int = 40) -> tuple[int, ...]
         if stack.hole(box, fewer) is None:
             among = fewer
     return tuple(number for number in known if among >> number & 1)
-
-
-def overlaps(policy: Policy) -> Iterator[tuple[Rule, Rule, Box]]:
-    """Pairs of rules of scope that can both match on some day, with what both match."""
-    space = space_of(policy.fields, [(None, None)] * len(policy.fields), policy.rules)
-    yield from overlapping(space, policy.rules)
-
-
-def overlapping(space: Space, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Rule, Box]]:
-    boxes = [space.box(rule) for rule in rules]
-    stack = Stack(space, boxes)
-    for number, (rule, box) in enumerate(zip(rules, boxes, strict=True)):
-        above = stack.meeting(box) & ((1 << number) - 1)
-        while above:
-            other = (above & -above).bit_length() - 1
-            above &= above - 1
-            yield rules[other], rule, meet(boxes[other], box)
 
 
 def pieces(rules: Sequence[Rule]) -> list[list[int]]:

@@ -69,10 +69,6 @@ SENTENCES: dict[str, Sentence] = {
         "rule {id} never decides: the rules above it take all that it asks for ({others})",
         "move {id} above them if it is the exception; otherwise remove it",
     ),
-    "rules-overlap": _error(
-        "rules {id} and {other} both match {example}, and hit is unique",
-        "name fewer values in one of the two, or write hit: first",
-    ),
     "only-otherwise": _info(
         "otherwise decides ({disposition}) where {cases}",
         "no rule does; if that is not what you want, add one such as this:",
@@ -199,6 +195,9 @@ SENTENCES: dict[str, Sentence] = {
 CODES: dict[str, Severity] = {}
 for _name, _sentence in SENTENCES.items():
     CODES.setdefault(_name.partition(":")[0], _sentence.severity)
+
+#: What is no flaw, however strictly one looks: ``otherwise`` is there to decide what is left.
+BY_DESIGN = frozenset(("only-otherwise",))
 
 
 def finding(

@@ -43,10 +43,10 @@ def _cases(checked: Checked, box: Box) -> str:
     """What is in ``box``, and one case of it where that is more than one."""
     fields, space = checked.policy.fields, checked.space
     every = said_box(space, fields, box)
-    one = said_example(space, fields, checked.limits, box)
-    if all(codes.bit_count() == 1 for codes in box):
+    narrowed = [codes for codes, whole in zip(box, space.whole, strict=True) if codes != whole]
+    if all(codes.bit_count() == 1 for codes in narrowed):
         return every
-    return f"{every}, for example where {one}"
+    return f"{every}; one of them: {said_example(space, fields, checked.limits, box)}"
 
 
 def maximal_gaps(checked: Checked) -> list[Box]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from klausel.policy.check.context import Checked, overlapping, pieces
+from klausel.policy.check.context import Checked, pieces
 from klausel.policy.check.finding import Finding, Related, finding
 from klausel.policy.check.space import bits, mask
-from klausel.policy.check.words import hours, joined, said_example
+from klausel.policy.check.words import hours, joined
 from klausel.policy.facts import NumberField, VocabularyField, WordField
 from klausel.policy.ir import Rule
 from klausel.problems import Where
@@ -35,19 +35,6 @@ def dead_rules(checked: Checked) -> Iterator[Finding]:
             yield finding(
                 "rule-unreachable", rule.where, related, id=rule.id, others=joined(others)
             )
-
-
-def overlapping_rules(checked: Checked) -> Iterator[Finding]:
-    """Under ``hit: unique``, rules that can both match."""
-    if checked.raw.get("scope", "hit") != "unique":
-        return
-    policy, space = checked.policy, checked.space
-    for above, rule, both in overlapping(space, policy.rules):
-        example = said_example(space, policy.fields, checked.limits, both) or "everything"
-        related = (Related(above.where, f"rule {above.id}"),)
-        yield finding(
-            "rules-overlap", rule.where, related, id=rule.id, other=above.id, example=example
-        )
 
 
 def culprit(checked: Checked, rule: Rule) -> tuple[int, VocabularyField] | None:
