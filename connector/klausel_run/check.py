@@ -17,7 +17,7 @@ from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, near, problem
 from klausel.tree import parse
 from klausel_book import BookSource
-from klausel_book.reader import MOST_POLICY_BYTES, POLICIES
+from klausel_book.reader import CONTRACTS_FILE, MOST_POLICY_BYTES, POLICIES
 
 
 class Outcome(NamedTuple):
@@ -56,8 +56,9 @@ def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> O
     facts: Book | None = None
     if book is not None and not unread:
         facts = BookSource(book).read(date.max)
+        texts |= _contracts(book)
     for policy, raw in policies:
-        found += check(policy, raw, as_of, facts)
+        found += [_in_book(one, book) for one in check(policy, raw, as_of, facts)]
     names = tuple(folder.as_posix() for folder in places)
     return Outcome(Report(names, tuple(found), texts, _version()), unread)
 
@@ -100,6 +101,25 @@ def _inside(folder: Path) -> list[Path]:
     if shelf.is_dir():
         return [one for one in sorted(shelf.iterdir()) if one.is_dir() and one.name[0] != "."]
     return [one for one in sorted(folder.iterdir()) if (one / POLICY_FILE).is_file()]
+
+
+def _contracts(book: Path) -> dict[str, str]:
+    """The contracts' file as it is shown: it was read with the book."""
+    path = book / CONTRACTS_FILE
+    return {path.as_posix(): path.read_text(encoding="utf-8-sig")}
+
+
+def _in_book(found: Finding, book: Path | None) -> Finding:
+    """``found`` with the contracts' file named as one finds it from here."""
+    if book is None:
+        return found
+    shown = (book / CONTRACTS_FILE).as_posix()
+
+    def here(where: Where) -> Where:
+        return where._replace(file=shown) if where.file == CONTRACTS_FILE else where
+
+    related = tuple(other._replace(where=here(other.where)) for other in found.related)
+    return found._replace(where=here(found.where), related=related)
 
 
 class _Read(NamedTuple):

@@ -13,6 +13,9 @@ from klausel.problems import Where
 _MOST = 100
 _LEAD = 30
 
+#: Other places that are shown.
+_MOST_RELATED = 8
+
 
 def render(report: Report) -> str:
     blocks = ["\n".join(_finding(found, report.texts)) for found in report.findings]
@@ -25,8 +28,10 @@ def _finding(found: Finding, texts: Mapping[str, str]) -> Iterator[str]:
     yield f"    {found.suggestion}" if found.suggestion else ""
     for line in found.paste.splitlines():
         yield f"      {line}"
-    for other in found.related:
+    for other in found.related[:_MOST_RELATED]:
         yield f"    {other.message}: {other.where}"
+    if len(found.related) > _MOST_RELATED:
+        yield f"    and {len(found.related) - _MOST_RELATED} more"
 
 
 def _excerpt(where: Where, texts: Mapping[str, str]) -> Iterator[str]:
@@ -44,8 +49,7 @@ def _excerpt(where: Where, texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def _sum(report: Report) -> str:
-    """``3 policies checked: 1 error, 2 warnings, 4 notes``."""
-    words = {"error": "error", "warning": "warning", "info": "note"}
-    found = [count(number, words[name]) for name, number in report.counts().items() if number]
-    checked = f"{len(report.policies)} {'policy' if len(report.policies) == 1 else 'policies'}"
+    """``3 policies checked: 1 error, 2 warnings, 4 infos``."""
+    found = [count(number, name) for name, number in report.counts().items() if number]
+    checked = count(len(report.policies), "policy", "policies")
     return f"{checked} checked: {', '.join(found) or 'nothing found'}"

@@ -52,26 +52,27 @@ class Raw:
 
     def below(self, where: Where, *path: str | int) -> Where:
         """The place of ``path`` below what stands at ``where``, or of what is around it."""
-        above = self._paths.get(where)
-        if above is None:
-            return where
-        full = (*above, *path)
-        while full not in self._tree.places and len(full) > len(above):
-            full = full[:-1]
-        return self._tree.places.get(full, where)
+        known = self._paths.get(where, ())
+        for length in range(len(path), 0, -1):
+            for above in known:
+                found = self._tree.places.get((*above, *path[:length]))
+                if found is not None:
+                    return found
+        return where
 
     def at(self, where: Where) -> Any:
         """What is written at ``where``: the outermost of it."""
-        above = self._paths.get(where)
-        return None if above is None else self.get(*above[len(self._base) :])
+        known = self._paths.get(where)
+        return self.get(*known[0][len(self._base) :]) if known else None
 
     @cached_property
-    def _paths(self) -> dict[Where, Path]:
-        """By place: the outermost path that stands there."""
-        found: dict[Where, Path] = {}
+    def _paths(self) -> dict[Where, list[Path]]:
+        """By place: the paths that stand there, the outermost first."""
+        found: dict[Where, list[Path]] = {}
         for path, where in self._tree.places.items():
-            if where not in found or len(path) < len(found[where]):
-                found[where] = path
+            found.setdefault(where, []).append(path)
+        for paths in found.values():
+            paths.sort(key=len)
         return found
 
 
@@ -158,15 +159,18 @@ class Checked:
     @cached_property
     def yielded(self) -> dict[str, Rule]:
         """By disposition: a rule that decides so somewhere."""
+        return self.yielded_in(self.space.whole)
+
+    def yielded_in(self, box: Box) -> dict[str, Rule]:
+        """By disposition: a rule that decides so somewhere in ``box``."""
         found: dict[str, Rule] = {}
-        for rule, verdict in zip(self.policy.rules, self.verdicts, strict=True):
-            if not verdict.kind:
-                found.setdefault(rule.disposition, rule)
-        otherwise = self.policy.otherwise
-        if otherwise.disposition not in found and (
-            self.stack.hole(self.space.whole, self.ruled) is not None
-        ):
-            found[otherwise.disposition] = otherwise
+        meeting = self.stack.meeting(box)
+        for number, rule in enumerate((*self.policy.rules, self.policy.otherwise)):
+            if rule.disposition in found:
+                continue
+            part = meet(box, self.boxes[number]) if number < len(self.boxes) else box
+            if self.stack.hole(part, meeting & ((1 << number) - 1)) is not None:
+                found[rule.disposition] = rule
         return found
 
     def applies(self, box: Box, dispositions: Iterable[str], needed_before: int = 0) -> bool:

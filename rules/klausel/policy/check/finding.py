@@ -54,8 +54,8 @@ def _info(text: str, suggestion: str) -> Sentence:
 SENTENCES: dict[str, Sentence] = {
     # rules
     "rule-impossible:range": _error(
-        'rule {id} can never hold: no number is allowed by both "{field}" and the range {range}',
-        "{hint}",
+        "rule {id} can never hold: no number{limits} is {range}",
+        "correct the range of {field}, or remove the rule",
     ),
     "rule-impossible:values": _error(
         'rule {id} can never hold: no line gives "{field}" the value {values}',
@@ -70,15 +70,17 @@ SENTENCES: dict[str, Sentence] = {
         "move {id} above them if it is the exception; otherwise remove it",
     ),
     "only-otherwise": _info(
-        "otherwise decides ({disposition}) where {cases}",
+        "otherwise decides ({disposition}) {cases}",
         "no rule does; if that is not what you want, add one such as this:",
     ),
     "only-otherwise:more": _info(
-        "there are {count} more groups of cases that only otherwise decides",
+        "otherwise decides {count} more groups of cases that no rule takes",
         "add rules for those above, then check again",
     ),
     # days
-    "rule-over": _info("{what} ended on {until}", "remove it when nothing before that day is open"),
+    "rule-over": _info(
+        "{what} ended on {until}", "remove it once all work up to that day is billed"
+    ),
     "days-gap": _warning(
         "{other} and {id} ask for the same, and neither is in force {days}",
         "let {id} begin on {first}, or {other} end on {last}",
@@ -108,7 +110,8 @@ SENTENCES: dict[str, Sentence] = {
     ),
     # texts
     "text-missing": _warning(
-        "{what} is not there in {languages}", "add {examples}; until then {instead} is shown"
+        "{what} is missing in {languages}",
+        "add it as {examples}; until then the {instead} text is shown",
     ),
     # approvals, budgets, surcharges
     "approval-never:disposition": _error(
@@ -157,7 +160,7 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "surcharge-without-effect:hours": _warning(
         "surcharge {id} changes nothing: it is on hours, and no plan here has hours to draw from",
-        "write on: price, or add a plan with a contingent, pool or block",
+        "write on: price, or add a plan with a contingent, quota, pool or block",
     ),
     "surcharge-without-effect:impossible": _warning(
         'surcharge {id} changes nothing: its when can never hold because of "{field}"',
@@ -181,8 +184,8 @@ SENTENCES: dict[str, Sentence] = {
         "add a term with a plan that takes time, or a wider contract that takes it",
     ),
     "remainder-untaken:other": _info(
-        "contract {contract}: no term takes {disposition}{when}, which {rule} decides",
-        "such work is reported as uncovered; to bill it, add it to takes: of a term",
+        "{contracts} without a term that takes {disposition}, which {rule} decides",
+        "such work is reported as uncovered; to bill it, add {disposition} to takes: of a term",
     ),
     # the check itself
     "too-entangled": _warning(

@@ -20,7 +20,8 @@ def only_otherwise(checked: Checked) -> Iterator[Finding]:
     policy, space = checked.policy, checked.space
     if not policy.rules:
         return
-    boxes = [box for box in maximal_gaps(checked) if box != space.whole]
+    found, all_of_them = maximal_gaps(checked)
+    boxes = [box for box in found if box != space.whole]
     ids = {rule.id for rule in checked.everything}
     languages = languages_of(policy) or ["en"]
     shown = boxes[:MOST_SHOWN]
@@ -36,7 +37,9 @@ def only_otherwise(checked: Checked) -> Iterator[Finding]:
             cases=_cases(checked, box), disposition=otherwise.disposition,
         )  # fmt: skip
     if len(boxes) > len(shown):
-        yield finding("only-otherwise:more", otherwise.where, count=len(boxes) - len(shown))
+        more = len(boxes) - len(shown)
+        count = f"{more}" if all_of_them else f"at least {more}"
+        yield finding("only-otherwise:more", otherwise.where, count=count)
 
 
 def _cases(checked: Checked, box: Box) -> str:
@@ -49,15 +52,18 @@ def _cases(checked: Checked, box: Box) -> str:
     return f"{every}; one of them: {said_example(space, fields, checked.limits, box)}"
 
 
-def maximal_gaps(checked: Checked) -> list[Box]:
-    """Boxes that no rule meets and that cannot be made larger, the largest first; together they
-    are all that only ``otherwise`` decides, unless there are more than a person would read."""
+def maximal_gaps(checked: Checked) -> tuple[list[Box], bool]:
+    """Boxes that no rule meets and that cannot be made larger, the largest first, and whether
+    together they are all that only ``otherwise`` decides: not so where that is more than anybody
+    would read."""
     stack, among = checked.stack, checked.ruled
     found: list[Box] = []
-    for hole in islice(stack.holes(checked.space.whole, among), MOST_PARTS):
+    parts = stack.holes(checked.space.whole, among)
+    for hole in islice(parts, MOST_PARTS):
         if not any(contains(box, hole) for box in found):
             found.append(widened(stack, hole, among))
-    return sorted(dict.fromkeys(found), key=lambda box: (-_volume(box), box))
+    boxes = sorted(dict.fromkeys(found), key=lambda box: (-_volume(box), box))
+    return boxes, next(parts, None) is None
 
 
 def _volume(box: Box) -> int:

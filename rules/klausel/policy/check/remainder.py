@@ -4,16 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from typing import NamedTuple
 
 from klausel.charges import COMPONENTS
-from klausel.model import NARROWNESS, Contract, Term
+from klausel.model import (
+    NARROWNESS,
+    Contract,
+    Customer,
+    Employee,
+    Entry,
+    Project,
+    Term,
+    Ticket,
+)
 from klausel.period import Span, intersect
 from klausel.policy.check.context import Checked
 from klausel.policy.check.finding import Finding, Related, finding
-from klausel.policy.ir import CHARGED, Plan, PlanComponent
+from klausel.policy.check.space import Box
+from klausel.policy.facts import Subject, WordField
+from klausel.policy.ir import CHARGED, PlanComponent, Rule
 
 #: Settings that say what happens to work beyond a component's hours.
 _BEYOND = ("beyond", "empty")
+
+#: Facts that are the same for all work of a contract.
+_OF_CONTRACT = frozenset(("sla", "contract", "contract_attribute"))
+
+
+class Untaken(NamedTuple):
+    """Work of a contract that nobody takes."""
+
+    contract: Contract
+    rule: Rule
+    disposition: str
+    day: date
+    """The first on which it is so."""
+    passed: bool
+    """Whether some term takes it and passes it on."""
 
 
 def passed_on(checked: Checked) -> Iterator[Finding]:
@@ -21,7 +48,7 @@ def passed_on(checked: Checked) -> Iterator[Finding]:
     if checked.book is not None:
         return  # then the contracts themselves are looked at
     for plan in checked.policy.plans.values():
-        timed = [c for c in plan.components if _may_take(c)]
+        timed = [c for c in plan.components if c.kind not in ("fee", "milestone")]
         word = _passes(timed[-1]) if timed else ""
         if word:
             where = checked.raw.below(timed[-1].where, word)
@@ -29,26 +56,44 @@ def passed_on(checked: Checked) -> Iterator[Finding]:
 
 
 def untaken(checked: Checked) -> Iterator[Finding]:
-    """Contracts of the book where work that costs something is taken by nobody."""
+    """Contracts of the book where work that may cost something is taken by nobody."""
+    outside: dict[str, list[Untaken]] = {}
+    for found in _untaken(checked):
+        if found.disposition != "service" and not found.passed:
+            outside.setdefault(found.disposition, []).append(found)
+            continue
+        contract, rule = found.contract, found.rule
+        yield finding(
+            "remainder-untaken:passed" if found.passed else "remainder-untaken:service",
+            contract.where, (Related(rule.where, f"rule {rule.id}"),),
+            contract=contract.code, disposition=found.disposition, rule=rule.id,
+            when=f" from {found.day} on" if found.day > contract.start else "",
+        )  # fmt: skip
+    for disposition, group in outside.items():
+        rule = group[0].rule
+        yield finding(
+            "remainder-untaken:other", rule.where,
+            tuple(Related(one.contract.where, f"contract {one.contract.code}") for one in group),
+            disposition=disposition, rule=rule.id,
+            contracts="1 contract" if len(group) == 1 else f"{len(group)} contracts",
+        )  # fmt: skip
+
+
+def _untaken(checked: Checked) -> Iterator[Untaken]:
+    yielded: dict[Box, dict[str, Rule]] = {}
     for contract in checked.contracts:
-        for disposition, rule in sorted(checked.yielded.items()):
-            if disposition not in CHARGED or _wider(checked, contract):
-                continue
+        if _is_wider(checked, contract):
+            continue
+        box = _of_contract(checked, contract)
+        if box not in yielded:
+            yielded[box] = checked.yielded_in(box)
+        for disposition, rule in yielded[box].items():
             found = _first_untaken(checked, contract, disposition)
-            if found is None:
-                continue
-            day, passes = found
-            when = f" from {day} on" if day > contract.start else ""
-            yield finding(
-                "remainder-untaken:passed" if passes else
-                "remainder-untaken:service" if disposition == "service" else
-                "remainder-untaken:other",
-                contract.where, (Related(rule.where, f"rule {rule.id}"),),
-                contract=contract.code, disposition=disposition, when=when, rule=rule.id,
-            )  # fmt: skip
+            if disposition in CHARGED and found is not None:
+                yield Untaken(contract, rule, disposition, *found)
 
 
-def _wider(checked: Checked, contract: Contract) -> bool:
+def _is_wider(checked: Checked, contract: Contract) -> bool:
     """Whether another contract is asked for what this one does not take."""
     assert checked.book is not None
     root, rank = checked.book.root, NARROWNESS.index(contract.covers.kind)
@@ -59,6 +104,30 @@ def _wider(checked: Checked, contract: Contract) -> bool:
         and intersect(other.span, contract.span) is not None
         for other in checked.book.contracts
     )
+
+
+def _of_contract(checked: Checked, contract: Contract) -> Box:
+    """What work of ``contract`` can look like: facts of the contract itself are known."""
+    entry = Entry("", contract.start, "", "", "", "", 0, "", "", (), True, "", "")
+    subject = Subject(entry, Ticket(""), Project(""), Customer(""), Employee(""), contract)
+    box = list(checked.space.whole)
+    for number, field in enumerate(checked.policy.fields):
+        if isinstance(field, WordField):
+            box[number] = _possible(field, subject)
+    box[-1] = checked.space.days.of(contract.start, contract.end)
+    return tuple(box)
+
+
+def _possible(field: WordField, subject: Subject) -> int:
+    """Codes of ``field`` that work around ``subject`` can have."""
+    codes = 0
+    for source in field.sources:
+        known = [clause for clause in source.clauses if clause.fact in _OF_CONTRACT]
+        if all(clause.holds(subject) for clause in known):
+            codes |= 1 << source.code
+            if len(known) == len(source.clauses):
+                break  # this line always fits, so no later one is asked
+    return codes
 
 
 def _first_untaken(
@@ -90,15 +159,11 @@ def _span(contract: Contract, term: Term) -> Span | None:
 
 def _end(checked: Checked, contract: Contract, term: Term) -> PlanComponent | None:
     """The last component of the term's plan that takes time."""
-    plan: Plan | None = checked.policy.plans.get(term.plan)
+    plan = checked.policy.plans.get(term.plan)
     if plan is None:
         return None
     timed = [c for c in plan.components if COMPONENTS[c.kind].takes_time(c.shape, contract)]
     return timed[-1] if timed else None
-
-
-def _may_take(component: PlanComponent) -> bool:
-    return component.kind not in ("fee", "milestone")
 
 
 def _passes(component: PlanComponent) -> str:

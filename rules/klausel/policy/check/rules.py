@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from klausel.policy.check.context import Checked, pieces
 from klausel.policy.check.finding import Finding, Related, finding
 from klausel.policy.check.space import bits, mask
-from klausel.policy.check.words import hours, joined
+from klausel.policy.check.words import hours, joined, said_range
 from klausel.policy.facts import NumberField, VocabularyField, WordField
 from klausel.policy.ir import Rule
 from klausel.problems import Where
@@ -52,10 +52,9 @@ def _impossible(checked: Checked, rule: Rule) -> Finding:
     number, field = found
     where = checked.raw.below(rule.where, "when", field.name)
     if isinstance(field, NumberField):
-        said = _written(checked, where)
         return finding(
-            "rule-impossible:range", where, id=rule.id, field=field.name, range=said,
-            hint=_limits(checked, number, field.name),
+            "rule-impossible:range", where, id=rule.id, field=field.name,
+            limits=_limits(checked, number), range=_range(checked, where),
         )  # fmt: skip
     assert isinstance(field, WordField)
     codes = mask(code for c in rule.conditions if c.field == number for code in c.codes)
@@ -63,18 +62,15 @@ def _impossible(checked: Checked, rule: Rule) -> Finding:
     return finding("rule-impossible:values", where, id=rule.id, field=field.name, values=values)
 
 
-def _written(checked: Checked, where: Where) -> str:
-    """The range that is written at ``where``."""
+def _range(checked: Checked, where: Where) -> str:
+    """The range that is written at ``where``, in words."""
     wanted = checked.raw.at(where)
     if not isinstance(wanted, dict):
-        return "of its when"
-    return joined([f"{word}: {number}" for word, number in wanted.items()])
+        return "what its when asks for"
+    return said_range({word: str(number) for word, number in wanted.items()})
 
 
-def _limits(checked: Checked, number: int, name: str) -> str:
+def _limits(checked: Checked, number: int) -> str:
     low, high = checked.limits[number]
-    if low is None and high is None:
-        return "correct the range"
-    said = [f"from {hours(low)}"] if low is not None else []
-    said += [f"to {hours(high)}"] if high is not None else []
-    return f"correct the range; {name} goes {' '.join(said)}"
+    said = f" from {hours(low)}" if low is not None else ""
+    return f"{said} to {hours(high)}" if high is not None else said

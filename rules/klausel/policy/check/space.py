@@ -11,7 +11,7 @@ the codes that the boxes treat alike (as compilers tell which case of a match is
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
@@ -102,15 +102,11 @@ class Days:
     def size(self) -> int:
         return len(self.cuts) + 1
 
-    def of(self, rule: Rule) -> int:
-        """Stretches in which ``rule`` is in force."""
-        first = 0
-        if rule.first is not None and rule.first != date.min:
-            first = bisect_left(self.cuts, rule.first) + 1
-        last = len(self.cuts)
-        if rule.until is not None and rule.until != date.max:
-            last = bisect_left(self.cuts, date.fromordinal(rule.until.toordinal() + 1))
-        return (1 << (last + 1)) - (1 << first) if first <= last else 0
+    def of(self, first: date | None, last: date | None) -> int:
+        """Stretches that have a day from ``first`` to ``last``."""
+        begins = bisect_right(self.cuts, first) if first is not None else 0
+        ends = bisect_right(self.cuts, last) if last is not None else len(self.cuts)
+        return (1 << (ends + 1)) - (1 << begins) if begins <= ends else 0
 
     def span(self, codes: int) -> tuple[date | None, date | None]:
         """First and last day of neighbouring stretches."""
@@ -139,7 +135,7 @@ class Space(NamedTuple):
         for condition in rule.conditions:
             if condition.field < last:
                 codes[condition.field] &= mask(condition.codes)
-        codes[last] = self.days.of(rule)
+        codes[last] = self.days.of(rule.first, rule.until)
         return tuple(codes)
 
 

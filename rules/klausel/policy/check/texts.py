@@ -25,7 +25,7 @@ def missing_texts(checked: Checked) -> Iterator[Finding]:
         yield finding(
             "text-missing", where, what=what,
             languages=joined(LANGUAGE_NAMES[name] for name in lost),
-            examples=joined(f"{name}:" for name in lost), instead=LANGUAGE_NAMES[shown],
+            examples=joined(f'{name}: "..."' for name in lost), instead=LANGUAGE_NAMES[shown],
         )  # fmt: skip
 
 
@@ -51,11 +51,11 @@ def _customers(checked: Checked) -> set[str]:
 def _texts(checked: Checked) -> Iterator[tuple[str, Texts, Where]]:
     """Each text of the policy: what it is, its words by language, its place."""
     policy, below = checked.policy, checked.raw.below
-    yield "the title of the policy", policy.title, checked.raw.where("title")
+    yield '"title" of the policy', policy.title, checked.raw.where("title")
     for rule in (*policy.rules, *conditions_of(policy)):
-        yield f"the because of {rule.id}", rule.because, below(rule.where, "because")
+        yield f'"because" of {rule.id}', rule.because, below(rule.where, "because")
     otherwise = policy.otherwise
-    yield "the because of otherwise", otherwise.because, below(otherwise.where, "because")
+    yield '"because" of otherwise', otherwise.because, below(otherwise.where, "because")
     for plan in policy.plans.values():
-        yield f"the title of plan {plan.name}", plan.title, below(plan.where, "title")
-        yield f"the because of plan {plan.name}", plan.because, below(plan.where, "because")
+        yield f'"title" of plan {plan.name}', plan.title, below(plan.where, "title")
+        yield f'"because" of plan {plan.name}', plan.because, below(plan.where, "because")

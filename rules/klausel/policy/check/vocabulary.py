@@ -27,7 +27,9 @@ def unproduced_values(checked: Checked) -> Iterator[Finding]:
             if code not in produced:
                 where = checked.raw.where("fields", field.name, "one_of", code)
                 related = tuple(
-                    Related(checked.raw.below(rule.where, "when", field.name), f"{rule.id} asks")
+                    Related(
+                        checked.raw.below(rule.where, "when", field.name), f"{rule.id} asks for it"
+                    )
                     for rule in _asking(checked, number, code)
                 )
                 yield finding("value-unproduced", where, related, field=field.name, value=value)

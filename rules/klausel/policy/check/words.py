@@ -109,7 +109,7 @@ def said_example(
 
 
 def said_box(space: Space, fields: Sequence[VocabularyField], box: Box) -> str:
-    """All of ``box``: ``work is feature or other, a is b and estimate_hours is more than 8``."""
+    """All of ``box``: ``where work is a or b and estimate_hours is more than 8``."""
     said = []
     for number, field in enumerate(fields):
         column = space.columns[number]
@@ -120,7 +120,7 @@ def said_box(space: Space, fields: Sequence[VocabularyField], box: Box) -> str:
         else:
             values = [field.values[code] for code in bits(box[number])]
             said.append(f"{field.name} is {joined(values, 'or')}")
-    text = joined(said, most=len(said))
+    text = f"where {joined(said, most=len(said))}" if said else ""
     if box[-1] != space.columns[-1].allowed:
         text = f"{text} {said_days(*space.days.span(box[-1]))}".strip()
     return text
