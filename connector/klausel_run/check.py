@@ -65,10 +65,15 @@ def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> O
 
 def explain(code: str) -> str:
     """The page on what ``code`` means. Raises ``ProblemError`` where there is none."""
-    pages = {Path(str(page)).stem: page for page in files("klausel.policy.check.pages").iterdir()}
+    folder = files("klausel.policy.check.pages")
+    pages = {
+        page.name.removesuffix(".md"): page
+        for page in folder.iterdir()
+        if page.name.endswith(".md")
+    }
     if code not in pages:
-        hint = near(code, pages) or f"codes are: {', '.join(sorted(pages))}"
-        reason = f'there is no finding "{code}"'
+        hint = near(code, pages) or f"there are pages on: {', '.join(sorted(pages))}"
+        reason = f'there is no page on "{code}"'
         raise ProblemError([problem("option", Where("--explain"), reason=reason, hint=hint)])
     return pages[code].read_text(encoding="utf-8")
 
@@ -79,19 +84,26 @@ def _places(folders: Sequence[Path]) -> list[Path]:
     problems: list[Problem] = []
     for folder in folders:
         if not folder.is_dir():
-            where = folder.parent if folder.name == POLICY_FILE else ""
-            hint = f"name its folder: {where}" if where else "name a folder with a policy.yaml"
-            problems.append(problem("folder-missing", Where(str(folder)), hint=hint))
+            problems.append(_no_folder(folder))
             continue
         inside = _inside(folder)
         if not inside:
-            reason = f"there is no policy in {folder.resolve().name or folder}"
+            reason = "there is no policy in this folder"
             hint = "name a folder with a policy.yaml in it, or a book"
             problems.append(problem("option", Where(str(folder)), reason=reason, hint=hint))
         found += [one for one in inside if one not in found]
     if problems:
         raise ProblemError(problems)
     return found
+
+
+def _no_folder(folder: Path) -> Problem:
+    where, hint = Where(str(folder)), f"name a folder with a {POLICY_FILE} in it"
+    if not folder.is_file():
+        return problem("folder-missing", where, hint=hint)
+    if folder.name == POLICY_FILE:
+        hint = f"name its folder: {folder.parent}"
+    return problem("option", where, reason="this is a file", hint=hint)
 
 
 def _inside(folder: Path) -> list[Path]:
