@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from klausel.policy.check.context import Checked, conditions_of
 from klausel.policy.check.finding import Finding, finding
@@ -12,21 +13,39 @@ from klausel.problems import Where
 from klausel.shapes import LANGUAGES
 
 
+class _Text(NamedTuple):
+    what: str
+    texts: Texts
+    place: Where
+    """Where it is asked for."""
+    written: Where
+    """Where its words stand: one place for a text that is named in several."""
+
+
 def missing_texts(checked: Checked) -> Iterator[Finding]:
     """A language is spoken by some other text, or by a customer with a contract of the policy."""
     spoken = set(languages_of(checked.policy)) | _customers(checked)
-    said = set()
-    for what, texts, where in _texts(checked):
-        lost = [name for name in LANGUAGES if name in spoken and not texts.get(name)]
-        if not texts or not lost or (where, what) in said:
+    together: dict[Where, dict[tuple[str, Where], _Text]] = {}
+    for text in _texts(checked):
+        if text.texts:
+            together.setdefault(text.written, {})[text.what, text.place] = text
+    for written, (first, *others) in ((at, found.values()) for at, found in together.items()):
+        lost = [name for name in LANGUAGES if name in spoken and not first.texts.get(name)]
+        if not lost:
             continue
-        said.add((where, what))
-        shown = next(name for name, text in texts.items() if text == text_in(texts, lost[0]))
+        instead = text_in(first.texts, lost[0])
+        shown = next(name for name, text in first.texts.items() if text == instead)
         yield finding(
-            "text-missing", where, what=what,
+            "text-missing", written if others else first.place, what=_named(first, others),
             languages=joined(LANGUAGE_NAMES[name] for name in lost),
             examples=joined(f'{name}: "..."' for name in lost), instead=LANGUAGE_NAMES[shown],
         )  # fmt: skip
+
+
+def _named(first: _Text, others: Sequence[_Text]) -> str:
+    if not others:
+        return first.what
+    return f"{first.what} and of {len(others)} {'other' if len(others) == 1 else 'others'}"
 
 
 def languages_of(policy: Policy) -> list[str]:
@@ -48,14 +67,24 @@ def _customers(checked: Checked) -> set[str]:
     return found & set(LANGUAGES)
 
 
-def _texts(checked: Checked) -> Iterator[tuple[str, Texts, Where]]:
-    """Each text of the policy: what it is, its words by language, its place."""
-    policy, below = checked.policy, checked.raw.below
-    yield '"title" of the policy', policy.title, checked.raw.where("title")
+def _texts(checked: Checked) -> Iterator[_Text]:
+    """Each text of the policy."""
+    policy = checked.policy
+    if policy.title:
+        title = checked.raw.where("title")
+        yield _Text('"title" of the policy', policy.title, title, title)
     for rule in (*policy.rules, *conditions_of(policy)):
-        yield f'"because" of {rule.id}', rule.because, below(rule.where, "because")
-    otherwise = policy.otherwise
-    yield '"because" of otherwise', otherwise.because, below(otherwise.where, "because")
+        yield _text(checked, f'"because" of {rule.id}', rule.because, rule.where, "because")
+    rest = policy.otherwise
+    yield _text(checked, '"because" of otherwise', rest.because, rest.where, "because")
     for plan in policy.plans.values():
-        yield f'"title" of plan {plan.name}', plan.title, below(plan.where, "title")
-        yield f'"because" of plan {plan.name}', plan.because, below(plan.where, "because")
+        name = f"plan {plan.name}"
+        yield _text(checked, f'"title" of {name}', plan.title, plan.where, "title")
+        yield _text(checked, f'"because" of {name}', plan.because, plan.where, "because")
+
+
+def _text(checked: Checked, what: str, texts: Texts, above: Where, word: str) -> _Text:
+    """The text that stands as ``word`` below what stands at ``above``."""
+    place = checked.raw.below(above, word)
+    first = next(iter(texts), "")
+    return _Text(what, texts, place, checked.raw.below(above, word, first))
