@@ -60,10 +60,10 @@ def _followed(checked: Checked, kind: str, rules: Sequence[Rule]) -> Iterator[Fi
 
 
 def _goes_on(before: Rule, rule: Rule) -> bool:
-    """Whether ``rule`` is meant to follow: it begins later and lasts longer."""
+    """Whether ``rule``, which begins no earlier, is meant to follow: it lasts longer, and
+    ``before`` does not begin with it."""
     assert before.until is not None
-    begins_later = before.first is None or (rule.first is not None and before.first < rule.first)
-    return begins_later and (rule.until is None or rule.until > before.until)
+    return before.first != rule.first and (rule.until is None or rule.until > before.until)
 
 
 def _in_force(rule: Rule, first: date, last: date) -> bool:
