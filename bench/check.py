@@ -27,21 +27,25 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / POLICY_FILE).write_text(large_policy(options.rules), encoding="utf-8")
         times = [checked(Path(folder)) for _ in range(options.rounds)]
-    median = statistics.median(times)
-    print(f"klausel check, {options.rules} rules: {median:.1f} s (at most {MOST_SECONDS} s)")
-    return int(median > MOST_SECONDS)
+    work, clock = (statistics.median(column) for column in zip(*times, strict=True))
+    print(
+        f"klausel check, {options.rules} rules: {clock:.1f} s by the clock,"
+        f" {work:.1f} s of CPU time (at most {MOST_SECONDS})"
+    )
+    return int(work > MOST_SECONDS)
 
 
-def checked(folder: Path) -> float:
-    """Seconds by the clock, start of the process included."""
+def checked(folder: Path) -> tuple[float, float]:
+    """Seconds of CPU time and by the clock, start of the process included."""
     paths = os.pathsep.join(str(ROOT / name) for name in ("rules", "connector"))
     began = time.perf_counter()
-    process = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, str(ROOT / "cli.py"), "check", str(folder)],
         env={**os.environ, "PYTHONPATH": paths},
         stdout=subprocess.DEVNULL,
-        check=False,
     )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 1:
         raise SystemExit(f"exit code {process.returncode}, 1 was expected")
-    return time.perf_counter() - began
+    return usage.ru_utime + usage.ru_stime, time.perf_counter() - began

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from klausel.policy import Policy, policy_at
 from klausel.policy.check import Checked, Finding, Raw, check
 from klausel.policy.check.gaps import MOST_SHOWN, maximal_gaps
-from klausel.policy.check.space import Stack
-from klausel.policy.check.words import row
+from klausel.policy.check.space import Box, Stack
+from klausel.policy.check.words import row, said_example
+from klausel.policy.facts import NumberField
 from klausel.tree import Tree, parse
 from tests.counts import count
-from tests.random_policies import Cases, Data, random_policy
+from tests.random_policies import Cases, Data, random_policy, seconds
 
 NOWHERE = Tree(None, {}, ())
 AS_OF = date(2026, 5, 1)
@@ -123,6 +124,7 @@ def gaps_are_right(look: Checked, cases: Cases, found: list[Finding]) -> None:
     for box in boxes:
         (added,) = parse(row(space, fields, box, "NEW", "service", ["en"]), "row").data
         mine = cases.of(added)
+        example_is_right(look, box)
         assert mine, added
         assert not mine & ~left, added
         assert all(slab & ~left for slab in cases.neighbours(mine)), added
@@ -131,6 +133,28 @@ def gaps_are_right(look: Checked, cases: Cases, found: list[Finding]) -> None:
     shown = [one for one in found if one.code == "only-otherwise" and one.paste]
     assert len(shown) == min(MOST_SHOWN, len([box for box in boxes if box != space.whole]))
     count("groups of cases that only otherwise decides: rows equal to every case", len(boxes))
+
+
+def example_is_right(look: Checked, box: Box) -> None:
+    """The case that is shown for a group lies in it."""
+    said = said_example(look.space, look.policy.fields, look.limits, box).split(", ")
+    for number, field in enumerate(look.policy.fields):
+        words = [text.partition(" is ")[2] for text in said if text.startswith(f"{field.name} is ")]
+        if not words:
+            assert box[number] == look.space.whole[number]
+            continue
+        (word,) = words
+        if isinstance(field, NumberField):
+            low, high = look.limits[number]
+            code, value = field.code_of(seconds(word)), seconds(word)
+            assert (low is None or low <= value) and (high is None or value <= high)
+        else:
+            code = field.values.index(word)
+        assert box[number] >> code & 1
+    days = [date.fromisoformat(text[3:]) for text in said if text.startswith("on ")]
+    assert bool(days) == (box[-1] != look.space.whole[-1])
+    for day in days:
+        assert box[-1] & look.space.days.of(day, day)
 
 
 def overlaps_are_right(look: Checked, cases: Cases) -> None:
