@@ -106,12 +106,14 @@ def named_rules_are_right(look: Checked, cases: Cases) -> None:
             (other,) = verdict.by
             assert other < number
             assert not sets[number] & ~sets[other]
-        if verdict.kind == "unreachable":
+        elif verdict.kind == "unreachable":
             assert max(verdict.by) < number
             assert not sets[number] & ~union([sets[other] for other in verdict.by])
             for one in verdict.by:
                 rest = union([sets[other] for other in verdict.by if other != one])
                 assert sets[number] & ~rest
+        else:
+            assert verdict.kind in ("", "impossible")
 
 
 def gaps_are_right(look: Checked, cases: Cases, found: list[Finding]) -> None:
