@@ -63,12 +63,20 @@ def test_readme_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command of the README, in order, with the edits it tells the reader to make."""
     monkeypatch.chdir(tmp_path)
     tour = blocks(ROOT / "README.md", "console")
-    assert len(tour) == 7
+    assert len(tour) == 8
     old = '{id: service, plan: service-quarterly, price: "88.00"}'
     new = re.findall(r"- (\{id: service.*\})", (ROOT / "README.md").read_text("utf-8"))[0]
     edits = {3: (old, new), 4: (new, old.replace("88.00", "92,00"))}
+    rules = tmp_path / "mybook" / "policies" / "web-care" / "policy.yaml"
+    asked = re.findall(r"when: (\{work: \[.*\]\})", (ROOT / "README.md").read_text("utf-8"))[0]
     for number, block in enumerate(tour):
         command, _, expected = block.partition("\n")
+        if number == 5:
+            unchanged = rules.read_text(encoding="utf-8")
+            assert "{work: [update, security]}" in unchanged
+            rules.write_text(unchanged.replace("{work: [update, security]}", asked))
+        if number == 6:
+            rules.write_text(unchanged, encoding="utf-8")
         if number in edits:
             contracts = tmp_path / "mybook" / "contracts.yaml"
             text = contracts.read_text(encoding="utf-8")

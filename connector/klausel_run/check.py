@@ -1,0 +1,185 @@
+"""check: what is wrong, doubtful or worth knowing about policies. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from klausel.formats.findings import Report
+from klausel.model import Book
+from klausel.policy import Policy, load_policy
+from klausel.policy.check import BY_DESIGN, Finding, Raw, check
+from klausel.policy.load import POLICY_FILE
+from klausel.problems import Problem, ProblemError, Where, near, problem
+from klausel.tree import parse
+from klausel_book import BookSource
+from klausel_book.reader import CONTRACTS_FILE, MOST_POLICY_BYTES, POLICIES
+
+
+class Outcome(NamedTuple):
+    report: Report
+    unread: bool
+    """Whether a policy could not be read."""
+
+    def fails(self, strict: bool) -> bool:
+        """Whether something was found that is to be mended; strictly, notes count too, but not
+        what is as it is meant to be."""
+        return any(
+            found.severity != "info" or (strict and found.code not in BY_DESIGN)
+            for found in self.report.findings
+        )
+
+
+def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> Outcome:
+    """Examines the policies in ``folders``, else those of ``book``, else of the current folder.
+
+    Raises ``ProblemError`` where there is none, or the book cannot be read.
+    """
+    found: list[Finding] = []
+    texts: dict[str, str] = {}
+    policies: list[tuple[Policy, Raw]] = []
+    places = _places(folders or [book or Path()])
+    for folder in places:
+        name = "" if folder == Path() else folder.as_posix()
+        read = _read(folder, name)
+        texts |= {_place(name, inside): text for inside, text in read.texts.items()}
+        policy = list(read.problems) or load_policy(name, read.texts)
+        if isinstance(policy, list):
+            found += [_as_finding(one) for one in policy]
+        else:
+            policies.append((policy, _raw(name, read.texts)))
+    unread = bool(found)
+    facts: Book | None = None
+    if book is not None and not unread:
+        facts = BookSource(book).read(date.max)
+        texts |= _contracts(book)
+    for policy, raw in policies:
+        found += [_in_book(one, book) for one in check(policy, raw, as_of, facts)]
+    names = tuple(folder.as_posix() for folder in places)
+    return Outcome(Report(names, tuple(found), texts, _version()), unread)
+
+
+def explain(code: str) -> str:
+    """The page on what ``code`` means. Raises ``ProblemError`` where there is none."""
+    folder = files("klausel.policy.check.pages")
+    pages = {
+        page.name.removesuffix(".md"): page
+        for page in folder.iterdir()
+        if page.name.endswith(".md")
+    }
+    if code not in pages:
+        hint = near(code, pages) or f"there are pages on: {', '.join(sorted(pages))}"
+        reason = f'there is no page on "{code}"'
+        raise ProblemError([problem("option", Where("--explain"), reason=reason, hint=hint)])
+    return pages[code].read_text(encoding="utf-8")
+
+
+def _places(folders: Sequence[Path]) -> list[Path]:
+    """The policy folders in ``folders``: themselves, or those that they hold."""
+    found: list[Path] = []
+    problems: list[Problem] = []
+    for folder in folders:
+        if not folder.is_dir():
+            problems.append(_no_folder(folder))
+            continue
+        inside = _inside(folder)
+        if not inside:
+            reason = "there is no policy in this folder"
+            hint = "name a folder with a policy.yaml in it, or a book"
+            problems.append(problem("option", Where(str(folder)), reason=reason, hint=hint))
+        found += [one for one in inside if one not in found]
+    if problems:
+        raise ProblemError(problems)
+    return found
+
+
+def _no_folder(folder: Path) -> Problem:
+    where, hint = Where(str(folder)), f"name a folder with a {POLICY_FILE} in it"
+    if not folder.is_file():
+        return problem("folder-missing", where, hint=hint)
+    if folder.name == POLICY_FILE:
+        hint = f"name its folder: {folder.parent}"
+    return problem("option", where, reason="this is a file", hint=hint)
+
+
+def _inside(folder: Path) -> list[Path]:
+    if (folder / POLICY_FILE).is_file():
+        return [folder]
+    shelf = folder / POLICIES
+    if shelf.is_dir():
+        return [one for one in sorted(shelf.iterdir()) if one.is_dir() and one.name[0] != "."]
+    return [one for one in sorted(folder.iterdir()) if (one / POLICY_FILE).is_file()]
+
+
+def _contracts(book: Path) -> dict[str, str]:
+    """The contracts' file as it is shown: it was read with the book."""
+    path = book / CONTRACTS_FILE
+    return {path.as_posix(): path.read_text(encoding="utf-8-sig")}
+
+
+def _in_book(found: Finding, book: Path | None) -> Finding:
+    """``found`` with the contracts' file named as one finds it from here."""
+    if book is None:
+        return found
+    shown = (book / CONTRACTS_FILE).as_posix()
+
+    def here(where: Where) -> Where:
+        return where._replace(file=shown) if where.file == CONTRACTS_FILE else where
+
+    related = tuple(other._replace(where=here(other.where)) for other in found.related)
+    return found._replace(where=here(found.where), related=related)
+
+
+class _Read(NamedTuple):
+    texts: Mapping[str, str]
+    problems: Sequence[Problem]
+
+
+def _read(folder: Path, name: str) -> _Read:
+    """The files of a policy folder by their names in it."""
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if path.suffix not in (".yaml", ".csv") or hidden or not path.is_file():
+            continue
+        where = Where(_place(name, inside.as_posix()))
+        try:
+            if path.stat().st_size > MOST_POLICY_BYTES:
+                reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
+                hint = "split the policy"
+                problems.append(problem("file-unreadable", where, reason=reason, hint=hint))
+                continue
+            texts[inside.as_posix()] = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            problems.append(problem("file-not-utf8", where, byte=error.start + 1))
+        except OSError as error:
+            reason = (error.strerror or "it cannot be opened").lower()
+            hint = "make it a file that you may read"
+            problems.append(problem("file-unreadable", where, reason=reason, hint=hint))
+    return _Read(texts, problems)
+
+
+def _raw(name: str, texts: Mapping[str, str]) -> Raw:
+    """Where the words of a policy stand that could be read."""
+    return Raw(parse(texts[POLICY_FILE], _place(name, POLICY_FILE)))
+
+
+def _place(name: str, inside: str) -> str:
+    return f"{name}/{inside}" if name else inside
+
+
+def _as_finding(found: Problem) -> Finding:
+    return Finding(found.code, found.severity, found.message, found.hint, found.where)
+
+
+def _version() -> str:
+    try:
+        return version("klausel")
+    except PackageNotFoundError:
+        return ""
