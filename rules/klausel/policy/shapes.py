@@ -211,6 +211,8 @@ class PolicyShape(Shape):
     approvals: list[ApprovalShape] = ShapeField(default_factory=list)
     scope: ScopeShape
     plans: dict[str, PlanShape] = ShapeField(default_factory=dict)
+    tests: list[Any] = ShapeField(default_factory=list)
+    """Read by ``klausel.policy_tests``."""
 
     @field_validator("policy")
     @classmethod

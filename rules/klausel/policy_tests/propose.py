@@ -1,0 +1,286 @@
+"""Tests for what no test reaches: facts are sought that lead there, then played like any test.
+
+What a field has is read from the book by the lines of its ``from``. So the search goes through
+those lines: for each field that a rule asks for, a line that gives the word, and what has to stand
+in the book for that line to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import combinations, islice, product
+from typing import Any, NamedTuple
+
+from klausel.fields import DISPOSITIONS
+from klausel.policy import Policy
+from klausel.policy.facts import WEEKDAYS, NumberField, VocabularyField, is_holiday
+from klausel.policy.ir import Rule, text_in
+from klausel.policy_tests.coverage import Goal, Kind, hours_said, reaches
+from klausel.policy_tests.play import USUAL_DAY, Observed, Player
+from klausel.policy_tests.read import ExpectShape, PolicyTest, ShortShape
+from klausel.problems import ProblemError, Where
+from klausel.tree import Tree
+
+#: Where a fact stands in a test's entry.
+PLACES: dict[str, tuple[str, ...]] = {
+    "activity": ("activity",),
+    "entry_tag": ("tags",),
+    "text_has": ("text",),
+    "entry_hours": ("hours",),
+    "ticket_hours": ("hours",),
+    "task_tag": ("ticket", "tags"),
+    "title_has": ("ticket", "title"),
+    "priority": ("ticket", "priority"),
+    "origin": ("ticket", "origin"),
+    "initiated_by": ("ticket", "initiated_by"),
+    "estimate_hours": ("ticket", "estimate_hours"),
+    "ticket": ("ticket", "id"),
+    "project_tag": ("project", "tags"),
+    "project": ("project", "id"),
+    "project_name": ("project", "name"),
+    "customer_tag": ("customer", "tags"),
+    "country": ("customer", "country"),
+    "customer": ("customer", "id"),
+    "customer_name": ("customer", "name"),
+    "employee": ("employee", "id"),
+    "employee_name": ("employee", "name"),
+    "role": ("employee", "role"),
+    "sla": ("contract", "sla"),
+    "contract": ("contract", "code"),
+}
+
+#: Facts that may have several words, and what stands between them.
+_JOINED = {"entry_tag": "; ", "task_tag": "; ", "project_tag": "; ", "customer_tag": "; "}
+_JOINED |= {"text_has": " ", "title_has": " "}
+
+#: Combinations of lines that are tried for one goal.
+MOST_TRIES = 4000
+
+#: How far beyond a boundary a number is proposed: a hundredth of an hour.
+STEP = 36
+
+#: Public holidays are sought here if a rule asks for one.
+_COUNTRY = "DE"
+
+#: What has to stand in the book: fact -> words.
+Facts = dict[str, tuple[str, ...]]
+
+
+class Proposal(NamedTuple):
+    """A test that reaches ``goal``; None where none was found."""
+
+    goal: Goal
+    text: str | None
+
+
+def propose(policy: Policy, missing: Iterable[Goal]) -> list[Proposal]:
+    """A test for each goal that is ``missing``, as YAML below ``tests:``; every one was played."""
+    player = Player(policy)
+    reached: list[Observed] = []
+    found: list[Proposal] = []
+    for goal in missing:
+        if any(reaches(policy, goal, one) for one in reached):
+            continue
+        entry = next(_entries(policy, goal, player), None)
+        if entry is None:
+            found.append(Proposal(goal, None))
+            continue
+        expect, observed = _played(policy, goal, player, entry)
+        reached.append(observed)
+        found.append(Proposal(goal, _yaml(_title(policy, goal, observed), entry, expect)))
+    return found
+
+
+def _entries(policy: Policy, goal: Goal, player: Player) -> Iterator[dict[str, Any]]:
+    """Entries that reach ``goal``."""
+    for facts in islice(_candidates(policy, goal), MOST_TRIES):
+        for day in _days(goal.rule, facts):
+            entry = _entry(facts, day)
+            observed = _played(policy, goal, player, entry)[1]
+            if observed is not None and reaches(policy, goal, observed):
+                yield entry
+                break
+
+
+def _played(
+    policy: Policy, goal: Goal, player: Player, entry: dict[str, Any]
+) -> tuple[dict[str, Any], Any]:
+    """What the rules say of ``entry``, as far as ``goal`` is about it, and what they saw."""
+    short = ShortShape.model_construct(
+        name="proposed", entry=entry, on=None, expect=ExpectShape.model_construct()
+    )
+    test = PolicyTest("proposed", Where(""), Tree(None, {}, ()), (), policy, short=short)
+    try:
+        said, observed = player.said_of(test)
+    except ProblemError:
+        return {}, None
+    words: dict[Kind, str] = {
+        "approval": "approval", "surcharge": "surcharges", "watch": "watches",
+    }  # fmt: skip
+    shown = ("disposition", "rule", *filter(None, [words.get(goal.kind)]))
+    return {word: said[word] for word in shown}, observed
+
+
+def _title(policy: Policy, goal: Goal, observed: Observed) -> str:
+    if goal.edge is not None:
+        return goal.name
+    because = text_in(goal.rule.because, "en")
+    return f"{goal.rule.id}: {because}" if because else goal.rule.id
+
+
+# --- the search -----------------------------------------------------------------------------
+
+
+def _candidates(policy: Policy, goal: Goal) -> Iterator[Facts]:
+    """What could stand in the book, the least first; nothing twice."""
+    seen: set[tuple[tuple[str, tuple[str, ...]], ...]] = set()
+    for wanted in _wanted(policy, goal):
+        fields = list(enumerate(policy.fields))
+        asked = [(number, field) for number, field in fields if number in wanted]
+        free = [(number, field) for number, field in fields if number not in wanted]
+        for count in range(3):
+            for others in combinations(free, count):
+                choices = [list(_ways(field, wanted[number])) for number, field in asked]
+                choices += [list(_ways(field, range(field.size))) for _, field in others]
+                for ways in product(*choices):
+                    facts = _together(ways)
+                    if facts is None:
+                        continue
+                    key = tuple(sorted(facts.items()))
+                    if key not in seen:
+                        seen.add(key)
+                        yield facts
+
+
+def _wanted(policy: Policy, goal: Goal) -> Iterator[Mapping[int, Sequence[int]]]:
+    """By number of a field what it should have. Several, where a rule asks for a disposition."""
+    conditions = {
+        found.field: sorted(found.codes)
+        for found in goal.rule.conditions
+        if found.field < len(policy.fields)
+    }
+    if goal.edge is not None:
+        conditions[goal.edge.field] = [goal.edge.code]
+    if goal.kind not in ("approval", "watch"):
+        yield conditions
+        return
+    asked = [
+        {DISPOSITIONS[code] for code in found.codes}
+        for found in goal.rule.conditions
+        if found.field == len(policy.fields)
+    ]
+    for rule in (*policy.rules, policy.otherwise):
+        if asked and rule.disposition not in asked[0]:
+            continue
+        both = {found.field: set(found.codes) for found in rule.conditions}
+        for number, codes in conditions.items():
+            both[number] = both.get(number, set(codes)) & set(codes)
+        if all(both.values()):
+            yield {number: sorted(codes) for number, codes in both.items()}
+
+
+def _ways(field: VocabularyField, codes: Iterable[int]) -> Iterator[Facts]:
+    """What has to stand in the book for ``field`` to have one of ``codes``."""
+    wanted = set(codes)
+    if isinstance(field, NumberField):
+        for code in sorted(wanted):
+            for value in _values(field, code):
+                yield {field.fact: (hours_said(value),)}
+        return
+    # The last line holds by itself; it is tried first, because it needs nothing.
+    for source in (field.sources[-1], *field.sources[:-1]):
+        if source.code in wanted:
+            for values in product(*(sorted(clause.values) for clause in source.clauses)):
+                pairs = zip(source.clauses, values, strict=True)
+                yield {clause.fact: (value,) for clause, value in pairs}
+
+
+def _values(field: NumberField, code: int) -> Iterator[int]:
+    """Seconds that lie in the stretch ``code``, near its boundaries."""
+    if code % 2:
+        yield field.thresholds[code // 2]
+        return
+    below = field.thresholds[code // 2 - 1] if code else None
+    above = field.thresholds[code // 2] if code // 2 < len(field.thresholds) else None
+    found = [value for value in (
+        None if below is None else below + STEP, None if above is None else above - STEP
+    ) if value is not None and value >= 0 and field.code_of(value) == code]  # fmt: skip
+    if below is None and above is None:
+        found = [0]
+    elif not found and below is not None and above is not None:
+        found = [(below + above) // 2]
+    yield from found
+
+
+def _together(ways: Sequence[Facts]) -> Facts | None:
+    """All of ``ways`` at once, None where they contradict."""
+    facts: Facts = {}
+    for way in ways:
+        for fact, words in way.items():
+            known = facts.get(fact, ())
+            if known and fact not in _JOINED and known != words:
+                return None
+            facts[fact] = tuple(dict.fromkeys((*known, *words)))
+    return facts
+
+
+def _days(rule: Rule, facts: Facts) -> Iterator[date]:
+    """Days on which ``rule`` is in force that are of the wanted kind: at most one."""
+    first = rule.first or date.fromisoformat(USUAL_DAY)
+    if rule.until is not None and rule.until < first:
+        first = rule.until - timedelta(days=400)
+    weekdays, holiday = facts.get("weekday"), facts.get("holiday")
+    country = facts.get("country", (_COUNTRY,))[0].upper()
+    for number in range(800):
+        day = first + timedelta(days=number)
+        if (
+            rule.in_force(day)
+            and (weekdays is None or WEEKDAYS[day.weekday()] in weekdays)
+            and (holiday is None or is_holiday(day, country, "") == ("yes" in holiday))
+        ):
+            yield day
+            return
+
+
+def _entry(facts: Facts, day: date) -> dict[str, Any]:
+    """A test's entry for which ``facts`` hold."""
+    entry: dict[str, Any] = {"date": day.isoformat(), "hours": "1"}
+    if "holiday" in facts and "country" not in facts:
+        facts = {**facts, "country": (_COUNTRY,)}
+    for fact, words in facts.items():
+        if fact not in PLACES:
+            continue
+        *around, last = PLACES[fact]
+        text = _JOINED.get(fact, "").join(words)
+        if fact == "country":
+            text = text.upper()
+        place = entry
+        for word in around:
+            place = place.setdefault(word, {})
+        place[last] = text
+    return entry
+
+
+# --- as YAML --------------------------------------------------------------------------------
+
+
+def _yaml(title: str, entry: dict[str, Any], expect: dict[str, Any]) -> str:
+    """One test as it stands below ``tests:``."""
+    return f"  - name: {_quoted(title)}\n    entry: {_flow(entry)}\n    expect: {_flow(expect)}\n"
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{word}: {_flow(found)}" for word, found in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    plain = text.replace("-", "").replace("_", "").replace(".", "")
+    if plain.isalnum() and plain.isascii():
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,166 @@
+"""Texts of a policy folder -> its tests: ``tests:`` in the policy, and files in ``tests/``.
+
+A test is short, one entry and what the rules say of it, or a whole scenario without ``policy``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import Field as ShapeField
+from pydantic import model_validator
+
+from klausel.fields import TABLES
+from klausel.policy import Policy
+from klausel.policy.load import POLICY_FILE
+from klausel.problems import Problem, Where, listed, near, problem
+from klausel.scenario import Scenario, ScenarioShape
+from klausel.shapes import Day, Shape, Words, complain, shaped
+from klausel.tree import Path, Tree, parse
+
+#: Files with tests lie in this folder of a policy.
+TESTS = "tests/"
+
+#: What stands around an entry: written as an id, or as the words of its record.
+AROUND = {"ticket": "tickets", "project": "projects", "customer": "customers"}
+
+
+class ExpectShape(Shape):
+    """What the rules say of an entry; only what is written is compared."""
+
+    disposition: str | None = None
+    rule: str | None = None
+    clause: str | None = None
+    approval: str | None = None
+    surcharges: Words | None = None
+    watches: Words | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> ExpectShape:
+        if not self.model_fields_set:
+            raise complain(
+                "the test expects nothing", "write expect: {disposition: included, rule: W1}"
+            )
+        return self
+
+
+class ShortShape(Shape):
+    """A test of one entry."""
+
+    name: str
+    entry: dict[str, Any]
+    on: Day | None = None
+    expect: ExpectShape
+
+
+class LongShape(ScenarioShape):
+    """A scenario; its name may stand under ``name`` or ``title``."""
+
+    title: str = ""
+    name: str = ""
+    policy: None = None
+    policies: dict[str, Any] = ShapeField(default_factory=dict, max_length=0)
+
+
+class PolicyTest(NamedTuple):
+    """One test: ``short`` or ``scenario`` is there."""
+
+    name: str
+    where: Where
+    tree: Tree
+    path: Path
+    policy: Policy
+    short: ShortShape | None = None
+    scenario: Scenario | None = None
+
+
+def read_tests(
+    policy: Policy, files: Mapping[str, str], folder: str = ""
+) -> tuple[list[PolicyTest], list[Problem]]:
+    """The tests in ``files`` (name inside the folder -> text) and what is wrong with others."""
+    tests: list[PolicyTest] = []
+    problems: list[Problem] = []
+    for name in sorted(files, key=lambda name: (name != POLICY_FILE, name)):
+        if name != POLICY_FILE and not (name.startswith(TESTS) and name.endswith(".yaml")):
+            continue
+        tree = parse(files[name], f"{folder}/{name}" if folder else name)
+        if tree.problems:
+            problems += tree.problems
+            continue
+        for path, data in _written(tree, name == POLICY_FILE, problems):
+            found = _test(policy, tree, path, data)
+            if isinstance(found, PolicyTest):
+                tests.append(found)
+            else:
+                problems += found
+    seen: dict[str, Where] = {}
+    for test in tests:
+        first = seen.setdefault(test.name, test.where)
+        if first is not test.where:
+            problems.append(problem("test-doubled", test.where, name=test.name, other=first))
+    return tests, problems
+
+
+def _written(tree: Tree, in_policy: bool, problems: list[Problem]) -> list[tuple[Path, Any]]:
+    """Places and data of the tests of a file."""
+    data = tree.data
+    if isinstance(data, dict) and "runs" in data and not in_policy:
+        return [((), data)]
+    path: Path = ("tests",)
+    found = data.get("tests") if isinstance(data, dict) else None
+    if found is None and in_policy:
+        return []
+    if not isinstance(found, list):
+        hint = "write tests: and below it a list, or one scenario with book: and runs:"
+        reason = f'"{tree.where(()).file}" has no list of tests'
+        problems.append(problem("shape", tree.where(path), reason=reason, hint=hint))
+        return []
+    return [((*path, number), test) for number, test in enumerate(found)]
+
+
+def _test(policy: Policy, tree: Tree, path: Path, data: Any) -> PolicyTest | list[Problem]:
+    where = tree.where(path)
+    if isinstance(data, dict) and "runs" in data:
+        long = shaped(LongShape, tree, data, path)
+        if isinstance(long, list):
+            return long
+        # Places of a scenario are those of the file below its own path.
+        places = {
+            place[len(path) :]: at
+            for place, at in tree.places.items()
+            if place[: len(path)] == path
+        }
+        scenario = Scenario(long, Tree(data, places, ()), (policy,))
+        name = long.title or long.name or where.file
+        return PolicyTest(name, where, tree, path, policy, scenario=scenario)
+    short = shaped(ShortShape, tree, data, path)
+    if isinstance(short, list):
+        return short
+    problems = list(_unknown(short, tree, (*path, "entry")))
+    return problems or PolicyTest(short.name, where, tree, path, policy, short=short)
+
+
+def words_of(table: str) -> list[str]:
+    return [field.column for field in TABLES[table].fields]
+
+
+def _unknown(short: ShortShape, tree: Tree, path: Path) -> list[Problem]:
+    """Words of a short test's entry that no record has."""
+    groups: list[tuple[Path, dict[str, Any], list[str]]] = [
+        (path, short.entry, [*words_of("entries"), "contract"])
+    ]
+    for name, table in (*AROUND.items(), ("employee", "employees")):
+        if isinstance(short.entry.get(name), dict):
+            groups.append(((*path, name), short.entry[name], words_of(table)))
+    return [
+        problem(
+            "key-unknown",
+            tree.where((*place, word)),
+            key=word,
+            hint=near(word, known) or f"known here: {listed(known, 20)}",
+        )
+        for place, given, known in groups
+        for word in given
+        if word not in known
+    ]
