@@ -11,14 +11,9 @@ from klausel.model import OVERRIDE, Book, Contract, Customer, Employee, Entry, P
 from klausel.policy import Policy
 from klausel.policy.facts import FACTS, Coder, NumberField, Subject
 from klausel.policy.ir import Rule, Scope
-from klausel.policy_tests.read import AROUND, ExpectShape, PolicyTest, ShortShape
-from klausel.problems import ProblemError
-from klausel.scenario import Mismatch, Scenario, ScenarioShape, fragment_book, play
-from klausel.tree import Path, Tree
-
-#: A short test without a day happens on this Monday, before every contract's end.
-USUAL_DAY = "2026-01-05"
-_FIRST_DAY = "1900-01-01"
+from klausel.policy_tests.read import ExpectShape, PolicyTest, ShortShape, short_book
+from klausel.scenario import Mismatch, Scenario, play
+from klausel.tree import Path
 
 
 class Observed(NamedTuple):
@@ -68,7 +63,7 @@ class Player:
     def said_of(self, test: PolicyTest) -> tuple[dict[str, Any], Observed]:
         """What the rules say of a short test's entry, and what they saw of it.
 
-        Raises :class:`~klausel.problems.ProblemError` where the entry is none.
+        Raises :class:`~klausel.problems.ProblemError` where its facts cannot be.
         """
         assert test.short is not None
         book = short_book(test.policy, test.short)
@@ -89,14 +84,7 @@ class Player:
         return Observed(subject.entry.date, combination, numbers, rule.disposition)
 
     def _short(self, test: PolicyTest, short: ShortShape) -> Outcome:
-        try:
-            found, observed = self.said_of(test)
-        except ProblemError as error:
-            problems = [
-                Mismatch(test.tree.where((*test.path, "entry")), "entry", "facts", said.message)
-                for said in error.problems
-            ]
-            return Outcome(test, tuple(problems), ())
+        found, observed = self.said_of(test)
         path: Path = (*test.path, "expect")
         wanted = _wanted(short.expect)
         mismatches = [
@@ -185,49 +173,6 @@ def subject_of(book: Book, contract: Contract, entry: Entry) -> Subject:
         else (book.company.country, book.company.region)
     )
     return Subject(entry, ticket, project, customer, employee, contract, *home)
-
-
-def short_book(policy: Policy, short: ShortShape) -> Book:
-    """The book of a short test: its entry, what is said of things around it, one contract."""
-    given = dict(short.entry)
-    contract = {"code": "C1", "start": _FIRST_DAY, **(_record(given.pop("contract", None), "code"))}
-    entry = {"id": "e1", "hours": "1"}
-    fragment: dict[str, list[dict[str, Any]]] = {"contracts": [contract], "entries": [entry]}
-    for name, table in (*AROUND.items(), ("employee", "employees")):
-        record = _record(given.pop(name, None), "id")
-        if record:
-            record.setdefault("id", {"customer": "c1", "employee": "u1"}.get(name, f"{name[0]}1"))
-            entry[name] = record["id"]
-            if len(record) > 1:
-                fragment[table] = [record]
-    if "project" in entry and "tickets" in fragment:
-        fragment["tickets"][0].setdefault("project", entry["project"])
-    if "customer" in entry:
-        contract["customer"] = entry["customer"]
-        for table in ("projects", "tickets"):
-            for record in fragment.get(table, []):
-                record.setdefault("customer", entry["customer"])
-    entry.update({word: _text(value) for word, value in given.items()})
-    day = short.on.isoformat() if short.on is not None else USUAL_DAY
-    entry["date"] = entry.get("date", day) if short.on is None else day
-    shape = ScenarioShape(title=short.name, runs=[])
-    scenario = Scenario(shape, Tree(None, {}, ()), (policy,))
-    return fragment_book(fragment, scenario, [])
-
-
-def _record(value: Any, key: str) -> dict[str, Any]:
-    """The words of a record, which may be written as its id alone."""
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        keep = key == "code"  # a contract is no row of a table: its words may have words of theirs
-        return {word: found if keep else _text(found) for word, found in value.items()}
-    return {key: _text(value)}
-
-
-def _text(value: Any) -> str:
-    """A value as it stands in a table; several are separated by semicolons."""
-    return "; ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
 def _wanted(expect: ExpectShape) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from klausel.policy import Policy
 from klausel.policy.facts import WEEKDAYS, NumberField, VocabularyField, is_holiday
 from klausel.policy.ir import Rule, text_in
 from klausel.policy_tests.coverage import Goal, Kind, hours_said, reaches
-from klausel.policy_tests.play import USUAL_DAY, Observed, Player
-from klausel.policy_tests.read import ExpectShape, PolicyTest, ShortShape
+from klausel.policy_tests.play import Observed, Player
+from klausel.policy_tests.read import USUAL_DAY, ExpectShape, PolicyTest, ShortShape
 from klausel.problems import ProblemError, Where
 from klausel.tree import Tree
 

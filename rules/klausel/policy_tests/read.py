@@ -12,10 +12,11 @@ from pydantic import Field as ShapeField
 from pydantic import model_validator
 
 from klausel.fields import TABLES
+from klausel.model import Book
 from klausel.policy import Policy
 from klausel.policy.load import POLICY_FILE
-from klausel.problems import Problem, Where, listed, near, problem
-from klausel.scenario import Scenario, ScenarioShape
+from klausel.problems import Problem, ProblemError, Where, listed, near, problem
+from klausel.scenario import Scenario, ScenarioShape, fragment_book
 from klausel.shapes import Day, Shape, Words, complain, shaped
 from klausel.tree import Path, Tree, parse
 
@@ -24,6 +25,11 @@ TESTS = "tests/"
 
 #: What stands around an entry: written as an id, or as the words of its record.
 AROUND = {"ticket": "tickets", "project": "projects", "customer": "customers"}
+
+
+#: A short test without a day happens on this Monday, before every contract's end.
+USUAL_DAY = "2026-01-05"
+_FIRST_DAY = "1900-01-01"
 
 
 class ExpectShape(Shape):
@@ -111,6 +117,12 @@ def _written(tree: Tree, in_policy: bool, problems: list[Problem]) -> list[tuple
     found = data.get("tests") if isinstance(data, dict) else None
     if found is None and in_policy:
         return []
+    if isinstance(data, dict) and not in_policy:
+        problems += [
+            problem("key-unknown", tree.where((word,)), key=word, hint="known here: tests")
+            for word in data
+            if word != "tests"
+        ]
     if not isinstance(found, list):
         hint = "write tests: and below it a list, or one scenario with book: and runs:"
         reason = f'"{tree.where(()).file}" has no list of tests'
@@ -137,8 +149,25 @@ def _test(policy: Policy, tree: Tree, path: Path, data: Any) -> PolicyTest | lis
     short = shaped(ShortShape, tree, data, path)
     if isinstance(short, list):
         return short
-    problems = list(_unknown(short, tree, (*path, "entry")))
-    return problems or PolicyTest(short.name, where, tree, path, policy, short=short)
+    at: Path = (*path, "entry")
+    problems = _unknown(short, tree, at)
+    if problems:
+        return problems
+    try:
+        short_book(policy, short)
+    except ProblemError as error:
+        return [found._replace(where=_place(found, short, tree, at)) for found in error.problems]
+    return PolicyTest(short.name, where, tree, path, policy, short=short)
+
+
+def _place(found: Problem, short: ShortShape, tree: Tree, at: Path) -> Where:
+    """Where the word stands that ``found`` is about, else the entry."""
+    for word, value in short.entry.items():
+        inner = value if isinstance(value, dict) else {}
+        for path in ((word,), *((word, below) for below in inner)):
+            if f'"{path[-1]}"' in found.message:
+                return tree.where((*at, *path))
+    return tree.where(at)
 
 
 def words_of(table: str) -> list[str]:
@@ -164,3 +193,53 @@ def _unknown(short: ShortShape, tree: Tree, path: Path) -> list[Problem]:
         for word in given
         if word not in known
     ]
+
+
+def short_book(policy: Policy, short: ShortShape) -> Book:
+    """The book of a short test: its entry, what is said of things around it, one contract.
+
+    Raises :class:`~klausel.problems.ProblemError` where they cannot be.
+    """
+    given = dict(short.entry)
+    contract = {"code": "C1", "start": _FIRST_DAY, **(_record(given.pop("contract", None), "code"))}
+    entry = {"id": "e1", "hours": "1"}
+    fragment: dict[str, list[dict[str, Any]]] = {"contracts": [contract], "entries": [entry]}
+    for name, table in (*AROUND.items(), ("employee", "employees")):
+        record = _record(given.pop(name, None), "id")
+        if record:
+            record.setdefault("id", {"customer": "c1", "employee": "u1"}.get(name, f"{name[0]}1"))
+            entry[name] = record["id"]
+            if len(record) > 1:
+                fragment[table] = [record]
+    if "project" in entry and "tickets" in fragment:
+        fragment["tickets"][0].setdefault("project", entry["project"])
+    if "customer" in entry:
+        contract["customer"] = entry["customer"]
+        for table in ("projects", "tickets"):
+            for record in fragment.get(table, []):
+                record.setdefault("customer", entry["customer"])
+    entry.update({word: _text(value) for word, value in given.items()})
+    day = short.on.isoformat() if short.on is not None else USUAL_DAY
+    entry["date"] = entry.get("date", day) if short.on is None else day
+    shape = ScenarioShape(title=short.name, runs=[])
+    scenario = Scenario(shape, Tree(None, {}, ()), (policy,))
+    book = fragment_book(fragment, scenario, [])
+    bad = [found for found in book.problems if found.severity == "error"]
+    if bad:
+        raise ProblemError(bad)
+    return book
+
+
+def _record(value: Any, key: str) -> dict[str, Any]:
+    """The words of a record, which may be written as its id alone."""
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        keep = key == "code"  # a contract is no row of a table: its words may have words of theirs
+        return {word: found if keep else _text(found) for word, found in value.items()}
+    return {key: _text(value)}
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in a table; several are separated by semicolons."""
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value or "")
