@@ -42,6 +42,7 @@ ELSEWHERE = {
     "opening-before-start": "tests/test_openings.py",
     "opening-differs": "tests/test_openings.py",
     "opening-billed": "tests/test_openings.py",
+    "test-doubled": "tests/test_policy_tests.py",
     "option": "the command line: tests/test_cli_errors.py",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.
