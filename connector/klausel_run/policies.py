@@ -8,6 +8,7 @@ from pathlib import Path
 from klausel.policy import load_policy
 from klausel.policy.load import POLICY_FILE
 from klausel.policy_tests import coverage, play_tests, propose, read_tests
+from klausel.policy_tests.read import TESTS
 from klausel.policy_tests.report import Report
 from klausel.problems import Problem, ProblemError, Where, problem
 from klausel_book.reader import MOST_POLICY_BYTES, POLICIES, unreadable
@@ -57,10 +58,11 @@ def policy_files(folder: Path) -> tuple[dict[str, str], list[Problem]]:
     """Texts of a policy folder by their names in it, those of its tests too."""
     files: dict[str, str] = {}
     problems: list[Problem] = []
-    for path in sorted((*folder.glob("*"), *(folder / "tests").glob("*"))):
-        if path.suffix not in (".yaml", ".csv") or not path.is_file():
-            continue
+    for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or path.suffix not in (".yaml", ".csv") or not path.is_file():
+            continue
         place = (Path(shown(folder)) / name).as_posix()
         try:
             if path.stat().st_size > MOST_POLICY_BYTES:
@@ -94,8 +96,7 @@ def _tested(folder: Path, proposing: bool) -> Report | list[Problem]:
     if problems:
         return problems
     name = shown(folder)
-    own = {name: text for name, text in files.items() if "/" not in name}
-    policy = load_policy(name, own)
+    policy = load_policy(name, {file: files[file] for file in files if not file.startswith(TESTS)})
     if isinstance(policy, list):
         return policy
     tests, problems = read_tests(policy, files, name)

@@ -74,7 +74,9 @@ class Coverage(NamedTuple):
 
 
 def hours_said(seconds: int) -> str:
-    """Hours as people write them."""
+    """Hours as people write them: 16.25, and 0:20 where that is no short number."""
+    if seconds % 36 and not seconds % 60:
+        return f"{seconds // 3600}:{seconds % 3600 // 60:02}"
     return shortest(hours_exact(seconds))
 
 
@@ -95,14 +97,15 @@ def coverage(policy: Policy, observed: Iterable[Observed]) -> Coverage:
 
 def goals_of(policy: Policy) -> Iterator[Goal]:
     """All that tests of ``policy`` should reach, in the order of the files."""
-    for kind, rules in _groups(policy):
+    for kind, rules in rule_groups(policy):
         for rule in rules:
             yield Goal(kind, rule)
             for condition in rule.conditions:
                 yield from _edges(policy, kind, rule, condition)
 
 
-def _groups(policy: Policy) -> list[tuple[Kind, list[Rule]]]:
+def rule_groups(policy: Policy) -> list[tuple[Kind, list[Rule]]]:
+    """All rules of ``policy``, by what they are rules of."""
     return [
         ("rule", list(policy.rules)),
         ("otherwise", [policy.otherwise]),

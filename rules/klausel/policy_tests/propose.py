@@ -13,10 +13,11 @@ from itertools import combinations, islice, product
 from typing import Any, NamedTuple
 
 from klausel.fields import DISPOSITIONS
+from klausel.period import ONE_DAY
 from klausel.policy import Policy
 from klausel.policy.facts import WEEKDAYS, NumberField, VocabularyField, is_holiday
 from klausel.policy.ir import Rule, text_in
-from klausel.policy_tests.coverage import Goal, Kind, hours_said, reaches
+from klausel.policy_tests.coverage import Goal, Kind, hours_said, reaches, rule_groups
 from klausel.policy_tests.play import Observed, Player
 from klausel.policy_tests.read import USUAL_DAY, ExpectShape, PolicyTest, ShortShape
 from klausel.problems import ProblemError, Where
@@ -60,6 +61,9 @@ MOST_TRIES = 4000
 #: How far beyond a boundary a number is proposed: a hundredth of an hour.
 STEP = 36
 
+#: Days in which a weekday or a holiday is sought.
+_YEAR = 366
+
 #: Public holidays are sought here if a rule asks for one.
 _COUNTRY = "DE"
 
@@ -74,59 +78,76 @@ class Proposal(NamedTuple):
     text: str | None
 
 
+class _Played(NamedTuple):
+    """What the rules say of an entry, in the words of ``expect``, and what they saw of it."""
+
+    said: dict[str, Any]
+    observed: Observed
+
+
 def propose(policy: Policy, missing: Iterable[Goal]) -> list[Proposal]:
     """A test for each goal that is ``missing``, as YAML below ``tests:``; every one was played."""
-    player = Player(policy)
+    search = _Search(policy)
     reached: list[Observed] = []
     found: list[Proposal] = []
     for goal in missing:
         if any(reaches(policy, goal, one) for one in reached):
             continue
-        entry = next(_entries(policy, goal, player), None)
-        if entry is None:
+        hit = search.entry(goal)
+        if hit is None:
             found.append(Proposal(goal, None))
             continue
-        expect, observed = _played(policy, goal, player, entry)
-        reached.append(observed)
-        found.append(Proposal(goal, _yaml(_title(policy, goal, observed), entry, expect)))
+        entry, played = hit
+        reached.append(played.observed)
+        expect = {word: played.said[word] for word in _shown(goal)}
+        found.append(Proposal(goal, _yaml(_title(goal), entry, expect)))
     return found
 
 
-def _entries(policy: Policy, goal: Goal, player: Player) -> Iterator[dict[str, Any]]:
-    """Entries that reach ``goal``."""
-    for facts in islice(_candidates(policy, goal), MOST_TRIES):
-        for day in _days(goal.rule, facts):
-            entry = _entry(facts, day)
-            observed = _played(policy, goal, player, entry)[1]
-            if observed is not None and reaches(policy, goal, observed):
-                yield entry
-                break
+class _Search:
+    """Looks for entries; each is played once, whatever it is tried for."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._player = Player(policy)
+        self._known: dict[str, _Played | None] = {}
+
+    def entry(self, goal: Goal) -> tuple[dict[str, Any], _Played] | None:
+        """An entry that reaches ``goal``, None where none was found."""
+        for facts in islice(_candidates(self._policy, goal), MOST_TRIES):
+            for day in _days(self._policy, goal.rule, facts):
+                entry = _entry(facts, day)
+                played = self._play(entry)
+                if played is not None and reaches(self._policy, goal, played.observed):
+                    return entry, played
+        return None
+
+    def _play(self, entry: dict[str, Any]) -> _Played | None:
+        key = _flow(entry)
+        if key not in self._known:
+            short = ShortShape.model_construct(
+                name="proposed", entry=entry, on=None, expect=ExpectShape.model_construct()
+            )
+            nowhere = Tree(None, {}, ())
+            test = PolicyTest("proposed", Where(""), nowhere, (), self._policy, short=short)
+            try:
+                self._known[key] = _Played(*self._player.said_of(test))
+            except ProblemError:
+                self._known[key] = None
+        return self._known[key]
 
 
-def _played(
-    policy: Policy, goal: Goal, player: Player, entry: dict[str, Any]
-) -> tuple[dict[str, Any], Any]:
-    """What the rules say of ``entry``, as far as ``goal`` is about it, and what they saw."""
-    short = ShortShape.model_construct(
-        name="proposed", entry=entry, on=None, expect=ExpectShape.model_construct()
-    )
-    test = PolicyTest("proposed", Where(""), Tree(None, {}, ()), (), policy, short=short)
-    try:
-        said, observed = player.said_of(test)
-    except ProblemError:
-        return {}, None
+def _shown(goal: Goal) -> list[str]:
+    """The words of ``expect`` that ``goal`` is about."""
     words: dict[Kind, str] = {
         "approval": "approval", "surcharge": "surcharges", "watch": "watches",
     }  # fmt: skip
-    shown = ("disposition", "rule", *filter(None, [words.get(goal.kind)]))
-    return {word: said[word] for word in shown}, observed
+    return ["disposition", "rule", *filter(None, [words.get(goal.kind)])]
 
 
-def _title(policy: Policy, goal: Goal, observed: Observed) -> str:
-    if goal.edge is not None:
-        return goal.name
+def _title(goal: Goal) -> str:
     because = text_in(goal.rule.because, "en")
-    return f"{goal.rule.id}: {because}" if because else goal.rule.id
+    return f"{goal.name}: {because}" if because and goal.edge is None else goal.name
 
 
 # --- the search -----------------------------------------------------------------------------
@@ -225,22 +246,34 @@ def _together(ways: Sequence[Facts]) -> Facts | None:
     return facts
 
 
-def _days(rule: Rule, facts: Facts) -> Iterator[date]:
-    """Days on which ``rule`` is in force that are of the wanted kind: at most one."""
-    first = rule.first or date.fromisoformat(USUAL_DAY)
-    if rule.until is not None and rule.until < first:
-        first = rule.until - timedelta(days=400)
+def _days(policy: Policy, rule: Rule, facts: Facts) -> Iterator[date]:
+    """Days on which ``rule`` is in force that are of the wanted kind: the usual one, and one of
+    each stretch in which other rules are in force."""
+    usual = date.fromisoformat(USUAL_DAY)
+    rules = [found for _, group in rule_groups(policy) for found in group]
+    starts = {found.first for found in rules if found.first is not None}
+    starts |= {found.until + ONE_DAY for found in rules if found.until is not None}
+    # Before everything, too: a rule may hold only until a day.
+    starts |= {start - timedelta(days=_YEAR) for start in starts if start == min(starts)}
+    seen: set[date] = set()
+    for start in (usual, *sorted(starts)):
+        day = next((day for day in _year(start) if rule.in_force(day) and _is(day, facts)), None)
+        if day is not None and day not in seen:
+            seen.add(day)
+            yield day
+
+
+def _year(start: date) -> Iterator[date]:
+    return (start + timedelta(days=number) for number in range(_YEAR))
+
+
+def _is(day: date, facts: Facts) -> bool:
+    """Whether ``day`` has the weekday and the holiday that ``facts`` ask for."""
     weekdays, holiday = facts.get("weekday"), facts.get("holiday")
     country = facts.get("country", (_COUNTRY,))[0].upper()
-    for number in range(800):
-        day = first + timedelta(days=number)
-        if (
-            rule.in_force(day)
-            and (weekdays is None or WEEKDAYS[day.weekday()] in weekdays)
-            and (holiday is None or is_holiday(day, country, "") == ("yes" in holiday))
-        ):
-            yield day
-            return
+    return (weekdays is None or WEEKDAYS[day.weekday()] in weekdays) and (
+        holiday is None or is_holiday(day, country, "") == ("yes" in holiday)
+    )
 
 
 def _entry(facts: Facts, day: date) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic import Field as ShapeField
 from pydantic import model_validator
 
 from klausel.fields import TABLES
@@ -65,8 +64,15 @@ class LongShape(ScenarioShape):
 
     title: str = ""
     name: str = ""
-    policy: None = None
-    policies: dict[str, Any] = ShapeField(default_factory=dict, max_length=0)
+
+    @model_validator(mode="after")
+    def _no_policy(self) -> LongShape:
+        if self.policy is not None or self.policies:
+            raise complain(
+                "a test is about the policy that it stands beside",
+                "remove policy: from it; what has a policy of its own is no test of this one",
+            )
+        return self
 
 
 class PolicyTest(NamedTuple):
