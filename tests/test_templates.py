@@ -211,6 +211,15 @@ def test_values_keep_their_place_and_comments(tmp_path: Path) -> None:
     ]
 
 
+def test_values_that_are_no_plain_words_are_quoted(tmp_path: Path) -> None:
+    found = template("maintenance-annual")
+    values = answers(found.questions, ["project=Site: new", 'code=W "1"'], None)
+    made = new_policy(found, tmp_path, "care", values)
+    (data,) = parse((made / CONTRACT_FILE).read_text(encoding="utf-8"), "").data
+    assert data["covers"] == {"projects": ["Site: new"]}
+    assert data["code"] == "W 1"
+
+
 def test_questions_are_asked_on_a_terminal(
     tmp_path: Path, monkeypatch: Patch, capsys: Capture
 ) -> None:
@@ -246,6 +255,7 @@ def test_a_question_knows_what_it_is_about() -> None:
         Question("code", "code of the contract", "WEB-1", 2),
         Question("customer", "id of the customer", "c1", 3),
         Question("start", "first day of the contract", "2026-01-01", 4),
+        Question("project", "id of the project that it covers", "p1", 9),
         Question("maintenance.price", "maintenance: amount per month, net", "49.00", 13),
         Question("extras.price", "extras: price per hour, net", "95.00", 18),
     )

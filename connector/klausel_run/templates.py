@@ -41,6 +41,10 @@ _OF_CONTRACT = {
 }
 
 
+#: What a contract covers that is not for the whole customer.
+_PROJECT = "project"
+
+
 class Question(NamedTuple):
     """A value of the example contract that somebody may want otherwise."""
 
@@ -101,6 +105,10 @@ def _questions(policy: Policy, contract: str) -> list[Question]:
         Question(word, meaning, str(data[word]), tree.where((0, word)).line)
         for word, meaning in _OF_CONTRACT.items()
     ]
+    if isinstance(data.get("covers"), dict):
+        (project,) = data["covers"]["projects"]
+        line = tree.where((0, "covers")).line
+        found.append(Question(_PROJECT, "id of the project that it covers", project, line))
     for number, term in enumerate(data["terms"]):
         meanings = {
             parameter.name: parameter.meaning
@@ -194,11 +202,15 @@ def _filled(text: str, questions: Sequence[Question], values: Mapping[str, str])
     for question in questions:
         if question.name not in values or values[question.name] == question.default:
             continue
+        if question.name == _PROJECT:
+            line = lines[question.line - 1]
+            lines[question.line - 1] = line.replace(
+                f"[{question.default}]", f"[{_scalar(values[_PROJECT])}]"
+            )
+            continue
         match = _LINE.match(lines[question.line - 1])
         assert match is not None, f"{question.name} does not stand on a line of its own"
-        value = values[question.name].replace("\\", "").replace('"', "")
-        if match["value"].startswith('"') or not re.fullmatch(r"[\w.-]+", value):
-            value = f'"{value}"'
+        value = _scalar(values[question.name], match["value"].startswith('"'))
         before = match["word"] + value
         comment = match["rest"].strip()
         column = match.start("rest") + len(match["rest"]) - len(comment)
@@ -209,6 +221,12 @@ def _filled(text: str, questions: Sequence[Question], values: Mapping[str, str])
                 for line in lines
             ]
     return "\n".join(lines) + "\n"
+
+
+def _scalar(value: str, quoted: bool = False) -> str:
+    """``value`` as it stands in YAML."""
+    value = value.replace("\\", "").replace('"', "")
+    return f'"{value}"' if quoted or not re.fullmatch(r"[\w.-]+", value) else value
 
 
 def contract_problems(policy: Policy, text: str) -> list[Problem]:

@@ -212,7 +212,6 @@ class PolicyShape(Shape):
     scope: ScopeShape
     plans: dict[str, PlanShape] = ShapeField(default_factory=dict)
     tests: list[Any] = ShapeField(default_factory=list)
-    """Read by ``klausel.policy_tests``."""
 
     @field_validator("policy")
     @classmethod
