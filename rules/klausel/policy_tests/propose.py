@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from itertools import combinations, islice, product
 from typing import Any, NamedTuple
 
+from klausel.charges import COMPONENTS
 from klausel.fields import DISPOSITIONS
 from klausel.period import ONE_DAY
 from klausel.policy import Policy
@@ -53,7 +54,7 @@ PLACES: dict[str, tuple[str, ...]] = {
 
 #: Facts that may have several words, and what stands between them.
 _JOINED = {"entry_tag": "; ", "task_tag": "; ", "project_tag": "; ", "customer_tag": "; "}
-_JOINED |= {"text_has": " ", "title_has": " "}
+_JOINED |= {"text_has": " ", "title_has": " ", "contract_attribute": "", "plan": ""}
 
 #: Combinations of lines that are tried for one goal.
 MOST_TRIES = 4000
@@ -116,7 +117,7 @@ class _Search:
         """An entry that reaches ``goal``, None where none was found."""
         for facts in islice(_candidates(self._policy, goal), MOST_TRIES):
             for day in _days(self._policy, goal.rule, facts):
-                entry = _entry(facts, day)
+                entry = _entry(self._policy, facts, day)
                 played = self._play(entry)
                 if played is not None and reaches(self._policy, goal, played.observed):
                     return entry, played
@@ -276,7 +277,7 @@ def _is(day: date, facts: Facts) -> bool:
     )
 
 
-def _entry(facts: Facts, day: date) -> dict[str, Any]:
+def _entry(policy: Policy, facts: Facts, day: date) -> dict[str, Any]:
     """A test's entry for which ``facts`` hold."""
     entry: dict[str, Any] = {"date": day.isoformat(), "hours": "1"}
     if "holiday" in facts and "country" not in facts:
@@ -292,7 +293,28 @@ def _entry(facts: Facts, day: date) -> dict[str, Any]:
         for word in around:
             place = place.setdefault(word, {})
         place[last] = text
-    return entry
+    contract = entry.get("contract", {})
+    if "contract_attribute" in facts:
+        pairs = [word.partition("=") for word in facts["contract_attribute"]]
+        contract["attributes"] = {name: value for name, _, value in pairs}
+    if "plan" in facts:
+        contract["terms"] = [
+            _term(policy, number, word) for number, word in enumerate(facts["plan"], start=1)
+        ]
+    return {**entry, "contract": contract} if contract else entry
+
+
+def _term(policy: Policy, number: int, word: str) -> dict[str, str]:
+    """A term of the plan that is called ``word``, with an example of each parameter it needs."""
+    name = next((name for name in policy.plans if name.casefold() == word), word)
+    plan = policy.plans.get(name)
+    needed = {
+        parameter.name: parameter.example.strip('"')
+        for component in (plan.components if plan else ())
+        for parameter in COMPONENTS[component.kind].parameters(component.shape)
+        if parameter.required
+    }
+    return {"id": f"T{number}", "plan": name, **needed}
 
 
 # --- as YAML --------------------------------------------------------------------------------
