@@ -30,6 +30,8 @@ from klausel_run.templates import (
 )
 from klausel_shell import policies as shell
 from tests.counts import count
+from tests.oracle import bill as oracle
+from tests.test_oracle import WORDS_OF_THE_PRODUCT, case_view, differences
 
 #: The contract models of the documents that the product was made after.
 MODELS = [
@@ -67,6 +69,30 @@ def test_its_tests_pass_and_reach_everything(name: str) -> None:
     assert years.test.scenario is not None
     runs = years.test.scenario.shape.runs
     assert (runs[-1].as_of - runs[0].as_of).days > 600
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_oracle_gives_its_figures(name: str) -> None:
+    """What was worked out by hand is what the second implementation gives, too."""
+    found = template(name)
+    policy = parse(found.files[POLICY_FILE], name).data
+    played = 0
+    for file, text in found.files.items():
+        data = parse(text, file).data
+        if not file.startswith("tests/") or "runs" not in data:
+            continue
+        wrong: list[str] = []
+        for number, (run, result) in enumerate(
+            zip(data["runs"], oracle.play({**data, "policy": policy}), strict=True), start=1
+        ):
+            for word, wanted in run["expect"].items():
+                if word not in WORDS_OF_THE_PRODUCT:
+                    seen = case_view(result).get(word)
+                    wrong += differences(wanted, seen, f"run {number}: {word}")
+        assert not wrong, file
+        played += 1
+    assert played
+    count("scenarios of templates that the oracle gives as well", played)
 
 
 @pytest.mark.parametrize("name", MODELS)
