@@ -4,6 +4,7 @@ what ``klausel init`` makes of it."""
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,16 @@ import cli
 from klausel.policy import Policy, load_policy
 from klausel.policy.load import POLICY_FILE
 from klausel.policy_tests import coverage, play_tests, read_tests
+from klausel.result import Result
+from klausel.scenario import fragment_book, merged, play
 from klausel.shapes import LANGUAGES
 from klausel.tree import parse
-from klausel_book.source import copy_demo
+from klausel_book.reader import LEDGER_FILE
+from klausel_book.source import BookSource, copy_demo
+from klausel_book.writer import write_folder
+from klausel_run.bill import write
 from klausel_run.policies import run_tests
+from klausel_run.preview import Options, preview
 from klausel_run.templates import (
     CONTRACT_FILE,
     Question,
@@ -47,6 +54,8 @@ MODELS = [
     "service-quarterly",
     "stock-prepaid",
 ]
+
+YEARS = "tests/two-years.yaml"
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -93,6 +102,44 @@ def test_the_oracle_gives_its_figures(name: str) -> None:
         played += 1
     assert played
     count("scenarios of templates that the oracle gives as well", played)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_its_two_years_in_a_book_on_disk(name: str, tmp_path: Path) -> None:
+    """Run by run: the facts of the day in files beside the template's own folder, billed as the
+    command does. Each draft is that of the scenario, whose totals were worked out by hand."""
+    found = template(name)
+    tests, problems = read_tests(found.policy, {YEARS: found.files[YEARS]})
+    assert not problems
+    scenario = tests[0].scenario
+    assert scenario is not None
+    expected, mismatches = play(scenario)
+    assert not mismatches
+    policies = tmp_path / "policies"
+    shutil.copytree(templates_folder() / name, policies / name)
+    fragment, ledger = dict(scenario.shape.book), ""
+    for number, (run, wanted) in enumerate(zip(scenario.shape.runs, expected, strict=True)):
+        assert wanted.result is not None
+        fragment = merged(fragment, run)
+        folder = tmp_path / f"book{number}"
+        write_folder(fragment_book(fragment, scenario, []), folder, {name: {}})
+        shutil.copytree(policies, folder / "policies", dirs_exist_ok=True)
+        (folder / LEDGER_FILE).write_text(ledger, encoding="utf-8")
+        source = BookSource(folder)
+        result = preview(source, Options(run.as_of, record=True))
+        assert drafts(result) == drafts(wanted.result), run.as_of
+        if run.do == "bill":
+            assert not write(source, result).refused
+            count("drafts of templates in books", len(result.drafts))
+        ledger = (folder / LEDGER_FILE).read_text(encoding="utf-8")
+
+
+def drafts(result: Result) -> list[tuple[object, ...]]:
+    """Every draft, line by line. Rules are named by the place that they have, which differs."""
+    return [
+        (draft.key, draft.kind, draft.total, [line._replace(because=()) for line in draft.lines])
+        for draft in result.drafts
+    ]
 
 
 @pytest.mark.parametrize("name", MODELS)
