@@ -432,6 +432,38 @@ def test_proposals_reach_their_goals_and_miss_only_what_cannot_be(data: dict[str
     count("goals of generated policies that nothing can reach", len(missing))
 
 
+def test_days_at_both_ends_of_time() -> None:
+    rules = """\
+    - {id: E1, from: 9999-12-31, when: {work: update}, then: included, because: Late.}
+    - {id: E2, until: 0001-01-01, when: {work: update}, then: included, because: Early.}
+    - {id: W1,"""
+    policy, _ = read(POLICY.replace("    - {id: W1,", rules))
+    texts = {found.goal.name: found.text or "" for found in propose(policy, goals_of(policy))}
+    assert "date: 9999-12-31" in texts["E1"]
+    assert "date: 0001-01-01" in texts["E2"]
+
+
+def test_a_proposal_is_found_among_many_lines() -> None:
+    """Lines by the hundred, and every field in the way of another."""
+    tags = ", ".join(f"T{number}" for number in range(200))
+    fields = "".join(
+        f"  f{number}:\n    one_of: [a, b, c]\n    from:\n"
+        f"      - {{task_tag: [{tags}], text_has: [{tags}], is: a}}\n"
+        f"      - {{entry_tag: S{number}, is: b}}\n      - {{otherwise: c}}\n"
+        for number in range(6)
+    )
+    when = ", ".join(f"f{number}: b" for number in range(6))
+    policy, _ = read(
+        f"policy: many\nversion: '1'\nfields:\n{fields}scope:\n  rules:\n"
+        f"    - {{id: R1, when: {{f0: a}}, then: included, because: One.}}\n"
+        f"    - {{id: R2, when: {{{when}}}, then: included, because: All.}}\n"
+        "  otherwise: {then: service, because: By time.}\n"
+    )
+    texts = {found.goal.name: found.text for found in propose(policy, goals_of(policy))}
+    assert texts["R2"] is not None
+    assert 'tags: "s0; s1; s2; s3; s4; s5"' in texts["R2"]
+
+
 @cache
 def _every_kind() -> list[Book]:
     """An entry of every kind that these policies tell apart, each in a book of its own."""

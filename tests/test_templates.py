@@ -347,7 +347,8 @@ def test_a_lost_rule_is_noticed(name: str) -> None:
         policy = changed(rest)
         tests, problems = read_tests(policy, dict(found.files))
         assert not problems
-        assert not all(outcome.passed for outcome in play_tests(policy, tests)), rule["id"]
+        short = [test for test in tests if test.short is not None]
+        assert not all(outcome.passed for outcome in play_tests(policy, short)), rule["id"]
         count("rules of templates whose loss a test notices", 1)
 
 

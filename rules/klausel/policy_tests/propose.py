@@ -8,13 +8,12 @@ in the book for that line to hold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import combinations, islice, product
 from typing import Any, NamedTuple
 
 from klausel.charges import COMPONENTS
 from klausel.fields import DISPOSITIONS
-from klausel.period import ONE_DAY
 from klausel.policy import Policy
 from klausel.policy.facts import WEEKDAYS, NumberField, VocabularyField, is_holiday
 from klausel.policy.ir import Rule, text_in
@@ -56,7 +55,8 @@ PLACES: dict[str, tuple[str, ...]] = {
 _JOINED = {"entry_tag": "; ", "task_tag": "; ", "project_tag": "; ", "customer_tag": "; "}
 _JOINED |= {"text_has": " ", "title_has": " ", "contract_attribute": "", "plan": ""}
 
-#: Combinations of lines that are tried for one goal.
+#: Choices of lines that are looked at for one goal, and those of them that are played.
+MOST_CHOICES = 20_000
 MOST_TRIES = 4000
 
 #: How far beyond a boundary a number is proposed: a hundredth of an hour.
@@ -155,24 +155,41 @@ def _title(goal: Goal) -> str:
 
 
 def _candidates(policy: Policy, goal: Goal) -> Iterator[Facts]:
-    """What could stand in the book, the least first; nothing twice."""
+    """What could stand in the book, the least first; nothing twice.
+
+    Each field begins with the first line that gives what is wanted, or with nothing where nothing
+    is; then one field is another way, then two ...
+    """
     seen: set[tuple[tuple[str, tuple[str, ...]], ...]] = set()
     for wanted in _wanted(policy, goal):
-        fields = list(enumerate(policy.fields))
-        asked = [(number, field) for number, field in fields if number in wanted]
-        free = [(number, field) for number, field in fields if number not in wanted]
-        for count in range(3):
-            for others in combinations(free, count):
-                choices = [list(_ways(field, wanted[number])) for number, field in asked]
-                choices += [list(_ways(field, range(field.size))) for _, field in others]
-                for ways in product(*choices):
-                    facts = _together(ways)
-                    if facts is None:
-                        continue
-                    key = tuple(sorted(facts.items()))
-                    if key not in seen:
-                        seen.add(key)
-                        yield facts
+        ways = [
+            list(_ways(field, wanted[number]))
+            if number in wanted
+            else [{}, *_ways(field, range(field.size))]
+            for number, field in enumerate(policy.fields)
+        ]
+        for chosen in islice(_choices(ways), MOST_CHOICES):
+            facts = _together(chosen)
+            if facts is None:
+                continue
+            key = tuple(sorted(facts.items()))
+            if key not in seen:
+                seen.add(key)
+                yield facts
+
+
+def _choices(ways: Sequence[Sequence[Facts]]) -> Iterator[list[Facts]]:
+    """One of each of ``ways``: the first of all, then with one other, with two others ..."""
+    if not all(ways):
+        return
+    first = [some[0] for some in ways]
+    for count in range(len(ways) + 1):
+        for places in combinations(range(len(ways)), count):
+            for others in product(*(ways[place][1:] for place in places)):
+                chosen = list(first)
+                for place, other in zip(places, others, strict=True):
+                    chosen[place] = other
+                yield chosen
 
 
 def _wanted(policy: Policy, goal: Goal) -> Iterator[Mapping[int, Sequence[int]]]:
@@ -250,22 +267,19 @@ def _together(ways: Sequence[Facts]) -> Facts | None:
 def _days(policy: Policy, rule: Rule, facts: Facts) -> Iterator[date]:
     """Days on which ``rule`` is in force that are of the wanted kind: the usual one, and one of
     each stretch in which other rules are in force."""
-    usual = date.fromisoformat(USUAL_DAY)
     rules = [found for _, group in rule_groups(policy) for found in group]
-    starts = {found.first for found in rules if found.first is not None}
-    starts |= {found.until + ONE_DAY for found in rules if found.until is not None}
+    starts = {found.first.toordinal() for found in rules if found.first is not None}
+    starts |= {found.until.toordinal() + 1 for found in rules if found.until is not None}
     # Before everything, too: a rule may hold only until a day.
-    starts |= {start - timedelta(days=_YEAR) for start in starts if start == min(starts)}
+    before = [max(min(starts) - _YEAR, 1)] if starts else []
+    usual = date.fromisoformat(USUAL_DAY).toordinal()
     seen: set[date] = set()
-    for start in (usual, *sorted(starts)):
-        day = next((day for day in _year(start) if rule.in_force(day) and _is(day, facts)), None)
+    for start in (usual, *before, *sorted(starts)):
+        days = map(date.fromordinal, range(start, min(start + _YEAR, date.max.toordinal() + 1)))
+        day = next((day for day in days if rule.in_force(day) and _is(day, facts)), None)
         if day is not None and day not in seen:
             seen.add(day)
             yield day
-
-
-def _year(start: date) -> Iterator[date]:
-    return (start + timedelta(days=number) for number in range(_YEAR))
 
 
 def _is(day: date, facts: Facts) -> bool:
@@ -327,7 +341,11 @@ def _yaml(title: str, entry: dict[str, Any], expect: dict[str, Any]) -> str:
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{word}: {_flow(found)}" for word, found in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{_quoted(word)}: {_flow(found)}" for word, found in value.items())
+            + "}"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_flow, value)) + "]"
     return _quoted(str(value))
