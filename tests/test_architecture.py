@@ -35,6 +35,7 @@ LAYERS: list[list[str]] = [
     ["klausel.customer"],
     ["klausel.engine", "klausel.activity", "klausel.formats"],
     ["klausel.scenario", "klausel.openings"],
+    ["klausel.policy_tests"],
     ["klausel_book", "klausel_odoo"],
     ["klausel_run"],
     ["klausel_shell"],

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "file-link-outside": "tests/test_compose.py",
     "include-deep": "tests/test_compose.py",
     "policy-too-large": "tests/test_compose.py",
+    "test-doubled": "tests/test_policy_tests.py",
     "option": "the command line: tests/test_cli_errors.py",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.

@@ -20,9 +20,12 @@ from klausel.model import Customer
 from klausel.policy import Policy, load_policy
 from klausel.policy.facts import FACTS
 from klausel.policy.schema import policy_schema
+from klausel.policy_tests import coverage, play_tests, read_tests
+from klausel.policy_tests.read import AROUND, ExpectShape, ShortShape
 from klausel.tree import parse
 from klausel_book import read_folder
 from klausel_book.source import demo_folder
+from klausel_run.templates import templates
 from tests.counts import count
 
 ROOT = Path(__file__).parent.parent
@@ -232,6 +235,68 @@ def test_every_keyword_of_the_schema_is_documented_with_an_example() -> None:
 
 
 WORD = re.compile(r"[a-z_]+")
+
+
+def test_tests_in_the_documents_pass_and_reach_everything() -> None:
+    texts = [text for page in PAGES for text in blocks(page, "yaml policy") if "\ntests:" in text]
+    assert texts
+    for text in texts:
+        policy = load_policy("", {"policy.yaml": text})
+        assert isinstance(policy, Policy)
+        tests, problems = read_tests(policy, {"policy.yaml": text})
+        assert not problems
+        outcomes = play_tests(policy, tests)
+        assert all(outcome.passed for outcome in outcomes)
+        assert not coverage(policy, [one for each in outcomes for one in each.observed]).missing
+
+
+def test_every_word_of_a_test_is_documented() -> None:
+    page = (ROOT / "rules" / "README.md").read_text(encoding="utf-8").partition("## tests")[2]
+    for shape in (ShortShape, ExpectShape):
+        for word in shape.model_fields:
+            assert re.search(rf"`{word}`|\b{word}:", page), word
+    for word in (*AROUND, "employee", "contract"):
+        assert f"`{word}`" in page, word
+
+
+def test_every_template_and_its_plans_stand_in_the_table() -> None:
+    page = (ROOT / "rules" / "README.md").read_text(encoding="utf-8").partition("## Templates")[2]
+    rows = re.findall(r"^\| `([\w-]+)` \| ([^|]*) \|", page, re.MULTILINE)
+    assert {name: re.findall(r"`([\w-]+)`", plans) for name, plans in rows} == {
+        found.name: list(found.policy.plans) for found in templates()
+    }
+
+
+def test_where_each_fact_of_the_documents_is() -> None:
+    """Rules, plans and settings that the tables name are in the templates that they name."""
+    page = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    tables = page.partition("### Where each fact of the documents is")[2].partition("\n## ")[0]
+    rows = [line.split(" | ")[1] for line in tables.splitlines() if line.startswith("| ")]
+    known = {found.name: found for found in templates()}
+    seen: set[str] = set()
+    for row in rows:
+        named = [known[word] for word in re.findall(r"`([\w-]+)`", row) if word in known]
+        among = named or list(known.values())
+        seen |= {found.name for found in named}
+        ids = {
+            rule.id
+            for found in among
+            for rule in (
+                *found.policy.rules,
+                *(one.rule for one in found.policy.surcharges),
+                *(one.rule for one in found.policy.requirements),
+                *(one.rule for one in found.policy.watches),
+            )
+        }
+        for id_ in re.findall(r"\b([A-Z]\d)\b", row):
+            assert id_ in ids, f"{id_}: {row}"
+        text = "".join(text for found in among for text in found.files.values())
+        for piece in re.findall(r"`([^`]+)`", row.partition("declined")[0]):
+            if ":" in piece and "..." not in piece and named:
+                assert piece in text, f"{piece}: {row}"
+    assert seen == set(known)
+    assert len([row for row in rows if row.startswith(("where it is", "---"))]) == 5
+    assert len(rows) > 75
 
 
 def test_every_fact_is_documented() -> None:

@@ -86,6 +86,8 @@ def test_plain_install_runs(dist: Path, tmp_path: Path) -> None:
     (site / "libraries.pth").write_text(f"import sys; sys.path.append({libraries!r})\n")
     said = run(target / "bin" / "klausel", "demo", cwd=tmp_path)
     assert "Billing preview, as of 2026-07-01" in said
+    run(target / "bin" / "klausel", "init", "punch-card", cwd=tmp_path)
+    assert " 0 failed\n" in run(target / "bin" / "klausel", "test", cwd=tmp_path)
     assert "klausel 0.1.0" in run(target / "bin" / "klausel", "--version", cwd=tmp_path)
     where = run(python, "-c", "import klausel; print(klausel.__file__)", cwd=tmp_path)
     assert str(site) in where

@@ -10,7 +10,7 @@ from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book
 from klausel.policy.load import POLICY_FILE
-from klausel.problems import ProblemError, Where, problem
+from klausel.problems import Problem, ProblemError, Where, problem
 from klausel_book.policy_folder import leaves, policy_folders, policy_paths
 
 BOOK_FILE = "book.yaml"
@@ -113,13 +113,18 @@ def guarded(builder: BookBuilder, path: Path, shown: str) -> Iterator[None]:
     """Turns what goes wrong with a file into a problem of the book."""
     try:
         yield
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, OSError) as error:
+        builder.lose(unreadable(path, shown, error))
+
+
+def unreadable(path: Path, shown: str, error: UnicodeDecodeError | OSError) -> Problem:
+    """Why the file at ``path`` cannot be read; ``shown`` stands for it."""
+    if isinstance(error, UnicodeDecodeError):
         line, byte = _bad_byte(path, error)
-        builder.lose(problem("file-not-utf8", Where(shown, line), byte=byte))
-    except OSError as error:
-        reason = (error.strerror or "it cannot be opened").lower()
-        hint = "make it a file that you may read"
-        builder.lose(problem("file-unreadable", Where(shown), reason=reason, hint=hint))
+        return problem("file-not-utf8", Where(shown, line), byte=byte)
+    reason = (error.strerror or "it cannot be opened").lower()
+    hint = "make it a file that you may read"
+    return problem("file-unreadable", Where(shown), reason=reason, hint=hint)
 
 
 def _bad_byte(path: Path, error: UnicodeDecodeError) -> tuple[int, int]:

@@ -278,6 +278,9 @@ CATALOG: dict[str, Message] = {
         "the rules make {count} simple conditions, more than {most}",
         "split the policy, or name fewer values one by one",
     ),
+    "test-doubled": _error(
+        'test "{name}" stands twice', "give each test its own name; the other stands at {other}"
+    ),
     # command line
     "option": _error("{reason}", "{hint}"),
 }
