@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from klausel_shell import exits
+from klausel_shell import exits, policies
 from klausel_shell.exits import EXIT_ERP, EXIT_FINDINGS, EXIT_INPUT
 from klausel_shell.options import (
     FILE,
@@ -199,6 +199,10 @@ def doctor(source: Source) -> int:
 
     fine = show_checks(examine(source.open()))
     return 0 if fine else EXIT_ERP if source.book is None else EXIT_INPUT
+
+
+for command in policies.COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

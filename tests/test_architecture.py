@@ -34,7 +34,7 @@ LAYERS: list[list[str]] = [
     ["klausel.clerk"],
     ["klausel.record"],
     ["klausel.customer"],
-    ["klausel.engine", "klausel.activity", "klausel.formats"],
+    ["klausel.engine", "klausel.activity", "klausel.explain", "klausel.compare", "klausel.formats"],
     ["klausel.scenario", "klausel.openings"],
     ["klausel_book", "klausel_odoo"],
     ["klausel_run"],
