@@ -66,6 +66,9 @@ class EntryExplained(NamedTuple):
     openings: tuple[Opening, ...]
     """Of the contract that has it, where a part was billed before go-live."""
     differences: tuple[Difference, ...]
+    currency: str
+    """Of the contract that has it, with its decimals."""
+    digits: int
     as_of: date
 
     @property
@@ -137,6 +140,8 @@ def explain_entry(result: Result, entry: Entry) -> EntryExplained:
     codes = {part.contract for part in parts} | {
         found.contract for found in trace.contracts if found.has_it
     }
+    currencies = [found.currency for found in book.contracts if found.code in codes]
+    currency = currencies[0] if currencies else book.company.currency
     return EntryExplained(
         entry,
         (employee.name or employee.id) if employee is not None else entry.employee,
@@ -149,6 +154,8 @@ def explain_entry(result: Result, entry: Entry) -> EntryExplained:
         tuple(found for found in result.balances if found.contract in codes),
         tuple(found for found in book.openings if found.contract in codes),
         tuple(found for found in result.differences if found.entry == entry.id),
+        currency,
+        digits(book.company, currency),
         result.as_of,
     )
 

@@ -47,8 +47,11 @@ class JudgingGate(Gate):
     ) -> Judged:
         if approval.decided_on is not None and approval.decided_on > at:
             return Judged(approval, "later")
-        if approval.state in ("pending", "rejected"):
-            return Judged(approval, "pending" if approval.state == "pending" else "rejected")
+        if approval.state == "rejected":
+            return Judged(approval, "rejected")
+        if approval.state == "pending":
+            fits = needed.per == "ticket" or not approval.tickets
+            return Judged(approval, "pending" if fits else "for_tickets")
         if not self._fits(approval, needed, ticket, day):
             return Judged(approval, "for_tickets" if approval.tickets else "other_month")
         if not needed.retroactive and day_of(approval) > day:

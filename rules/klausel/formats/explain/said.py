@@ -12,7 +12,7 @@ from klausel.explain import EntryExplained, LineExplained, PartExplained
 from klausel.formats.activity.words import amount_of, clean, clock, lot_name
 from klausel.formats.explain.words import WORDS
 from klausel.model import OVERRIDE, Opening, Override
-from klausel.money import quantity, shortest
+from klausel.money import ZERO, quantity, shortest
 from klausel.policy.ir import Rule, text_in
 from klausel.problems import Where
 from klausel.result import Difference
@@ -71,8 +71,8 @@ class Speaker:
         decimals = max(-exponent, 0) if isinstance(exponent, int) else 0
         return self.say("hours", number_text(value, decimals, self.language))
 
-    def money(self, amount: Decimal, digits: int = 2) -> str:
-        return number_text(amount, digits, self.language)
+    def money(self, amount: Decimal, digits: int, currency: str) -> str:
+        return f"{number_text(amount, digits, self.language)} {currency}"
 
     def price(self, price: Decimal) -> str:
         """At least two decimals, more where the price has them."""
@@ -103,7 +103,7 @@ class Speaker:
 
     def because(self, rule: Rule) -> tuple[Said, ...]:
         text = clean(text_in(rule.because, self.language))
-        return (Said(f"“{text}”"),) if text else ()
+        return (Said(self.say("quote", text)),) if text else ()
 
 
 class _Entry:
@@ -206,7 +206,7 @@ class _Entry:
         return self._say("fact", field=field.name, value=field.value, why=f"{why} ({line})")
 
     def _quoted(self, words: Sequence[str]) -> str:
-        return self._speaker.listed([f"“{clean(word)}”" for word in words], "and")
+        return self._speaker.listed([self._say("quote", clean(word)) for word in words], "and")
 
     def _value(self, field: FieldSeen) -> str:
         return field.value if field.seconds is None else self._speaker.number(field.seconds)
@@ -243,7 +243,7 @@ class _Entry:
         disposition = self._speaker.disposition(override.disposition)
         text = self._say("by_hand", disposition=disposition, by=by, on=on)
         reason = clean(override.reason)
-        return Said(text, (Said(f"“{reason}”"),) if reason else ())
+        return Said(text, (Said(self._say("quote", reason)),) if reason else ())
 
     # -- what became of it -------------------------------------------------------------------------
 
@@ -312,7 +312,7 @@ class _Entry:
                 say(f"draft_{found.draft.kind}", contract, clean(found.line.description),
                     f"{price} {found.draft.currency}")
             )  # fmt: skip
-        if found.document:
+        if found.document not in ("", part.line):
             yield Said(say("document", found.document))
         if part.lot and part.before is not None and part.after is not None:
             drawn, before, after = (
@@ -392,16 +392,20 @@ class _Entry:
             below.append(Said(self._say("no_approval")))
         yield Said(self._say("needs", self._speaker.rule(rule)), tuple(below))
 
+    def _money(self, amount: Decimal) -> str:
+        """In the currency of the contract."""
+        return self._speaker.money(amount, self._explained.digits, self._explained.currency)
+
     def _judged(self, judged: Judged) -> str:
         approval, speaker = judged.approval, self._speaker
         name: str = judged.verdict
         limit = [
             speaker.time(approval.limit_seconds) if approval.limit_seconds is not None else "",
-            speaker.money(approval.limit_amount) if approval.limit_amount is not None else "",
+            self._money(approval.limit_amount) if approval.limit_amount is not None else "",
         ]
         left = [
             speaker.time(judged.seconds) if judged.seconds is not None else "",
-            speaker.money(judged.amount) if judged.amount is not None else "",
+            self._money(judged.amount) if judged.amount is not None else "",
         ]
         if name == "counts" and any(left):
             name = "counts_limited"
@@ -424,7 +428,7 @@ class _Entry:
         if watch.measure == "hours":
             budget, counted = speaker.time(int(watch.budget)), speaker.time(int(seen.counted))
         else:
-            budget, counted = speaker.money(watch.budget), speaker.money(seen.counted)
+            budget, counted = self._money(watch.budget), self._money(seen.counted)
         place = seen.place
         if watch.per == "period":
             place = speaker.day(date.fromisoformat(place))
@@ -478,29 +482,28 @@ class _Line:
             price = f"{speaker.price(line.unit_price)} {explained.currency}"
             if line.discount:
                 price += f" {say('discount', shortest(line.discount))}"
-            worth = f"{speaker.money(line.amount, explained.digits)} {explained.currency}"
+            worth = speaker.money(line.amount, explained.digits, explained.currency)
             yield Said(say("price", amount, price, worth))
             contract = explained.draft.contract or explained.customer
             yield Said(say(f"on_{explained.draft.kind}", contract))
         if row is not None:
-            digits = explained.digits
-            amount = speaker.money(row.amount, digits) if row.amount is not None else ""
-            price = speaker.price(row.rate) if row.rate is not None else ""
-            if row.state == "released":
-                yield Said(say("released", amount, price, explained.currency))
-            else:
-                yield Said(say("recorded", amount, price, explained.currency))
-                if row.document:
+            billed = row.amount or ZERO
+            worth = speaker.money(billed, explained.digits, explained.currency)
+            rate = speaker.price(billed if row.rate is None else row.rate)
+            name = "released" if row.state == "released" else "recorded"
+            yield Said(say(name, worth, f"{rate} {explained.currency}"))
+            if row.state == "live":
+                if row.document not in ("", explained.key):
                     yield Said(say("document", row.document))
 
     def _reasons(self) -> Iterator[Said]:
-        language = self._speaker.language
+        language, say = self._speaker.language, self._say
         for reason in self._explained.because:
             text = clean(text_in(reason.texts, language, reason.text))
             place = self._speaker.place(reason.rule, reason.clause, reason.where)
             if reason.rule == OVERRIDE:
-                place = self._say("by_hand_bare")
-            yield Said(place, (Said(f"“{text}”"),) if text else ())
+                place = say("by_hand_bare")
+            yield Said(place, (Said(say("quote", text)),) if text else ())
 
     def _due(self) -> Iterator[Said]:
         explained, speaker, say = self._explained, self._speaker, self._say
@@ -521,7 +524,8 @@ class _Line:
         if explained.reverses:
             credit = explained.line is not None and explained.line.credit
             document = explained.reverses_document
-            below = (Said(say("document", document)),) if document else ()
+            other = document not in ("", explained.reverses)
+            below = (Said(say("document", document)),) if other else ()
             yield Said(say("gives_back" if credit else "corrects", explained.reverses), below)
 
     def _entries(self) -> Iterator[Said]:
