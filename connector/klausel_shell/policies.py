@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from klausel_shell.exits import EXIT_INPUT, keep
-from klausel_shell.options import FILE, as_of_option, source_options
+from klausel_shell.exits import EXIT_FINDINGS, EXIT_INPUT, keep
+from klausel_shell.options import FILE, FOLDER, Day, as_of_option, source_options
 from klausel_shell.terminal import progress, view
 
 if TYPE_CHECKING:
@@ -63,6 +63,42 @@ def explain(
     return EXIT_INPUT if found.problems else 0
 
 
+@click.command()
+@source_options
+@click.option("--from", "first", type=Day(), help="Leave out what is of days before this one.")
+@as_of_option()
+@click.option("--fail-on-change", is_flag=True, help="Exit 1 if anything changes.")
+@_format
+@_output
+@click.argument("old", type=FOLDER)
+@click.argument("new", type=FOLDER)
+def diff(
+    source: Source,
+    first: date | None,
+    as_of: date,
+    fail_on_change: bool,
+    format_: str,
+    output: Path | None,
+    old: Path,
+    new: Path,
+) -> int:
+    """Show what another policy would have changed, line by line.
+
+    OLD and NEW are policy folders. Everything up to --as-of is billed with each of them, afresh:
+    as if nothing had been billed before. Writes nothing to the ERP.
+    """
+    from klausel.formats.compare import render
+    from klausel_run.compare import compare
+
+    with progress("billing") as tick:
+        found = compare(source.open(), old, new, as_of, first, tick)
+    keep(found)
+    _put(render(found, format_, view(False, output is None).width), output)
+    if any(found.problems):
+        return EXIT_INPUT
+    return EXIT_FINDINGS if fail_on_change and found.changed else 0
+
+
 def _put(text: str, output: Path | None) -> None:
     from klausel_run.output import write_whole
 
@@ -72,4 +108,4 @@ def _put(text: str, output: Path | None) -> None:
         write_whole(output, text)
 
 
-COMMANDS = (explain,)
+COMMANDS = (explain, diff)

@@ -492,9 +492,8 @@ class _Line:
             rate = speaker.price(billed if row.rate is None else row.rate)
             name = "released" if row.state == "released" else "recorded"
             yield Said(say(name, worth, f"{rate} {explained.currency}"))
-            if row.state == "live":
-                if row.document not in ("", explained.key):
-                    yield Said(say("document", row.document))
+            if row.state == "live" and row.document not in ("", explained.key):
+                yield Said(say("document", row.document))
 
     def _reasons(self) -> Iterator[Said]:
         language, say = self._speaker.language, self._say
