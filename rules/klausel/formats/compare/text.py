@@ -115,11 +115,10 @@ class _Page:
         yield from self._columns(what, self._more(change.more), 4)
 
     def _problems(self) -> Iterator[str]:
-        words = ("Customers who could not be billed with the old", "... with the new")
-        for word, problems in zip(words, self._comparison.problems, strict=True):
+        for word, problems in zip(("old", "new"), self._comparison.problems, strict=True):
             if problems:
                 yield ""
-                yield word
+                yield f"Could not be billed with the {word} policy"
                 yield "─" * self._width
                 for found in problems:
                     yield from str(found).splitlines()
