@@ -168,12 +168,8 @@ def test_what_changes(place: Path, capsys: Capture) -> None:
     out, err = capsys.readouterr()
     assert err == ""
     assert "R1 included -> R1 service                          1 entry, 0.50 h, +42.50 EUR" in out
-    assert (
-        "- Service, May 2026                                      2.00 h × 85.00 170.00\n" in out
-    )
-    assert (
-        "+ Service, May 2026                                      2.50 h × 85.00 212.50\n" in out
-    )
+    assert "- Service, May 2026                                      2.00 h × 85.00 170.00\n" in out
+    assert "+ Service, May 2026                                      2.50 h × 85.00 212.50\n" in out
     assert "Bakery" not in out
     assert diff("--fail-on-change") == 1
     assert capsys.readouterr().out == out
