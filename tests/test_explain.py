@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 import klausel.scenario
 from klausel.engine import bill
@@ -18,7 +19,8 @@ from klausel.explain import EntryExplained, LineExplained, explain_entry, explai
 from klausel.formats.explain import FORMATS, render
 from klausel.formats.explain.said import Said, sections
 from klausel.formats.explain.words import WORDS
-from klausel.model import OVERRIDE, Book
+from klausel.model import OVERRIDE, Book, LedgerRow
+from klausel.period import add_months
 from klausel.result import Part, Result
 from klausel.scenario import play, read_scenario
 from klausel.shapes import LANGUAGES
@@ -26,9 +28,11 @@ from klausel.tree import parse
 from klausel_book import read_folder
 from klausel_book.source import demo_folder
 from tests.counts import count
+from tests.histories import days, histories
 from tests.oracle.facts import CannotSay, Facts, merged, read, read_entry, the_policies
 from tests.oracle.scope import holds, in_force, value_of
 from tests.test_cases import SCENARIOS, name
+from tests.test_properties import book_of, with_ledger
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -120,7 +124,7 @@ def agrees(found: EntryExplained, result: Result) -> None:
         waits_for_what_it_says(found, part)
     for language, text in zip(LANGUAGES, written(found), strict=True):
         for part in parts:
-            by_hand = part.rule == OVERRIDE and not part.settled
+            by_hand = part.rule == OVERRIDE
             said = WORDS[language]["by_hand_bare"] if by_hand else part.rule
             assert part.rule == "opening" or said in text
             assert part.line in text
@@ -157,6 +161,20 @@ def written(found: EntryExplained | LineExplained) -> Iterator[str]:
         (data,) = json.loads(render([found], "json", language))
         assert data["language"] == language
         yield text
+
+
+@settings(max_examples=60)
+@given(histories(), days)
+def test_generated_histories_are_explained(fragment: dict[str, Any], as_of: date) -> None:
+    """The same, run after run with a ledger."""
+    book = book_of(fragment)
+    ledger: list[LedgerRow] = []
+    for day in (as_of, add_months(as_of, 1)):
+        result = bill(with_ledger(book, ledger), day, explain=lambda _: True)
+        for found in explained(result):
+            agrees(found, result)
+            count("entries of generated histories that are explained")
+        ledger += result.settlements
 
 
 def test_there_are_texts_in_every_language() -> None:

@@ -107,5 +107,5 @@ def _unknown(
     if "/" in what:
         words = line_keys(bill(book, as_of, progress=progress, record=False))
     hint = near(what, words) or f'give the id of an entry, the key of a line, or "{HELD}"'
-    reason = f'there is no entry and no line "{what}"'
+    reason = f'there is no entry and no line "{what}" as of {as_of}'
     return problem("option", Where("WHAT"), reason=reason, hint=hint)

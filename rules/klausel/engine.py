@@ -248,11 +248,14 @@ class _CustomerRun(Usual, Balances, Tracing):
     def found(self, explain: Callable[[EntryParts], bool] | None) -> _Found:
         """What came of :meth:`run`."""
         entries = list(self._entry_parts())
-        asked = {found.entry for found in entries if explain(found)} if explain else set()
+        traces = {}
+        if explain is not None:
+            asked = {found.entry for found in entries if explain(found)}
+            traces = {e.id: self.trace(e) for e in self._entries if e.id in asked}
         return _Found(
             self.drafts, entries, self.uncovered, self.held, self.notices,
             self.balances, self.differences, self.settlements, self.reporting,
-            {entry.id: self.trace(entry) for entry in self._entries if entry.id in asked},
+            traces,
         )  # fmt: skip
 
     def _entry_parts(self) -> Iterable[EntryParts]:

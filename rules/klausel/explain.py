@@ -126,6 +126,13 @@ class LineExplained(NamedTuple):
     reverses_document: str
     as_of: date
 
+    @property
+    def late(self) -> bool:
+        """Of a period that an earlier run had settled."""
+        if self.line is not None:
+            return self.line.late
+        return self.row is not None and self.row.key.sequence > 0
+
 
 def explain_entry(result: Result, entry: Entry) -> EntryExplained:
     """``entry``, which ``result`` has a trace of, with what became of it."""

@@ -340,7 +340,6 @@ def test_a_snapshot_gives_the_identical_result(source: OdooSource, tmp_path: Pat
     assert saved.policy_files() == source.policy_files()
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
 def test_why_and_what_if_are_the_same_from_odoo_and_from_its_snapshot(
     source: OdooSource, tmp_path: Path
 ) -> None:
@@ -366,6 +365,7 @@ def test_why_and_what_if_are_the_same_from_odoo_and_from_its_snapshot(
     assert found[0].transitions[0].now[0].disposition == "included"
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
 def test_every_transport_reads_the_same_with_an_api_key(
     transport: str, world: World, book: Book
 ) -> None:

@@ -186,7 +186,7 @@ def _line(explained: LineExplained) -> dict[str, Any]:
         if row is not None and row.amount is not None
         else None,
         "currency": explained.currency,
-        "late": line.late if line is not None else bool(row is not None and row.key.sequence),
+        "late": explained.late,
         "reverses": explained.reverses or None,
         "entries": [
             {"id": entry.id, "seconds": seconds, "rounded": rounded, "rule": rule}

@@ -268,8 +268,12 @@ class _Entry:
         part, trace = found.part, self._explained.trace
         if not part.rule or part.disposition in ("written_off", "billed_elsewhere"):
             return
-        if part.rule == OVERRIDE and trace.override is not None:
-            yield self._by_hand(trace.override)
+        if part.rule == OVERRIDE:
+            override = trace.override
+            if override is None or (part.settled and override.disposition != part.disposition):
+                yield Said(self._say("by_hand_bare"))  # on record, and decided otherwise since
+            else:
+                yield self._by_hand(override)
             return
         known = {asked.decided.id: asked.decided for asked in trace.contracts if asked.decided}
         rule = known.get(part.rule)
@@ -517,7 +521,7 @@ class _Line:
         why = say(name, every=every, days=str(explained.lead_days))
         due = explained.line.due if explained.line is not None else None
         yield Said(say("due_on", speaker.day(due), why) if due is not None else why)
-        if explained.line is not None and explained.line.late:
+        if explained.late:
             below = (Said(say("late_document", explained.before)),) if explained.before else ()
             yield Said(say("is_late"), below)
         if explained.reverses:
