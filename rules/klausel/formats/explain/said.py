@@ -294,7 +294,8 @@ class _Entry:
             return say(part.disposition, time)
         name = "settled_" if part.settled else ""
         if part.line:
-            return say(f"{name or 'on_'}line", time, part.line)
+            # What went on record early may be on a line of this run.
+            return say("on_line" if found.draft is not None else "settled_line", time, part.line)
         if part.lot:
             lot = lot_name(part.lot, self._speaker.language)
             return say(f"{name}drawn", time, lot, part.term)
