@@ -6,6 +6,7 @@ the same values that it decided with; :mod:`klausel.explain` puts it beside the 
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -74,6 +75,9 @@ class ContractAsked(NamedTuple):
     kind: CoverageKind
     by: str
     """The ticket or project that it covers."""
+    first: date
+    last: date | None
+    """The contract's days."""
     outcome: Literal["settles", "takes", "no_term", "not_running", "not_covered"]
     policy: str
     """Name and version."""

@@ -75,7 +75,7 @@ class Tracing(Scoping):
         day = entry.date
         asked = ContractAsked(
             bound.contract.code, bound.contract.covers.kind, _covered(bound, around, self._above),
-            "not_running", _name(bound.policy),
+            *bound.span, "not_running", _name(bound.policy),
         )  # fmt: skip
         if not bound.span.covers(day):
             return asked
@@ -152,7 +152,7 @@ def _not_covering(bound: BoundContract) -> ContractAsked:
     covers = bound.contract.covers
     ids = ", ".join(sorted(covers.ids, key=natural))
     return ContractAsked(
-        bound.contract.code, covers.kind, ids, "not_covered", _name(bound.policy)
+        bound.contract.code, covers.kind, ids, *bound.span, "not_covered", _name(bound.policy)
     )  # fmt: skip
 
 

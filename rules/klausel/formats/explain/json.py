@@ -58,6 +58,8 @@ def _contract(asked: ContractAsked) -> dict[str, Any]:
         "contract": asked.contract,
         "covers": asked.kind,
         "by": asked.by or None,
+        "from": asked.first.isoformat(),
+        "until": asked.last.isoformat() if asked.last is not None else None,
         "outcome": asked.outcome,
         "policy": asked.policy,
         "fields": [_field(field) for field in asked.fields],

@@ -149,8 +149,10 @@ class _Entry:
         say, speaker = self._say, self._speaker
         day = speaker.day(self._explained.entry.date)
         lines = [Said(say(f"by_{asked.kind}", asked.by))]
-        if asked.outcome == "not_running":
-            lines.append(Said(say("not_running", day)))
+        if asked.outcome == "not_running" and self._explained.entry.date < asked.first:
+            lines.append(Said(say("not_begun", speaker.day(asked.first))))
+        elif asked.outcome == "not_running" and asked.last is not None:
+            lines.append(Said(say("ended", speaker.day(asked.last))))
         same = [
             found.contract
             for found in before
