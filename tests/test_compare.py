@@ -13,6 +13,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import randoms
 
 from klausel.compare import Comparison, compare, difference, fate_text
 from klausel.engine import Matchers, bill
@@ -24,12 +26,13 @@ from klausel.money import ZERO
 from klausel.policy import Policy, policy_at
 from klausel.problems import ProblemError
 from klausel.result import Result
-from klausel.scenario import fragment_book, merged, read_scenario
+from klausel.scenario import Scenario, ScenarioShape, fragment_book, merged, read_scenario
 from klausel.tree import Tree
 from klausel_book import read_folder
 from klausel_book.source import demo_folder
 from klausel_run.compare import policies_in
 from tests.counts import count
+from tests.oracle.lives import lives
 from tests.test_cases import SCENARIOS, name
 
 #: Edited policies are many, and rules that are compiled are kept for good.
@@ -122,6 +125,31 @@ def test_sums_add_up_for_edited_cases(path: Path, request: pytest.FixtureRequest
         assert "Nothing changes: " in render(same, "text")
         count("edited policies that are compared")
         count("edited policies that change something", found.changed)
+
+
+@settings(max_examples=settings.default.max_examples // 10)
+@given(lives(), randoms())
+def test_sums_add_up_for_generated_lives(life: dict[str, Any], random: Random) -> None:
+    """With every kind of contract, approvals, budgets and rounding."""
+    filled = {"policy": "p", "version": "1", **life["policy"]}
+    old, new = (
+        policy_at(NOWHERE, data, (), digest)
+        for data, digest in ((filled, "as it was"), (edited(filled, random), "edited"))
+    )
+    assert isinstance(old, Policy)
+    assert isinstance(new, Policy)
+    shape = ScenarioShape.model_validate({**life, "policy": None})
+    fragment = dict(shape.book)
+    for run in shape.runs:
+        fragment = merged(fragment, run)
+    book = fragment_book(fragment, Scenario(shape, NOWHERE, (old,)), [])
+    as_of = shape.runs[-1].as_of
+    results = [with_policy(book, old, one, as_of) for one in (old, new)]
+    found = compare(book, [(old, new)], as_of, matchers=PLAIN)
+    assert found.totals == (totals(results[0]), totals(results[1]))
+    adds_up(found)
+    says_all(found, *results)
+    count("generated lives under an edited policy")
 
 
 def with_policy(book: Book, old: Policy, new: Policy, as_of: date) -> Result:

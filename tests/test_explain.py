@@ -14,26 +14,34 @@ import pytest
 from hypothesis import given, settings
 
 import klausel.scenario
-from klausel.engine import bill
+from klausel.engine import Matchers, bill
 from klausel.explain import EntryExplained, LineExplained, explain_entry, explain_line, line_keys
 from klausel.formats.explain import FORMATS, render
 from klausel.formats.explain.said import Said, sections
 from klausel.formats.explain.words import WORDS
+from klausel.matching import reference
 from klausel.model import OVERRIDE, Book, LedgerRow
 from klausel.period import add_months
+from klausel.policy import policy_at
 from klausel.result import Part, Result
-from klausel.scenario import play, read_scenario
+from klausel.scenario import Scenario, ScenarioShape, play, read_scenario
 from klausel.shapes import LANGUAGES
 from klausel.trace import ConditionSeen
-from klausel.tree import parse
+from klausel.tree import Tree, parse
 from klausel_book import read_folder
 from klausel_book.source import demo_folder
 from tests.counts import count
 from tests.histories import days, histories
 from tests.oracle.facts import CannotSay, Facts, merged, read, read_entry, the_policies
+from tests.oracle.lives import lives
 from tests.oracle.scope import holds, in_force, value_of
 from tests.test_cases import SCENARIOS, name
 from tests.test_properties import book_of, with_ledger
+
+#: All are rendered in all languages.
+MOST_LIVES = settings.default.max_examples // 25
+NOWHERE = Tree(None, {}, ())
+QUICK = Matchers(main=reference.ReferenceMatcher, check=reference.ReferenceMatcher)
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -176,6 +184,31 @@ def test_generated_histories_are_explained(fragment: dict[str, Any], as_of: date
             agrees(found, result)
             count("entries of generated histories that are explained")
         ledger += result.settlements
+
+
+@settings(max_examples=MOST_LIVES)
+@given(lives())
+def test_generated_lives_are_explained(life: dict[str, Any]) -> None:
+    """With every kind of contract, approvals, budgets and rounding; corrected at last."""
+    policy = policy_at(NOWHERE, {"policy": "p", "version": "1", **life["policy"]}, (), "hash")
+    assert not isinstance(policy, list)
+    runs = [*life["runs"], {**life["runs"][-1], "do": "adjust", "add": {}, "change": {}}]
+    shape = ScenarioShape.model_validate({**life, "runs": runs, "policy": None})
+    found: list[Result] = []
+
+    def traced(*arguments: Any, **options: Any) -> Result:
+        found.append(bill(*arguments, **options, explain=lambda _: True))
+        return found[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(klausel.scenario, "bill", traced)
+        play(Scenario(shape, NOWHERE, (policy,)), QUICK)
+    for result in found:
+        for one in explained(result):
+            agrees(one, result)
+            count("entries of generated lives that are explained")
+        for key in line_keys(result):
+            assert explain_line(result, key) is not None
 
 
 def test_there_are_texts_in_every_language() -> None:
