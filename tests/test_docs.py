@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,26 @@ def test_go_live_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "openings.csv").write_text(rows, encoding="utf-8")
     commands = blocks(page, "console")
     assert len(commands) == 3
+    for block in commands:
+        command, _, expected = block.partition("\n")
+        output = said(command.removeprefix("$ "))
+        assert re.fullmatch(pattern(expected), output), f"{command}\n{output}"
+
+
+def test_why_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of the page on explain and diff, with the edit that it tells of."""
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "why.md"
+    said("klausel demo --copy mybook")
+    shutil.copytree(tmp_path / "mybook" / "policies" / "web-care", tmp_path / "edited")
+    policy = tmp_path / "edited" / "policy.yaml"
+    (after,) = blocks(page, "yaml")
+    before = after.replace("10}", "16}").strip()
+    text = policy.read_text(encoding="utf-8")
+    assert text.count(before) == 1
+    policy.write_text(text.replace(before, after.strip()), encoding="utf-8")
+    commands = blocks(page, "console")
+    assert len(commands) == 4
     for block in commands:
         command, _, expected = block.partition("\n")
         output = said(command.removeprefix("$ "))

@@ -74,17 +74,19 @@ def within(
     return passes
 
 
-def _day(approval: Approval) -> date:
+def day_of(approval: Approval) -> date:
     """When it was approved or rejected: a book without that day is refused."""
     assert approval.decided_on is not None
     return approval.decided_on
 
 
-def _decided(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
-    return _day(approval), natural(approval.id)
+def decision(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
+    """Sorts decisions as they were taken."""
+    return day_of(approval), natural(approval.id)
 
 
-def _concerns(approval: Approval, ticket: str) -> bool:
+def concerns(approval: Approval, ticket: str) -> bool:
+    """Whether it is for ``ticket``, or for the whole contract."""
     return not approval.tickets or ticket in approval.tickets
 
 
@@ -97,7 +99,7 @@ class Gate:
         approved = [approval for approval in self._all if approval.state == "approved"]
         self._rooms = [
             Room(approval, approval.limit_seconds, approval.limit_amount)
-            for approval in sorted(approved, key=_decided)
+            for approval in sorted(approved, key=decision)
         ]
         self._rejected = [approval for approval in self._all if approval.state == "rejected"]
 
@@ -105,7 +107,7 @@ class Gate:
         """Days on which something was approved that may concern ``ticket``, oldest first."""
         return list(
             dict.fromkeys(
-                _day(room.approval) for room in self._rooms if _concerns(room.approval, ticket)
+                day_of(room.approval) for room in self._rooms if concerns(room.approval, ticket)
             )
         )
 
@@ -116,7 +118,7 @@ class Gate:
             room
             for room in self._rooms
             if self._fits(room.approval, requirement, ticket, day)
-            and _day(room.approval) <= latest
+            and day_of(room.approval) <= latest
             and (room.approval.expires_on is None or room.approval.expires_on >= day)
             and not self._void(room.approval, ticket, at)
         ]
@@ -125,14 +127,14 @@ class Gate:
     def _fits(self, approval: Approval, needed: Requirement, ticket: str, day: date) -> bool:
         if approval.tickets:
             return needed.per == "ticket" and ticket in approval.tickets
-        on = _day(approval)
+        on = day_of(approval)
         return needed.per != "period" or (on.year, on.month) == (day.year, day.month)
 
     def _void(self, approval: Approval, ticket: str, at: date) -> bool:
         return any(
-            _decided(found) > _decided(approval) and _day(found) <= at
+            decision(found) > decision(approval) and day_of(found) <= at
             for found in self._rejected
-            if _concerns(found, ticket)
+            if concerns(found, ticket)
         )
 
     def use(self, rooms: Sequence[Room], rounded: int, price: Decimal) -> int:
@@ -149,7 +151,7 @@ class Gate:
         concerned = [
             approval
             for approval in self._all
-            if _concerns(approval, ticket)
+            if concerns(approval, ticket)
             and (approval.decided_on is None or approval.decided_on <= at)
         ]
         approved = [
@@ -170,6 +172,6 @@ class Gate:
             return "pending"
         if self.rooms(needed, ticket, day, at):
             return LIMIT
-        if not needed.retroactive and any(_day(found) > day for found in approved):
+        if not needed.retroactive and any(day_of(found) > day for found in approved):
             return "late_decision"
         return "not_requested"

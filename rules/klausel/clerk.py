@@ -241,6 +241,11 @@ class Clerk:
         self._parts: dict[Key, list[Share]] = {}
         self._routes: dict[str, _Route] = {}
 
+    @property
+    def budgets(self) -> Budgets:
+        """What is counted so far."""
+        return self._budgets
+
     def run(self, items: Iterable[Item], ordered: bool = False) -> Outcome:
         """What becomes of ``items``, all of the contract's entries that are not settled free.
 

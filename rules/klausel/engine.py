@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from klausel.charges.base import Account, Facts, Taken
 from klausel.customer.balances import Balances
 from klausel.customer.state import Others, Parked, fingerprint
+from klausel.customer.trace import Tracing
 from klausel.customer.usual import Usual
 from klausel.matching import MatcherFactory
 from klausel.model import (
@@ -48,6 +49,7 @@ from klausel.result import (
     Uncovered,
 )
 from klausel.terms import BoundContract, bind_contract
+from klausel.trace import Trace
 
 
 class Matchers(NamedTuple):
@@ -72,6 +74,7 @@ def bill(
     record: bool = True,
     group_by: GroupBy | None = None,
     adjust: bool = False,
+    explain: Callable[[EntryParts], bool] | None = None,
 ) -> Result:
     """What is to be invoiced on ``as_of``: every unbilled due period, oldest first.
 
@@ -79,7 +82,8 @@ def bill(
     is parked, the others are billed. Raises :class:`~klausel.problems.InternalError` where the
     two matchers disagree. Without ``record`` the result has no settlements: a preview needs none.
     ``group_by`` takes the place of what the policies say of grouping drafts. With ``adjust`` what
-    is on record is corrected to what it would be with today's facts (semantics 8).
+    is on record is corrected to what it would be with today's facts (semantics 8). The result has
+    traces of the entries that ``explain`` says yes to.
     """
     wanted = None if customers is None else {book.root(customer) for customer in customers}
     parked: dict[str, list[Problem]] = defaultdict(list)
@@ -128,7 +132,7 @@ def bill(
             except Parked as error:
                 parked[root] += error.problems
             else:
-                runs.append(run.found())
+                runs.append(run.found(explain))
     if wanted is not None:
         parked = {root: found for root, found in parked.items() if root in wanted}
     problems += [found for some in parked.values() for found in some]
@@ -151,6 +155,7 @@ def bill(
         settlements=tuple(row for run in runs for row in run.settlements),
         reporting={code: found for run in runs for code, found in run.reporting.items()},
         decided=sum(scope.fresh for scope in scopes.values()),
+        traces={entry: found for run in runs for entry, found in run.traces.items()},
     )
 
 
@@ -225,9 +230,10 @@ class _Found(NamedTuple):
     differences: Sequence[Difference]
     settlements: Sequence[LedgerRow]
     reporting: Mapping[str, Reporting]
+    traces: Mapping[str, Trace]
 
 
-class _CustomerRun(Usual, Balances):
+class _CustomerRun(Usual, Balances, Tracing):
     """One customer's run, from entries to drafts."""
 
     def run(self) -> None:
@@ -239,11 +245,17 @@ class _CustomerRun(Usual, Balances):
         self._edited()
         self.drafts = self._group(lines)
 
-    def found(self) -> _Found:
+    def found(self, explain: Callable[[EntryParts], bool] | None) -> _Found:
         """What came of :meth:`run`."""
+        entries = list(self._entry_parts())
+        traces = {}
+        if explain is not None:
+            asked = {found.entry for found in entries if explain(found)}
+            traces = {e.id: self.trace(e) for e in self._entries if e.id in asked}
         return _Found(
-            self.drafts, list(self._entry_parts()), self.uncovered, self.held, self.notices,
+            self.drafts, entries, self.uncovered, self.held, self.notices,
             self.balances, self.differences, self.settlements, self.reporting,
+            traces,
         )  # fmt: skip
 
     def _entry_parts(self) -> Iterable[EntryParts]:

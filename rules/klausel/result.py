@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from klausel.charges.base import Label
 from klausel.model import Book, LedgerKey, LedgerRow
 from klausel.problems import Problem, Where
+from klausel.trace import Trace
 
 Kind = Literal["invoice", "credit_note"]
 
@@ -55,6 +56,8 @@ class Line(NamedTuple):
     """Stands in a credit note of its own."""
     reverses: LedgerKey | None = None
     """The line that it gives back or corrects."""
+    due: date | None = None
+    """Day on which it is due."""
 
     @property
     def late(self) -> bool:
@@ -214,3 +217,5 @@ class Result:
     """By contract that has a draft."""
     decided: int = 0
     """Distinct combinations that both matchers decided."""
+    traces: Mapping[str, Trace] = field(default_factory=dict, repr=False)
+    """By entry that somebody asked about."""

@@ -8,11 +8,14 @@ from decimal import Decimal
 
 import pytest
 
+from klausel.explain import EntryExplained, LineExplained
 from klausel.model import LedgerRow
+from klausel.result import Result
 from klausel_book.source import demo_folder
 from klausel_odoo import OdooSettings, OdooSource
 from klausel_run.audit import audit
 from klausel_run.bill import applications, write
+from klausel_run.explain import explain
 from klausel_run.preview import Options, preview
 from tests.odoo.server import Odoo, Server
 
@@ -76,3 +79,22 @@ def test_drafts_equal_the_preview_and_a_second_bill_writes_nothing(
     assert not list(applications(again))
     assert live(again.book.ledger) == {(str(r.key), r.entry) for r in result.settlements}
     assert not audit(source(fresh), day).differences
+    names_its_document(source(fresh), result, written, day)
+
+
+def names_its_document(erp: OdooSource, result: Result, written: dict[str, str], day: date) -> None:
+    """What is billed is explained with the invoice that it is on."""
+    draft, line = next(
+        (draft, line) for draft in result.drafts for line in draft.lines if line.entries
+    )
+    (entry,) = explain(erp, line.entries[0].entry, day).explained
+    assert isinstance(entry, EntryExplained)
+    documents = {part.document for part in entry.parts if part.part.line == str(line.key)}
+    assert documents == {written[draft.key]}
+    (found,) = explain(erp, str(line.key), day).explained
+    assert isinstance(found, LineExplained)
+    assert found.row is not None
+    assert found.row.document == written[draft.key]
+    assert [(one.id, seconds) for one, seconds, _, _ in found.entries] == [
+        (share.entry, share.seconds) for share in line.entries
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,13 +15,16 @@ import pytest
 
 from klausel.engine import bill
 from klausel.formats import View, render
+from klausel.formats import explain as why
 from klausel.model import Book, Entry
 from klausel.problems import ErpError
 from klausel_book import BookSource
 from klausel_book.source import demo_folder
 from klausel_odoo import OdooSettings, OdooSource, checks, erp
 from klausel_run.activity import activity
+from klausel_run.compare import compare
 from klausel_run.doctor import Check, examine
+from klausel_run.explain import HELD, explain
 from klausel_run.preview import Options, preview
 from klausel_run.snapshot import snapshot
 
@@ -334,6 +338,31 @@ def test_a_snapshot_gives_the_identical_result(source: OdooSource, tmp_path: Pat
     assert records[0].count("\n") > 1
     assert saved.read(UNTIL).entries == source.read(UNTIL).entries
     assert saved.policy_files() == source.policy_files()
+
+
+def test_why_and_what_if_are_the_same_from_odoo_and_from_its_snapshot(
+    source: OdooSource, tmp_path: Path
+) -> None:
+    """explain for an entry, a line and what waits; diff with an edited policy."""
+    book = BookSource(tmp_path / "book")
+    taken = snapshot(source, UNTIL, book.folder)
+    edited = tmp_path / "edited"
+    shutil.copytree(POLICIES / "web-care", edited)
+    policy = edited / "policy.yaml"
+    text = policy.read_text(encoding="utf-8")
+    policy.write_text(text.replace("then: service", "then: included"), encoding="utf-8")
+    result = bill(taken, UNTIL)
+    lines = [line for draft in result.drafts for line in draft.lines if line.entries]
+    for what in (lines[0].entries[0].entry, str(lines[0].key), HELD):
+        said = [
+            why.render(explain(erp, what, UNTIL).explained, "json", "de") for erp in (source, book)
+        ]
+        assert said[0] == said[1]
+        assert what in said[0] or what == HELD
+    found = [compare(erp, POLICIES / "web-care", edited, UNTIL) for erp in (source, book)]
+    assert found[0] == found[1]
+    assert found[0].customers
+    assert found[0].transitions[0].now[0].disposition == "included"
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

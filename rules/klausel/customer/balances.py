@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
 
-from klausel.approvals import Gate
 from klausel.charges.base import Account, Taken
 from klausel.clerk import ELSEWHERE, Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
@@ -20,6 +19,7 @@ from klausel.result import (
     Part,
 )
 from klausel.terms import BoundContract, BoundTerm
+from klausel.verdicts import JudgingGate
 
 
 class Balances(Corrections):
@@ -44,7 +44,7 @@ class Balances(Corrections):
     ) -> None:
         code = bound.contract.code
         digits = self._book.company.quantity_digits
-        gate = Gate(self._others.approvals.get(code, ()), digits)
+        gate = JudgingGate(self._others.approvals.get(code, ()), digits)
         settled = self._settled_items(bound)
         items = [*self._items[code], *settled]
         clerk = Clerk(
@@ -52,6 +52,7 @@ class Balances(Corrections):
             self._closed_windows(bound), self._as_of, digits,
         )  # fmt: skip
         outcome = clerk.run(items, ordered=not settled)
+        self._gates[code] = gate, clerk.budgets
         self._closed_until[code] = outcome.last_closed
         for item in items:
             if item.record:

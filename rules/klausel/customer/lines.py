@@ -401,6 +401,7 @@ class Lines(State):
             charge.unit_price, discount, exact, round_half_up(exact, bound.money_digits),
             tuple(shares),
             self._because(bound, term, component, charge), charge.credit, charge.reverses,
+            charge.due,
         )  # fmt: skip
         line = made(Line, facts)
         if self._on_record:

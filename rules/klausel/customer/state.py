@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from klausel.adjustments.threshold import Budgets
 from klausel.charges.base import ONE, Label, Taken, Work
 from klausel.clerk import Item
 from klausel.model import (
@@ -49,6 +50,7 @@ from klausel.result import (
 )
 from klausel.terms import BoundContract, BoundTerm
 from klausel.texts import language_of
+from klausel.verdicts import JudgingGate
 
 #: Dispositions that settle an entry with the contract that decided so, at no charge (semantics 3).
 SETTLING = frozenset(("included", "warranty", "internal"))
@@ -360,6 +362,8 @@ class State:
         self._month_windows: dict[tuple[str, int, int], Span] = {}
         """By contract and month: the last such window that begins in it."""
         self._items: dict[str, list[Item]] = {bound.contract.code: [] for bound in self._contracts}
+        self._gates: dict[str, tuple[JudgingGate, Budgets]] = {}
+        """By contract: approvals and budgets as they stand when its time is done."""
         self._last_rule = ""
         self._last_disposition = ""
         self.drafts: list[Draft] = []

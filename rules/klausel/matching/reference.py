@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from klausel.matching.port import Combination, DecisionTable
+from collections.abc import Sequence
+
+from klausel.matching.port import Combination, Condition, DecisionTable
+
+
+def first_failing(rule: Sequence[Condition], combination: Combination) -> Condition | None:
+    """The first condition of ``rule`` that does not hold; None where all of them do."""
+    for condition in rule:
+        if combination[condition.field] not in condition.codes:
+            return condition
+    return None
 
 
 class ReferenceMatcher:
@@ -15,6 +25,6 @@ class ReferenceMatcher:
 
     def decide(self, combination: Combination) -> int:
         for index, rule in enumerate(self._table.rules):
-            if all(combination[condition.field] in condition.codes for condition in rule):
+            if first_failing(rule, combination) is None:
                 return index
         return len(self._table.rules)

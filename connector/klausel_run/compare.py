@@ -1,0 +1,90 @@
+"""diff: what an edited policy would have changed on a real period. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from klausel.assemble import BookBuilder
+from klausel.compare import Comparison
+from klausel.compare import compare as compared
+from klausel.policy import Policy
+from klausel.policy.load import POLICY_FILE
+from klausel.port import Erp
+from klausel.problems import ProblemError, Where, listed, near, problem
+from klausel_book.reader import MOST_POLICY_BYTES, guarded
+
+
+def compare(
+    erp: Erp,
+    old: Path,
+    new: Path,
+    as_of: date,
+    first: date | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Bills what ``erp`` has up to ``as_of`` with the policy in ``old`` and with that in ``new``.
+
+    Each is a policy folder, or a folder of some: then those of one name belong together. Raises
+    ``ProblemError`` where a policy cannot be read, or no contract uses it.
+    """
+    if first is not None and first > as_of:
+        reason = f"{first} is after {as_of}, the day of the run"
+        raise _refused("--from", reason, f"give --from {as_of} or earlier")
+    pairs = _pairs(old, new)
+    book = erp.read(as_of)
+    used = {contract.policy for contract in book.contracts}
+    if not any(policy.name in used for policy, _ in pairs):
+        name = pairs[0][0].name
+        hint = near(name, used) or f"policies in use: {listed(sorted(used)) or 'none'}"
+        raise _refused("OLD", f'no contract uses policy "{name}"', hint)
+    return compared(book, pairs, as_of, first, progress=progress)
+
+
+def _pairs(old: Path, new: Path) -> list[tuple[Policy, Policy]]:
+    before, after = policies_in(old), policies_in(new)
+    if len(before) == len(after) == 1:
+        return [*zip(before.values(), after.values(), strict=True)]
+    missing = sorted(before.keys() - after.keys())
+    if missing:
+        hint = near(missing[0], after) or f"policies there: {listed(sorted(after))}"
+        raise _refused("NEW", f'there is no policy "{missing[0]}" in {new}', hint)
+    return [(policy, after[name]) for name, policy in before.items()]
+
+
+def policies_in(folder: Path) -> dict[str, Policy]:
+    """The policy in ``folder``, or those in folders in it, by name. Raises ``ProblemError``."""
+    hint = f"name a policy folder (with a {POLICY_FILE}), or a folder of some"
+    if not folder.is_dir():
+        raise ProblemError([problem("folder-missing", Where(str(folder)), hint=hint)])
+    inside = [folder]
+    if not (folder / POLICY_FILE).is_file():
+        inside = [child for child in sorted(folder.iterdir()) if (child / POLICY_FILE).is_file()]
+    if not inside:
+        raise ProblemError([problem("file-missing", Where(str(folder / POLICY_FILE)), hint=hint)])
+    builder = BookBuilder()
+    for one in inside:
+        builder.add_policy(one.as_posix(), _texts(builder, one), one.name)
+    return dict(builder.build().policies)
+
+
+def _texts(builder: BookBuilder, folder: Path) -> dict[str, str]:
+    """The files of a policy by their names in its folder."""
+    files: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in (".yaml", ".csv") or not path.is_file():
+            continue
+        shown = path.as_posix()
+        with guarded(builder, path, shown):
+            if path.stat().st_size > MOST_POLICY_BYTES:
+                reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
+                said = problem("file-unreadable", Where(shown), reason=reason, hint="split it")
+                builder.say(said)
+                continue
+            files[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8-sig")
+    return files
+
+
+def _refused(place: str, reason: str, hint: str) -> ProblemError:
+    return ProblemError([problem("option", Where(place), reason=reason, hint=hint)])

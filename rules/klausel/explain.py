@@ -1,0 +1,391 @@
+"""Why an entry or a line came out as it did: a run's trace beside its result (semantics 15).
+
+Values only; :mod:`klausel.formats.explain` says them in a language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Literal, NamedTuple
+
+from klausel.charges.block import LEFTOVER, TOP_UP
+from klausel.charges.fee import REFUND
+from klausel.charges.pool import CREDIT, SETTLE
+from klausel.charges.stock import BEYOND, HOURS
+from klausel.charges.time import TimeShape
+from klausel.currency import digits
+from klausel.customer.state import ITEM
+from klausel.model import (
+    Book,
+    Customer,
+    Entry,
+    LedgerRow,
+    Opening,
+    Project,
+    Ticket,
+    in_order,
+    natural,
+)
+from klausel.policy.ir import Plan, PlanComponent, Policy, Texts
+from klausel.problems import Where
+from klausel.result import Balance, Because, Difference, Draft, Line, Part, Result
+from klausel.trace import ContractAsked, Trace
+
+
+class PartExplained(NamedTuple):
+    """A part of an entry, and where it stands."""
+
+    part: Part
+    plan: Plan | None
+    line: Line | None
+    """Of this run."""
+    draft: Draft | None
+    document: str
+    """What a part on record stands on: the ERP's document, or in a book the draft's key."""
+    policy: str
+    """The policy that decided a part on record, where that is not today's."""
+    counts: bool
+    """Its lot counts requests, not hours."""
+
+
+class EntryExplained(NamedTuple):
+    """One entry with everything that was decided about it."""
+
+    entry: Entry
+    who: str
+    project: str
+    ticket: str
+    activity: str
+    customer: str
+    """Name of the commercial customer."""
+    trace: Trace
+    parts: tuple[PartExplained, ...]
+    balances: tuple[Balance, ...]
+    """Lots of the contract that has it, where a part of it waits for hours."""
+    openings: tuple[Opening, ...]
+    """Of the contract that has it, where a part was billed before go-live."""
+    differences: tuple[Difference, ...]
+    currency: str
+    """Of the contract that has it, with its decimals."""
+    digits: int
+    as_of: date
+
+    @property
+    def has_it(self) -> ContractAsked | None:
+        """The contract that has the entry."""
+        return next((found for found in self.trace.contracts if found.has_it), None)
+
+
+WhyDue = Literal[
+    "advance", "arrears", "bought", "top_up", "ended", "accepted", "item", "correction"
+]
+
+
+class Reason(NamedTuple):
+    """Why a line is there: the rule or plan, its place, the admin's sentence in every language."""
+
+    rule: str
+    clause: str
+    where: Where
+    texts: Texts
+    text: str
+    """In the customer's language, where there are no texts (an item, a decision by hand)."""
+
+
+class LineExplained(NamedTuple):
+    """One line of a draft, or one on record."""
+
+    key: str
+    line: Line | None
+    """None for one on record."""
+    draft: Draft | None
+    row: LedgerRow | None
+    """Of one on record."""
+    contract: str
+    term: str
+    customer: str
+    """Name."""
+    currency: str
+    digits: int
+    plan: Plan | None
+    component: PlanComponent | None
+    first: date
+    last: date | None
+    why_due: WhyDue
+    every: int
+    """Months of a period; 0 where there is none."""
+    lead_days: int
+    entries: tuple[tuple[Entry, int, int, str], ...]
+    """With seconds worked and billed, and the rule that decided."""
+    because: tuple[Reason, ...]
+    before: str
+    """Of a late line: the document that the period was billed on, where there is one."""
+    reverses: str
+    """Key of the line that it gives back or corrects."""
+    reverses_document: str
+    as_of: date
+
+    @property
+    def late(self) -> bool:
+        """Of a period that an earlier run had settled."""
+        if self.line is not None:
+            return self.line.late
+        return self.row is not None and self.row.key.sequence > 0
+
+
+def explain_entry(result: Result, entry: Entry) -> EntryExplained:
+    """``entry``, which ``result`` has a trace of, with what became of it."""
+    book = result.book
+    trace = result.traces[entry.id]
+    parts = next(found.parts for found in result.entries if found.entry == entry.id)
+    lines = {str(line.key): (line, draft) for draft in result.drafts for line in draft.lines}
+    rows = [row for row in book.ledger if row.state == "live"]
+    ticket = book.tickets.get(entry.ticket, Ticket(""))
+    project = book.projects.get(entry.project or ticket.project, Project(""))
+    employee = book.employees.get(entry.employee)
+    codes = {part.contract for part in parts} | {
+        found.contract for found in trace.contracts if found.has_it
+    }
+    currencies = [found.currency for found in book.contracts if found.code in codes]
+    currency = currencies[0] if currencies else book.company.currency
+    return EntryExplained(
+        entry,
+        (employee.name or employee.id) if employee is not None else entry.employee,
+        project.name or project.id,
+        ticket.title or ticket.id,
+        entry.activity or ticket.activity,
+        book.customers.get(trace.customer, Customer("")).name or trace.customer,
+        trace,
+        tuple(_part_explained(book, entry, part, lines, rows) for part in parts),
+        tuple(found for found in result.balances if found.contract in codes),
+        tuple(found for found in book.openings if found.contract in codes),
+        tuple(found for found in result.differences if found.entry == entry.id),
+        currency,
+        digits(book.company, currency),
+        result.as_of,
+    )
+
+
+def _part_explained(
+    book: Book,
+    entry: Entry,
+    part: Part,
+    lines: dict[str, tuple[Line, Draft]],
+    rows: Sequence[LedgerRow],
+) -> PartExplained:
+    plan, component = _component(book, part.contract, part.term, part.component)
+    line, draft = lines.get(part.line, (None, None))
+    document = stamp = ""
+    if part.settled:
+        document = _document(rows, part.line) if line is None else ""
+        mine = [
+            row.policy
+            for row in rows
+            if row.entry == entry.id
+            and (row.key.contract, row.rule, row.held) == (part.contract, part.rule, "")
+        ]
+        policy = _policy(book, part.contract)
+        today = policy.stamp if policy is not None else ""
+        stamp = mine[0] if mine and mine[0] and mine[0] != today else ""
+    counts = component is not None and component.kind == "quota"
+    return PartExplained(part, plan, line, draft, document, stamp, counts)
+
+
+def explain_line(result: Result, key: str) -> LineExplained | None:
+    """The line ``key`` of a draft of ``result``, else one on record; None where there is none."""
+    for draft in result.drafts:
+        for line in draft.lines:
+            if str(line.key) == key:
+                return _of_draft(result, line, draft)
+    rows = [row for row in result.book.ledger if row.amount is not None and str(row.key) == key]
+    # A released one only stands for itself where nobody has billed it again.
+    rows.sort(key=lambda row: row.state != "live")
+    return _of_record(result, rows[0]) if rows else None
+
+
+def _of_draft(result: Result, line: Line, draft: Draft) -> LineExplained:
+    book = result.book
+    place = line.key
+    entries = {entry.id: entry for entry in book.entries}
+    rules = {
+        found.entry: part.rule
+        for found in result.entries
+        for part in found.parts
+        if part.line == str(place)
+    }
+    plan, component = _component(book, place.contract, place.term, place.component)
+    live = [row for row in book.ledger if row.state == "live"]
+    reverses = str(line.reverses) if line.reverses is not None else ""
+    why: WhyDue = _why_due(place.component, place.group, component)
+    if reverses and not line.credit:
+        why = "correction"
+    every, lead_days = _rhythm(component)
+    return LineExplained(
+        str(place),
+        line,
+        draft,
+        None,
+        place.contract,
+        place.term,
+        book.customers.get(draft.customer, Customer("")).name or draft.customer,
+        draft.currency,
+        draft.digits,
+        plan,
+        component,
+        line.first,
+        line.last,
+        why,
+        every,
+        lead_days,
+        tuple(
+            (entries[share.entry], share.seconds, share.rounded, rules.get(share.entry, ""))
+            for share in line.entries
+            if share.entry in entries
+        ),
+        _reasons(book, place.contract, line.because, plan),
+        _document(live, str(place._replace(sequence=0))) if line.late else "",
+        reverses,
+        _document(live, reverses),
+        result.as_of,
+    )
+
+
+def _of_record(result: Result, row: LedgerRow) -> LineExplained:
+    book = result.book
+    place = row.key
+    contract = next((c for c in book.contracts if c.code == place.contract), None)
+    owner = book.root(contract.customer) if contract is not None else ""
+    currency = contract.currency if contract is not None else book.company.currency
+    plan, component = _component(book, place.contract, place.term, place.component)
+    every, lead_days = _rhythm(component)
+    live = [found for found in book.ledger if found.state == "live"]
+    return LineExplained(
+        str(place),
+        None,
+        None,
+        row,
+        place.contract,
+        place.term,
+        book.customers.get(owner, Customer("")).name or owner,
+        currency,
+        digits(book.company, currency),
+        plan,
+        component,
+        place.period,
+        row.last,
+        _why_due(place.component, place.group, component),
+        every,
+        lead_days,
+        tuple(_entries_on(book, row)),
+        _reasons(book, place.contract, _said(book, row, plan, component), plan),
+        _document(live, str(place._replace(sequence=0))) if place.sequence else "",
+        "",
+        "",
+        result.as_of,
+    )
+
+
+def _entries_on(book: Book, line: LedgerRow) -> Iterable[tuple[Entry, int, int, str]]:
+    """Entries whose parts are on record with the key of ``line``."""
+    entries = {entry.id: entry for entry in book.entries}
+    found = [
+        (entries[row.entry], row.seconds, row.rounded, row.rule)
+        for row in book.ledger
+        if row.key == line.key and row.state == line.state and row.entry in entries
+    ]
+    return in_order(found, lambda one: one[0])
+
+
+def _reasons(
+    book: Book, contract: str, said: Iterable[Because], plan: Plan | None
+) -> tuple[Reason, ...]:
+    """What a line says why it is there, in all its languages."""
+    policy = _policy(book, contract)
+    rules = (*policy.rules, policy.otherwise) if policy is not None else ()
+    found = []
+    for reason in said:
+        same = [rule for rule in rules if rule.id == reason.rule]
+        first = same[0] if same else None
+        rule = next((rule for rule in same if rule.where == reason.where), first)
+        texts: Texts = {}
+        if rule is not None:
+            texts = rule.because
+        elif plan is not None and reason.rule.startswith(f"{plan.name}."):
+            texts = plan.because or plan.title
+        found.append(Reason(reason.rule, reason.clause, reason.where, texts, reason.text))
+    return tuple(found)
+
+
+def _said(
+    book: Book, line: LedgerRow, plan: Plan | None, component: PlanComponent | None
+) -> Iterable[Because]:
+    """The rules of a line on record as they read today, else its plan."""
+    policy = _policy(book, line.key.contract)
+    ids = dict.fromkeys(
+        row.rule for row in book.ledger if row.key == line.key and row.state == line.state
+    )
+    known = {rule.id: rule for rule in (policy.otherwise, *policy.rules)} if policy else {}
+    rules = [known[id_] for id_ in ids if id_ in known]
+    for rule in rules:
+        yield Because(rule.id, rule.clause, rule.where, "")
+    if not rules and plan is not None and component is not None:
+        yield Because(f"{plan.name}.{component.id}", plan.clause, component.where, "")
+
+
+def _why_due(component_id: str, group: str, component: PlanComponent | None) -> WhyDue:
+    """What makes a line due, by what it is for."""
+    if component is None:
+        return "item" if component_id == ITEM else "arrears"
+    if group in (SETTLE, CREDIT) or group.startswith((REFUND, LEFTOVER)):
+        return "ended"
+    if component.kind == "milestone":
+        return "accepted"
+    if component.kind == "block" and not group.startswith(BEYOND):
+        return "top_up" if group.startswith(TOP_UP) else "bought"
+    if component.kind == "fee" or group == HOURS:
+        return "advance" if component.shape.timing == "advance" else "arrears"
+    return "arrears"
+
+
+def _rhythm(component: PlanComponent | None) -> tuple[int, int]:
+    """Months of a period and days of lead of ``component``."""
+    if component is None or component.kind in ("block", "milestone"):
+        return (0 if component is None or component.kind == "milestone" else 1), 0
+    if isinstance(component.shape, TimeShape):
+        return component.shape.every, 0
+    return component.shape.every, component.shape.lead_days
+
+
+def _policy(book: Book, contract: str) -> Policy | None:
+    found = next((c for c in book.contracts if c.code == contract), None)
+    return book.policies.get(found.policy) if found is not None else None
+
+
+def _component(
+    book: Book, contract: str, term: str, component: str
+) -> tuple[Plan | None, PlanComponent | None]:
+    """The plan of a term, and one of its components."""
+    policy = _policy(book, contract)
+    found = next((c for c in book.contracts if c.code == contract), None)
+    names = [t.plan for t in found.terms if t.id == term] if found is not None else []
+    plan = policy.plans.get(names[0]) if policy is not None and names else None
+    if plan is None:
+        return None, None
+    return plan, next((c for c in plan.components if c.id == component), None)
+
+
+def _document(rows: Iterable[LedgerRow], key: str) -> str:
+    """What the line ``key`` on record stands on."""
+    if not key:
+        return ""
+    return next(
+        (row.document for row in rows if row.amount is not None and str(row.key) == key), ""
+    )
+
+
+def line_keys(result: Result) -> list[str]:
+    """Keys of all lines that can be asked about."""
+    found = {str(line.key) for draft in result.drafts for line in draft.lines}
+    found |= {str(row.key) for row in result.book.ledger if row.amount is not None}
+    return sorted(found, key=natural)
