@@ -33,6 +33,7 @@ from klausel_shell.options import (
     source_options,
     yes_option,
 )
+from klausel_shell.policies import COMMANDS
 
 if TYPE_CHECKING:
     from klausel_run.sources import Source
@@ -199,6 +200,10 @@ def doctor(source: Source) -> int:
 
     fine = show_checks(examine(source.open()))
     return 0 if fine else EXIT_ERP if source.book is None else EXIT_INPUT
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

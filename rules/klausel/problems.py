@@ -237,6 +237,10 @@ CATALOG: dict[str, Message] = {
         "the rules make {count} simple conditions, more than {most}",
         "split the policy, or name fewer values one by one",
     ),
+    "policy-published": _warning(
+        "policy {policy} is published as {published}, but the files in use are {used}",
+        "publish again: klausel publish {policy}; or use the files that were published",
+    ),
     # command line
     "option": _error("{reason}", "{hint}"),
 }
