@@ -37,8 +37,8 @@ class KlauselParameter(models.Model):
         inverse="_inverse_definition_id",
         help="What the published plan says of it.",
     )
-    meaning = fields.Char(related="definition_id.meaning")
-    example = fields.Char(related="definition_id.example")
+    meaning = fields.Char(compute="_compute_meaning")
+    example = fields.Char(compute="_compute_meaning")
     date_from = fields.Date(
         string="From",
         help="First day on which the value holds. Empty: from the beginning.",
@@ -70,6 +70,13 @@ class KlauselParameter(models.Model):
             parameter.definition_id = known.filtered(
                 lambda one, name=parameter.name: one.name == name
             )
+
+    @api.depends("definition_id")
+    @api.depends_context("lang")
+    def _compute_meaning(self):
+        for parameter in self:
+            parameter.meaning = parameter.definition_id.meaning
+            parameter.example = parameter.definition_id.example
 
     def _inverse_definition_id(self):
         for parameter in self:
