@@ -244,7 +244,7 @@ def test_odoo_refuses_what_bill_would_refuse(world: World) -> None:
         "Term T: plan service has no parameter “prize”. It knows: price."
     )
     assert refusal(world, "N-1", "service", price="ninety") == (
-        "Term T: price is “ninety”, which is not a number. Write it as 95.00."
+        "Term T: price is “ninety”, which is not a number. Write one such as 95.00."
     )
     assert refusal(world, "N-1", "hosting", price="50", quantity="-2") == (
         "Term T: quantity is -2, which is less than zero. Write zero or more, such as 10."

@@ -71,12 +71,14 @@ class KlauselParameter(models.Model):
                 lambda one, name=parameter.name: one.name == name
             )
 
-    @api.depends("definition_id")
+    @api.depends("name", "definition_id", "term_id.plan_id")
     @api.depends_context("lang")
     def _compute_meaning(self):
         for parameter in self:
             parameter.meaning = parameter.definition_id.meaning
             parameter.example = parameter.definition_id.example
+            if parameter.name and parameter.term_id.plan_id and not parameter.definition_id:
+                parameter.meaning = self.env._("The plan does not know “%s”.", parameter.name)
 
     def _inverse_definition_id(self):
         for parameter in self:

@@ -52,8 +52,8 @@ class KlauselPlanParameter(models.Model):
         if not _NUMBER.fullmatch(text):
             raise ValidationError(
                 self.env._(
-                    "Term %(term)s: %(name)s is “%(value)s”, which is not a number. Write it as"
-                    " %(example)s.",
+                    "Term %(term)s: %(name)s is “%(value)s”, which is not a number. Write one such"
+                    " as %(example)s.",
                     term=step.term_id.code,
                     name=self.name,
                     value=text,

@@ -311,11 +311,11 @@ class TestPublish(KlauselCase):
             ),
             (
                 {"price": "ninety"},
-                "Term T1: price is “ninety”, which is not a number. Write it as 95.00.",
+                "Term T1: price is “ninety”, which is not a number. Write one such as 95.00.",
             ),
             (
                 {"price": "1e3"},
-                "Term T1: price is “1e3”, which is not a number. Write it as 95.00.",
+                "Term T1: price is “1e3”, which is not a number. Write one such as 95.00.",
             ),
             (
                 {"price": "95.00", "quantity": "-3"},
