@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from klausel.problems import ErpError
 from klausel.publishing import changes
@@ -258,6 +260,95 @@ def test_odoo_refuses_what_bill_would_refuse(world: World) -> None:
     world.client.delete(
         "klausel.contract", world.client.ids("klausel.contract", [("code", "=", "N-1")])
     )
+
+
+@pytest.fixture
+def page(world: World, browser: Browser) -> Iterator[Page]:
+    """The administrator at work for the mill."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.goto(f"{world.odoo.url}/web/login?db={world.odoo.database}")
+    page.fill("input[name=login]", world.odoo.login)
+    page.fill("input[name=password]", world.odoo.password)
+    page.click("button[type=submit]")
+    page.wait_for_url("**/odoo**")
+    cookie = {"name": "cids", "value": str(world.client.company), "url": world.odoo.url}
+    context.add_cookies([cookie])
+    yield page
+    context.close()
+
+
+def shot(page: Page, name: str, tmp_path: Path) -> None:
+    """A picture, kept where the environment says."""
+    folder = Path(os.environ.get("KLAUSEL_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def choose(page: Page, place: Locator, field: str, word: str) -> list[str]:
+    """Chooses what begins with ``word`` in a field; what it offers."""
+    place.locator(f"[name={field}] input").click()
+    items = page.locator(".o-autocomplete--dropdown-item:not(.o_m2o_dropdown_option)")
+    items.filter(has_text=word).first.wait_for()
+    offered = [text.strip() for text in items.all_inner_texts()]
+    items.filter(has_text=word).first.click()
+    return offered
+
+
+def test_the_form_offers_plan_and_parameters(world: World, page: Page, tmp_path: Path) -> None:
+    """A contract entered in the browser: everything chosen, a slip refused, mended, saved."""
+    world.write(FEE, TIME, GONE)
+    world.publish()
+    page.goto(f"{world.odoo.url}/odoo/action-klausel_billing.klausel_contract_action/new")
+    form = page.locator(".o_form_view")
+    form.locator("[name=code] input").fill("N-2")
+    form.locator("[name=partner_id] input").fill("Baker")
+    page.locator(".o-autocomplete--dropdown-item", has_text="Baker").first.click()
+    assert choose(page, form, "policy_id", "mill") == ["mill 1"]
+    expect(form.locator("div[name=policy]")).to_have_count(0)
+    form.locator("[name=date_start] input").first.fill("01/01/2030")
+    form.locator("[name=term_ids] .o_field_x2many_list_row_add a").click()
+
+    term = page.locator(".modal", has=page.locator("[name=plan_id]"))
+    term.locator("[name=code] input").fill("T1")
+    offered = choose(page, term, "plan_id", "hosting")
+    assert offered == ["hosting – Hosting", "service – Service", "gone – Gone"]
+    rows = term.locator("[name=parameter_ids] .o_data_row")
+    expect(rows).to_have_count(1)
+    expect(rows.locator("td[name=definition_id]")).to_have_text("price")
+    expect(rows.locator("td[name=meaning]")).to_have_text("amount per month, net")
+    rows.locator("td[name=value]").click()
+    value = rows.locator("td[name=value] input")
+    expect(value).to_have_attribute("placeholder", "49.00")
+    value.fill("fifty")
+    shot(page, "term-with-plan", tmp_path)
+    term.locator(".modal-footer .o_form_button_save").first.click()
+    expect(term).to_have_count(0)
+
+    page.locator(".o_form_button_save").click()
+    dialog = page.locator(".o_error_dialog")
+    expect(dialog).to_contain_text(
+        "Term T1: price is “fifty”, which is not a number. Write one such as 49.00."
+    )
+    shot(page, "refused-parameter", tmp_path)
+    dialog.locator("button", has_text="Close").click()
+
+    form.locator("[name=term_ids] .o_data_row").first.click()
+    rows.locator("td[name=value]").click()
+    rows.locator("td[name=value] input").fill("50.00")
+    term.locator(".modal-footer .o_form_button_save").first.click()
+    expect(term).to_have_count(0)
+    page.locator(".o_form_button_save").click()
+    page.wait_for_url(re.compile(r"/\d+$"))
+    fields = ["policy", "term_ids"]
+    (made,) = world.client.find("klausel.contract", [("code", "=", "N-2")], fields)
+    (saved,) = world.client.find("klausel.term", [("id", "in", made["term_ids"])], ["plan"])
+    assert (made["policy"], saved["plan"]) == ("mill", "hosting")
+    (price,) = world.client.find(
+        "klausel.parameter", [("term_id", "=", saved["id"])], ["name", "value"]
+    )
+    assert (price["name"], price["value"]) == ("price", "50.00")
+    world.client.delete("klausel.contract", [made["id"]])
 
 
 # --- other files than those that are published ------------------------------------------------
