@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -338,6 +339,23 @@ def test_policies_that_are_not_there(tmp_path: Path) -> None:
     )
 
 
+def test_a_name_that_stands_in_two_folders_is_not_published(tmp_path: Path) -> None:
+    shop(tmp_path, FEE)
+    write(tmp_path, "copy", SHOP.format(version="2") + FEE)
+    for names in ((), ("shop",)):
+        with pytest.raises(ProblemError) as caught:
+            local(tmp_path, names)
+        assert str(caught.value) == (
+            'policies/shop/policy.yaml: error: policy "shop" stands in two folders\n'
+            "    give each policy a name of its own"
+        )
+
+
+def test_a_name_given_twice_is_one(tmp_path: Path) -> None:
+    shop(tmp_path, FEE)
+    assert [policy.name for policy in local(tmp_path, ["shop", "shop"])] == ["shop"]
+
+
 # --- other files than those that are published ------------------------------------------------
 
 OTHER = PublishedPolicy("web-care", "2026.0", "0123456789abcdef")
@@ -434,3 +452,38 @@ def test_doctor_compares_each_policy(demo: Elsewhere) -> None:
     check = checks.published(replace(book, published={}))
     assert check.fine
     assert check.said == "nothing; contracts name policies and plans as text"
+
+
+# --- the page about it --------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[1] / "docs" / "publishing.md"
+HOSTING = FEE.replace("  fee", "  hosting")
+SERVICE = TIME.replace("  time", "  service")
+SUPPORT = TIME.replace("  time", "  support")
+
+
+def test_the_page_about_publishing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its outputs are what the commands say; hashes have names there."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("policies")
+    plans = ("hosting", "service")
+    erp = Memory(folder, {"BIKE-1": plans, "BAKE-1": plans[:1]})
+    erp.name = "https://odoo.example.com (database production)"
+    said, hashes = [], {}
+    for name, version, plan in (("first", "1", ()), ("second", "2", (SUPPORT,))):
+        shop(folder, HOSTING, SERVICE, *plan, version=version)
+        hashes[name] = hash_of(folder)
+        if erp.calls:
+            (policy,) = local(folder)
+            found = differing({"shop": policy}, erp.there, ["shop"])["shop"]
+            said.append(f"error: nothing was written: {found.message}\n    {found.hint}")
+        text = run(erp).replace("Publish 1 policy into " + erp.name + "?\n", "")
+        said.append(text)
+    page = PAGE.read_text(encoding="utf-8")
+    blocks = re.findall(r"   ```console\n   \$ klausel (\w+) --odoo\n(.*?)   ```\n", page, re.S)
+    assert [command for command, _ in blocks] == ["publish", "bill", "publish"]
+    for (_, shown), output in zip(blocks, said, strict=True):
+        for name, value in hashes.items():
+            shown = shown.replace(f"@{name}", value)
+        lines = [line[3:] for line in shown.splitlines()]
+        assert "\n".join(lines).removeprefix("...\n") == output

@@ -93,4 +93,4 @@ def local(folder: Path, names: Sequence[str] = ()) -> list[Policy]:
             unknown.append(problem("option", Where(str(folder)), reason=reason, hint=hint))
     if unknown:
         raise ProblemError(unknown)
-    return [policies[name] for name in (names or policies)]
+    return [policies[name] for name in dict.fromkeys(names or policies)]

@@ -509,13 +509,15 @@ class BookBuilder:
                     hint="give each policy a name of its own",
                 )
             )  # fmt: skip
+            self._bad_policies.add(found.name)
         else:
             self._policies[found.name] = found
 
     def policies(self) -> tuple[Mapping[str, Policy], list[Problem]]:
-        """The policies that were read, by name, and the errors so far."""
+        """The policies that were read and have no error, by name, and the errors so far."""
         errors = [found for found in self._problems if found.severity == "error"]
-        return self._policies, errors
+        good = {name: one for name, one in self._policies.items() if name not in self._bad_policies}
+        return good, errors
 
     def add_policies(self, policies: Iterable[Policy]) -> None:
         """Policies that are read already."""
