@@ -443,13 +443,13 @@ def test_doctor_compares_each_policy(demo: Elsewhere) -> None:
     said = [f"it-support {same.version} ({same.hash})"]
     said += [f"{name} not published" for name in rest]
     said += [f"web-care 2026.0 (0123456789abcdef), the files are {policy.version} ({policy.hash})"]
-    check = checks.published(replace(book, published=published))
+    check = checks.published(book, Publications(published, {}))
     assert not check.fine
     assert check.said == "; ".join([*sorted(said), "gone without files"])
     assert check.hint == (
         "publish again: klausel publish web-care; or use the files that were published"
     )
-    check = checks.published(replace(book, published={}))
+    check = checks.published(book, Publications({}, {}))
     assert check.fine
     assert check.said == "nothing; contracts name policies and plans as text"
 

@@ -328,8 +328,7 @@ class _Reading:
             table = TABLES[name]
             cells = records.cells(table, _parts(name, contracts))
             builder.add_rows(name, records.header(table), cells, table.odoo)
-        if session.info.get("publishes"):
-            builder.set_published(writing.published(self._call, session.company))
+        builder.set_published(writing.published(contracts))
         codes = {row["id"]: records.text(row["code"]) for row in contracts}
         settled = writing.ledger(self._call, session.company, codes)
         ours = {part.entry for part in settled if part.entry and part.state == "live"}
@@ -399,7 +398,9 @@ class _Reading:
             field: {"fields": {**records.specification(TABLES[name]), **switches(name)}}
             for name, field in PARTS.items()
         }
-        rows = self._search(CONTRACT, domain, {**records.CONTRACT, **parts, **writing.SEQUENCE})
+        more = writing.PUBLISHED if self._session.info.get("publishes") else {}
+        wanted = {**records.CONTRACT, **parts, **writing.SEQUENCE, **more}
+        rows = self._search(CONTRACT, domain, wanted)
         rows.sort(key=lambda row: (records.text(row["code"]), row["id"]))
         for row in rows:
             self._need("customers", [row["partner_id"]])

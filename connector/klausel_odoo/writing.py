@@ -221,12 +221,14 @@ def load_openings(call: Call, change: OpeningChange, book: Book, company: int, l
         raise Refused(error.code, error.message, hint) from None
 
 
-def published(call: Call, company: int) -> dict[str, PublishedPolicy]:
-    """The policies that are published in the company and in use, by name."""
-    domain = [("company_id", "=", company), ("active", "=", True)]
-    fields = ["name", "version", "hash"]
-    rows = call(POLICY, "search_read", {"domain": domain, "fields": fields, "order": "name"})
-    return {row["name"]: PublishedPolicy(*(row[name] for name in fields)) for row in rows}
+#: Read with each contract: what is published of its policy.
+PUBLISHED: dict[str, Any] = {"policy_id": {"fields": {"name": {}, "version": {}, "hash": {}}}}
+
+
+def published(contracts: Iterable[Mapping[str, Any]]) -> dict[str, PublishedPolicy]:
+    """What is published of the contracts' policies, by name."""
+    found = [row["policy_id"] for row in contracts if row.get("policy_id")]
+    return {one["name"]: PublishedPolicy(one["name"], one["version"], one["hash"]) for one in found}
 
 
 def publications(call: Call, company: int) -> Publications:

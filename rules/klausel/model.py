@@ -353,7 +353,7 @@ class Book:
     sequences: Mapping[str, int] = field(default_factory=dict)
     """By commercial customer: the number that every change to contract or ledger raises."""
     published: Mapping[str, PublishedPolicy] = field(default_factory=dict)
-    """By name; policies that the ERP does not know are not in it."""
+    """Of the contracts' policies, by name; those that the ERP does not know are not in it."""
     problems: tuple[Problem, ...] = ()
 
     def root(self, customer: str) -> str:
