@@ -29,7 +29,7 @@ LAYERS: list[list[str]] = [
     ["klausel.policy"],
     ["klausel.adjustments", "klausel.approvals", "klausel.terms", "klausel.texts"],
     ["klausel.rows", "klausel.verdicts"],
-    ["klausel.trace"],
+    ["klausel.trace", "klausel.publishing"],
     ["klausel.assemble", "klausel.port", "klausel.result"],
     ["klausel.clerk"],
     ["klausel.record"],

@@ -1,7 +1,7 @@
 {
     "name": "Klausel Billing",
     "summary": "Service contracts, clause by clause, as the records that invoices are made from",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "development_status": "Beta",
     "category": "Services/Timesheets",
     "author": "Klausel",
@@ -13,6 +13,7 @@
         "security/ir.model.access.csv",
         "security/klausel_rules.xml",
         "data/ir_cron.xml",
+        "views/klausel_policy_views.xml",
         "views/klausel_term_views.xml",
         "views/klausel_parameter_views.xml",
         "views/klausel_purchase_views.xml",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
+from klausel.model import Book
 from klausel.problems import ErpError, Problem, ProblemError, listed
+from klausel.publishing import Publications, differing, version_text
 from klausel_book.reader import POLICIES, read_policies
-from klausel_odoo import failures, records
+from klausel_odoo import failures, records, writing
 from klausel_odoo.transports import Transport, open_transport
 from klausel_odoo.versions import NEWEST, OLDEST, features, known
 from klausel_run.doctor import Check
@@ -218,6 +221,8 @@ def contracts(source: OdooSource, session: Session) -> Iterator[Check]:
         yield _first("contracts", errors)
     else:
         yield Check("contracts", True, f"{len(book.contracts)} without problems")
+    if session.info.get("publishes"):
+        yield published(book, writing.publications(partial(_call, session), session.company))
     active = session.info["currencies"]
     used = sorted({book.company.currency, *(contract.currency for contract in book.contracts)})
     archived = [name for name in used if name not in active]
@@ -226,6 +231,31 @@ def contracts(source: OdooSource, session: Session) -> Iterator[Check]:
         yield Check("currencies", False, f"{listed(archived)} is archived", hint)
         return
     yield Check("currencies", True, listed(f"{name} ({active[name]} digits)" for name in used))
+
+
+def _call(session: Session, model: str, method: str, arguments: Mapping[str, Any]) -> Any:
+    return session.transport.call(model, method, {**arguments, "context": session.context})
+
+
+def published(book: Book, publications: Publications) -> Check:
+    """What is published of each policy, against the files in use."""
+    policies = publications.policies
+    if not policies:
+        return Check("published", True, "nothing; contracts name policies and plans as text")
+    found = differing(book.policies, policies, (one.policy for one in book.contracts))
+    said = []
+    for name, policy in sorted(book.policies.items()):
+        there = policies.get(name)
+        if there is None:
+            said.append(f"{name} not published")
+        elif there.says(policy):
+            said.append(f"{name} {version_text(there)}")
+        else:
+            said.append(f"{name} {version_text(there)}, the files are {version_text(policy)}")
+    said += [f"{name} without files" for name in sorted(policies.keys() - book.policies)]
+    names = " ".join(found)
+    hint = f"publish again: klausel publish {names}; or use the files that were published"
+    return Check("published", not found, "; ".join(said), hint if found else "")
 
 
 def _first(name: str, problems: list[Problem]) -> Check:

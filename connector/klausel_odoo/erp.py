@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property, partial
+from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,6 +17,7 @@ from klausel.fields import TABLES
 from klausel.model import Book, Entry
 from klausel.port import Application, Applied, Capabilities, OpeningChange, Refused
 from klausel.problems import ErpError, Where, problem
+from klausel.publishing import Change, Publications
 from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
 from klausel_book.source import policy_texts
@@ -221,6 +223,26 @@ class OdooSource:
         company, login = self.session().company, self.settings.login
         writing.load_openings(self._write, change, book, company, login)
 
+    def published(self) -> Publications:
+        """See :class:`klausel_run.publish.Publisher`."""
+        session = self.session()
+        if not session.info.get("publishes"):
+            raise ErpError(
+                f"the addon {ADDON} {session.info['addon']} cannot take policies",
+                "upgrade the addon",
+            )
+        return writing.publications(self._write, session.company)
+
+    def publish(self, changes: Iterable[Change]) -> None:
+        """See :class:`klausel_run.publish.Publisher`: one call, one transaction of the server."""
+        company, login = self.session().company, self.settings.login
+        writing.publish(self._write, changes, company, PROTOCOL, login)
+
+    @property
+    def policies(self) -> Path:
+        """The folder of the policy folders."""
+        return self.settings.policies
+
     def _write(self, model: str, method: str, arguments: Mapping[str, Any]) -> Any:
         """A call that writes: archived records are left alone."""
         session = self.session()
@@ -306,6 +328,7 @@ class _Reading:
             table = TABLES[name]
             cells = records.cells(table, _parts(name, contracts))
             builder.add_rows(name, records.header(table), cells, table.odoo)
+        builder.set_published(writing.published(contracts))
         codes = {row["id"]: records.text(row["code"]) for row in contracts}
         settled = writing.ledger(self._call, session.company, codes)
         ours = {part.entry for part in settled if part.entry and part.state == "live"}
@@ -375,7 +398,9 @@ class _Reading:
             field: {"fields": {**records.specification(TABLES[name]), **switches(name)}}
             for name, field in PARTS.items()
         }
-        rows = self._search(CONTRACT, domain, {**records.CONTRACT, **parts, **writing.SEQUENCE})
+        more = writing.PUBLISHED if self._session.info.get("publishes") else {}
+        wanted = {**records.CONTRACT, **parts, **writing.SEQUENCE, **more}
+        rows = self._search(CONTRACT, domain, wanted)
         rows.sort(key=lambda row: (records.text(row["code"]), row["id"]))
         for row in rows:
             self._need("customers", [row["partner_id"]])

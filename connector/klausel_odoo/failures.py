@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from klausel.problems import ErpError
+from klausel.publishing import KEEP_PLAN
 
 #: The group of the addon that may read everything a run needs.
 GROUP = "Klausel / Connector"
@@ -50,6 +51,8 @@ HINTS = {
     "customer-archived": f"unarchive the customer, or end its contracts, then {AGAIN}",
     "locked": f"have the lock date changed, or {AGAIN} after it",
     "total-differs": "compare the number of decimals of quantities and prices in Odoo's settings",
+    "policy-published": f"publish again, or use the files that were published, then {AGAIN}",
+    "plan-in-use": KEEP_PLAN,
     "protocol": "bring the addon and klausel to the same version",
 }
 

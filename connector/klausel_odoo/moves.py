@@ -23,6 +23,8 @@ def payload(
     """The argument of ``klausel_apply``; money and quantities are decimal numbers as text."""
     contracts = {contract.code: contract for contract in book.contracts}
     entries = {row.entry for row in application.rows if row.entry and row.fingerprint}
+    codes = {row.key.contract for row in application.rows}
+    codes |= {line.key.contract for draft in application.drafts for line in draft.lines}
     return {
         "protocol": protocol,
         "company_id": company,
@@ -38,6 +40,7 @@ def payload(
             for draft in application.drafts
         ],
         "rows": list(_rows(application)),
+        "policies": {code: book.policies[contracts[code].policy].stamp for code in sorted(codes)},
     }
 
 

@@ -7,15 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 from klausel.assemble import ledger_row
-from klausel.model import Book, LedgerRow
+from klausel.model import Book, LedgerRow, PublishedPolicy
 from klausel.port import Application, Applied, OpeningChange, Refused, Written
 from klausel.problems import ErpError
+from klausel.publishing import Change, Publications
 from klausel_odoo import failures
 from klausel_odoo.moves import opening_values, payload
 
 LEDGER = "klausel.ledger"
 CONTRACT = "klausel.contract"
 OPENING = "klausel.opening"
+POLICY = "klausel.policy"
 
 #: The group of the addon that keeps contracts and their openings.
 MANAGERS = "Klausel / Manager"
@@ -217,6 +219,48 @@ def load_openings(call: Call, change: OpeningChange, book: Book, company: int, l
             ) from None
         hint = "correct the row; nothing was written" if error.code == "invalid" else error.hint
         raise Refused(error.code, error.message, hint) from None
+
+
+#: Read with each contract: what is published of its policy.
+PUBLISHED: dict[str, Any] = {"policy_id": {"fields": {"name": {}, "version": {}, "hash": {}}}}
+
+
+def published(contracts: Iterable[Mapping[str, Any]]) -> dict[str, PublishedPolicy]:
+    """What is published of the contracts' policies, by name."""
+    found = [row["policy_id"] for row in contracts if row.get("policy_id")]
+    return {one["name"]: PublishedPolicy(one["name"], one["version"], one["hash"]) for one in found}
+
+
+def publications(call: Call, company: int) -> Publications:
+    """What is published in the company, with the contracts that use it."""
+    answer = call(POLICY, "klausel_published", {"company_id": company})
+    return Publications(
+        {
+            row["name"]: PublishedPolicy(
+                row["name"], row["version"], row["hash"], row["digest"], tuple(row["plans"])
+            )
+            for row in answer["policies"]
+        },
+        {
+            policy: {code: tuple(plans) for code, plans in contracts.items()}
+            for policy, contracts in answer["contracts"].items()
+        },
+    )
+
+
+def publish(call: Call, changes: Iterable[Change], company: int, protocol: int, login: str) -> None:
+    """Publishes policies in one transaction of the server. Raises ``ErpError``."""
+    payload = {
+        "protocol": protocol,
+        "company_id": company,
+        "policies": [change.data for change in changes],
+    }
+    try:
+        call(POLICY, "klausel_publish", {"payload": payload})
+    except failures.AccessRefusedError:
+        raise ErpError(
+            f"user {login} may not publish policies", failures.join_group(failures.GROUP)
+        ) from None
 
 
 def _refused_by_odoo(error: failures.FailedCallError) -> Refused:

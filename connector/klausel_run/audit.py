@@ -9,6 +9,7 @@ from typing import NamedTuple
 from klausel.engine import bill
 from klausel.formats.text import count
 from klausel.port import Erp
+from klausel.publishing import differing
 from klausel.result import Difference
 
 
@@ -18,6 +19,8 @@ class Audit(NamedTuple):
     rows: int
     """Live ledger rows."""
     differences: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+    """What makes differences likely."""
 
     @property
     def text(self) -> str:
@@ -30,7 +33,7 @@ class Audit(NamedTuple):
             + (f", today {found.now}" if found.now else "")
             for found in self.differences
         ]
-        return "\n".join([head, *lines])
+        return "\n".join([head, *lines, *self.notes])
 
 
 def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = None) -> Audit:
@@ -38,4 +41,6 @@ def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = N
     book = erp.read(as_of)
     result = bill(book, as_of, progress=progress, record=False)
     live = sum(1 for row in book.ledger if row.state == "live")
-    return Audit(live, result.differences)
+    used = (contract.policy for contract in book.contracts)
+    found = differing(book.policies, book.published, used)
+    return Audit(live, result.differences, tuple(str(one) for one in found.values()))

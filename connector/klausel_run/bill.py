@@ -12,6 +12,7 @@ from klausel.formats.text import count
 from klausel.model import LedgerRow
 from klausel.port import Application, Applied, Erp, Refused
 from klausel.problems import ErpError
+from klausel.publishing import differing
 from klausel.result import Draft, Result
 from klausel_run.activity import make_folder, write_pages
 from klausel_run.preview import Options, preview
@@ -105,6 +106,7 @@ def bill(
     with screen.progress("billing") as tick:
         result = preview(erp, options, tick)
     screen.show(result)
+    refuse_unpublished(result)
     if any(applications(result)):
         corrections = sum(1 for draft in result.drafts if corrects(draft))
         some = f", {corrections} of them corrections," if options.adjust else ""
@@ -119,6 +121,22 @@ def bill(
     screen.say(summary(report, "Nothing new to write."))
     _record(result, report, record_in, screen)
     return result, report
+
+
+def refuse_unpublished(result: Result) -> None:
+    """Raises ``ErpError`` where something would be billed by a policy of which the ERP has
+    another version published: then forms and invoices would follow different texts."""
+    book = result.book
+    customers = {application.customer for application in applications(result)}
+    used = {one.policy for one in book.contracts if book.root(one.customer) in customers}
+    found = differing(book.policies, book.published, used)
+    if found:
+        said = "; ".join(one.message for one in found.values())
+        again = f"klausel publish {' '.join(found)}"
+        raise ErpError(
+            f"nothing was written: {said}",
+            f"publish again: {again}; or use the files that were published",
+        )
 
 
 def _record(result: Result, report: Report, folder: Path | None, screen: Screen) -> None:

@@ -43,6 +43,7 @@ from klausel.money import quantity, shortest
 from klausel.policy import Policy, load_policy
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, near, problem, sorted_problems
+from klausel.publishing import differing
 from klausel.rows import AT_ONCE, BadValue, Columns
 from klausel.shapes import (
     Day,
@@ -199,6 +200,7 @@ class BookBuilder:
         self._policies: dict[str, Policy] = {}
         self._ledger: list[LedgerRow] = []
         self._sequences: Mapping[str, int] = {}
+        self._published: Mapping[str, model.PublishedPolicy] = {}
         self._problems: list[Problem] = []
         self._bad_rows: list[tuple[str, Mapping[str, str], Problem]] = []
         self._bad_policies: set[str] = set()
@@ -507,8 +509,15 @@ class BookBuilder:
                     hint="give each policy a name of its own",
                 )
             )  # fmt: skip
+            self._bad_policies.add(found.name)
         else:
             self._policies[found.name] = found
+
+    def policies(self) -> tuple[Mapping[str, Policy], list[Problem]]:
+        """The policies that were read and have no error, by name, and the errors so far."""
+        errors = [found for found in self._problems if found.severity == "error"]
+        good = {name: one for name, one in self._policies.items() if name not in self._bad_policies}
+        return good, errors
 
     def add_policies(self, policies: Iterable[Policy]) -> None:
         """Policies that are read already."""
@@ -541,6 +550,10 @@ class BookBuilder:
     def set_sequences(self, sequences: Mapping[str, int]) -> None:
         """By commercial customer, the number that every change in the ERP raises."""
         self._sequences = sequences
+
+    def set_published(self, policies: Mapping[str, model.PublishedPolicy]) -> None:
+        """What the ERP has published of policies, by name."""
+        self._published = policies
 
     def add_ledger_rows(self, rows: Iterable[LedgerRow]) -> None:
         self._ledger += rows
@@ -583,6 +596,7 @@ class BookBuilder:
             policies=self._policies,
             ledger=last_of_each(self._ledger),
             sequences=self._sequences,
+            published=self._published,
             **{
                 name: tuple(self._tables[name].records)
                 for name in (
@@ -598,6 +612,8 @@ class BookBuilder:
         self._cycles(book)
         self._check_contracts(book)
         self._long_days(book)
+        used = (contract.policy for contract in book.contracts)
+        self._problems += differing(book.policies, book.published, used).values()
         for record, raw, found in self._bad_rows:
             self._problems.append(found._replace(customer=self._owner(book, record, raw)))
         roots = {

@@ -315,6 +315,22 @@ class LedgerRow(NamedTuple):
     """What the ERP's invoice line comes to now, exact, where somebody changed it by hand."""
 
 
+class PublishedPolicy(NamedTuple):
+    """A policy as the ERP has it published, so that its forms know plans and parameters."""
+
+    name: str
+    version: str
+    hash: str
+    """Of the policy's files, as :attr:`klausel.policy.Policy.hash`."""
+    digest: str = ""
+    """Of all that was published."""
+    plans: tuple[str, ...] = ()
+
+    def says(self, policy: Policy) -> bool:
+        """Whether ``policy`` is the very version that is published."""
+        return (self.version, self.hash) == (policy.version, policy.hash)
+
+
 @dataclass(frozen=True, slots=True)
 class Book:
     """Everything one run looks at. ``problems`` lists what reading found, warnings included."""
@@ -336,6 +352,8 @@ class Book:
     ledger: tuple[LedgerRow, ...] = ()
     sequences: Mapping[str, int] = field(default_factory=dict)
     """By commercial customer: the number that every change to contract or ledger raises."""
+    published: Mapping[str, PublishedPolicy] = field(default_factory=dict)
+    """Of the contracts' policies, by name; those that the ERP does not know are not in it."""
     problems: tuple[Problem, ...] = ()
 
     def root(self, customer: str) -> str:

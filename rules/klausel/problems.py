@@ -281,6 +281,10 @@ CATALOG: dict[str, Message] = {
     "test-doubled": _error(
         'test "{name}" stands twice', "give each test its own name; the other stands at {other}"
     ),
+    "policy-published": _warning(
+        "policy {policy} is published as {published}, but the files in use are {used}",
+        "publish again: klausel publish {policy}; or use the files that were published",
+    ),
     # command line
     "option": _error("{reason}", "{hint}"),
 }

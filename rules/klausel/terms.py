@@ -122,6 +122,16 @@ def bind_contract(
     )
 
 
+def plan_parameters(plan: Plan) -> dict[str, Parameter]:
+    """What a term gives ``plan``, by name; needed where one of its components needs it."""
+    wanted: dict[str, Parameter] = {}
+    for component in plan.components:
+        for parameter in COMPONENTS[component.kind].parameters(component.shape):
+            if parameter.name not in wanted or parameter.required:
+                wanted[parameter.name] = parameter
+    return wanted
+
+
 def _bind_term(
     contract: Contract,
     term: Term,
@@ -145,11 +155,7 @@ def _bind_term(
                 term=term.id, policy=policy.name, plan=term.plan, hint=hint,
             )
         ]  # fmt: skip
-    wanted: dict[str, Parameter] = {}
-    for component in plan.components:
-        for parameter in COMPONENTS[component.kind].parameters(component.shape):
-            if parameter.name not in wanted or parameter.required:
-                wanted[parameter.name] = parameter
+    wanted = plan_parameters(plan)
     problems: list[Problem] = []
     values: dict[str, DatedNumber] = {}
     for name, dated in term.parameters.items():

@@ -115,6 +115,41 @@ PHRASES: dict[str, dict[str, str]] = {
 }
 
 
+#: What parameters of plans mean, by their English text.
+MEANINGS: dict[str, dict[str, str]] = {
+    "amount per month, net": {"de": "Betrag je Monat, netto", "nl": "bedrag per maand, netto"},
+    "amount per period, net": {
+        "de": "Betrag je Zeitraum, netto",
+        "nl": "bedrag per periode, netto",
+    },
+    "fixed price, net": {"de": "Festpreis, netto", "nl": "vaste prijs, netto"},
+    "hours of a standard lot": {
+        "de": "Stunden je Paket",
+        "nl": "uren per bundel",
+    },
+    "hours per period": {"de": "Stunden je Zeitraum", "nl": "uren per periode"},
+    "how many (devices, users)": {
+        "de": "wie viele (Geräte, Nutzer)",
+        "nl": "hoeveel (apparaten, gebruikers)",
+    },
+    "price per hour beyond them, net": {
+        "de": "Preis je Stunde darüber hinaus, netto",
+        "nl": "prijs per uur daarboven, netto",
+    },
+    "price per hour beyond, net": {
+        "de": "Preis je Stunde darüber hinaus, netto",
+        "nl": "prijs per uur daarboven, netto",
+    },
+    "price per hour, net": {"de": "Preis je Stunde, netto", "nl": "prijs per uur, netto"},
+    "price per request beyond, net": {
+        "de": "Preis je weitere Anfrage, netto",
+        "nl": "prijs per extra verzoek, netto",
+    },
+    "price per request, net": {"de": "Preis je Anfrage, netto", "nl": "prijs per verzoek, netto"},
+    "requests per period": {"de": "Anfragen je Zeitraum", "nl": "verzoeken per periode"},
+}
+
+
 def language_of(*codes: str) -> str:
     """The first of ``codes`` (``de_DE``, ``nl``) that the product speaks, else English."""
     for code in codes:

@@ -50,6 +50,9 @@ MODELS = (
     "klausel.ledger",
     "klausel.run",
     "klausel.override",
+    "klausel.policy",
+    "klausel.plan",
+    "klausel.plan.parameter",
 )
 
 
@@ -124,9 +127,25 @@ def fill(rpc: Rpc, party: Party) -> None:
     }
     for model, one in values.items():
         rpc.call(model, "create", [{**of, **one}])
+    rpc.call("klausel.policy", "klausel_publish", {
+        "protocol": 1, "company_id": 1, "policies": [published("Zebraflott")],
+    })  # fmt: skip
     (entry, *_) = rpc.call("account.analytic.line", "search", [("project_id", "=", party.project)])
     decision = {"entry_id": entry, "disposition": "included", "reason": "Quandt"}
     rpc.call("klausel.override", "create", [decision])
+
+
+def published(name: str) -> dict[str, Any]:
+    """A policy as the program publishes it."""
+    parameter = {
+        "name": "Zebraflott", "meaning": {"en": "Quandt"}, "type": "money", "required": True,
+        "example": "4321.09",
+    }  # fmt: skip
+    plan = {"name": "Quandt", "title": {}, "clause": "", "parameters": [parameter]}
+    return {
+        "name": name, "version": "4321", "hash": "h", "digest": "d", "replaces": "",
+        "title": {"en": "Quandt"}, "plans": [plan],
+    }  # fmt: skip
 
 
 def people(odoo: Odoo, rpc: Rpc) -> dict[str, Rpc]:
@@ -186,6 +205,15 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
             Call("klausel_apply", (one,))
             for one in (payload, {**payload, "company_id": "1"}, {**payload, "company_id": True})
         ],
+        ("klausel.policy", "klausel_published"): [
+            Call("klausel_published", (1,)), Call("klausel_published", named={"company_id": 1}),
+        ],
+        ("klausel.policy", "klausel_publish"): [
+            Call("klausel_publish", ({
+                "protocol": 1, "company_id": company, "policies": [published("Other")],
+            },))
+            for company in (1, "1", True)
+        ],
         ("res.partner", "action_view_klausel_contracts"): [],
         ("res.partner", "write"): [
             Call("write", (secret.ids["res.partner"], {"parent_id": False})),
@@ -230,6 +258,9 @@ def generic(secret: Secret, model: str) -> list[Call]:
     some: dict[str, Any] = {
         "klausel.contract": {"code": "X"},
         "klausel.run": {"key": "X"},
+        "klausel.policy": {"name": "X"},
+        "klausel.plan": {"name": "X"},
+        "klausel.plan.parameter": {"name": "X"},
         "klausel.override": {"entry_id": entry, "disposition": "internal", "reason": "X"},
     }
     values = some.get(model, {"contract_id": secret.party.contract})

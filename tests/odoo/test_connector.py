@@ -465,7 +465,7 @@ def test_doctor_is_content_with_the_connector(world: World, source: OdooSource) 
     said = {check.name: check.said for check in found}
     assert list(said) == [
         "server", "transport", "login", "addon", "company", "rights", "timesheets", "policies",
-        "contracts", "currencies",
+        "contracts", "published", "currencies",
     ]  # fmt: skip
     assert said["server"] == f"{url}, Odoo 19.0"
     assert said["transport"] == "json2"
@@ -473,6 +473,7 @@ def test_doctor_is_content_with_the_connector(world: World, source: OdooSource) 
     assert said["company"] == "YourCompany, USD"
     assert said["rights"].startswith("reads all ")
     assert said["contracts"] == "4 without problems"
+    assert said["published"] == "nothing; contracts name policies and plans as text"
     assert said["currencies"] == "USD (2 digits)"
     shown = " ".join(str(check) for check in found)
     assert world.made["keys"]["bot"] not in shown

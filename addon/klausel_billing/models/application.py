@@ -67,6 +67,7 @@ class Application:
         self.customer = self._customer()
         self._take_turn()
         self.contracts = self._contracts()
+        self._check_policies()
         self.entries = self._entries()
         self._check_entries()
         self.early = self._early()
@@ -159,6 +160,28 @@ class Application:
                 ),
             )
         return found
+
+    def _check_policies(self):
+        """What is published of a contract's policy is what was decided by."""
+        published = self.env["klausel.policy"]._klausel_current(self.company)
+        for code, stamp in self.asked.policies.items():
+            policy = code in self.contracts and published.get(self.contracts[code].policy)
+            if policy and policy.stamp != stamp:
+                self._refuse(
+                    "policy-published",
+                    self.env._(
+                        "Policy %(policy)s is published as %(published)s, but the files in use"
+                        " are %(used)s.",
+                        policy=policy.name,
+                        published=self._version(policy.name, policy.stamp),
+                        used=self._version(policy.name, stamp),
+                    ),
+                )
+
+    def _version(self, name, stamp):
+        """Version and hash of a stamp, as sentences name them."""
+        version, _space, short = stamp.removeprefix(f"{name} ").rpartition(" ")
+        return f"{version} ({short})"
 
     def _entries(self):
         """The timesheets, kept from changing until this transaction ends."""

@@ -67,6 +67,16 @@ class KlauselContract(models.Model):
         tracking=True,
         help="Name of the policy whose rules and plans apply.",
     )
+    # By name: what was entered before anything was published stays as it is, and a later
+    # publication needs no change of contracts.
+    policy_id = fields.Many2one(
+        comodel_name="klausel.policy",
+        string="Published Policy",
+        compute="_compute_policy_id",
+        inverse="_inverse_policy_id",
+        help="What is published of the contract's policy, and in use.",
+    )
+    policies_published = fields.Boolean(compute="_compute_policy_id")
     covers = fields.Selection(
         selection=[
             ("customer", "Everything of the customer"),
@@ -136,6 +146,22 @@ class KlauselContract(models.Model):
             parts = [part for part in (contract.code, contract.name) if part]
             contract.display_name = " – ".join(parts)
 
+    @api.depends("policy", "company_id")
+    def _compute_policy_id(self):
+        policies = self.env["klausel.policy"].sudo().with_context(active_test=True)
+        current = {
+            company: policies._klausel_current(company) for company in self.company_id._origin
+        }
+        for contract in self:
+            published = current.get(contract.company_id._origin, {})
+            contract.policies_published = bool(published)
+            contract.policy_id = published.get(contract.policy, policies.browse())
+
+    def _inverse_policy_id(self):
+        for contract in self:
+            if contract.policy_id:
+                contract.policy = contract.policy_id.name
+
     def _compute_ledger_count(self):
         counts = dict(
             self.env["klausel.ledger"]._read_group(
@@ -178,6 +204,10 @@ class KlauselContract(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        policies = self.env["klausel.policy"]
+        for vals in vals_list:
+            if vals.get("policy_id") and not vals.get("policy"):
+                vals["policy"] = policies.browse(vals["policy_id"]).name
         contracts = super(KlauselContract, self.with_context(**{NO_NOTES: True})).create(vals_list)
         contracts._klausel_bump()
         return contracts.with_env(self.env)
@@ -222,6 +252,17 @@ class KlauselContract(models.Model):
     def _onchange_company_id(self):
         if self.company_id:
             self.currency_id = self.company_id.currency_id
+
+    @api.onchange("policy_id")
+    def _onchange_policy_id(self):
+        if self.policy_id:
+            self.policy = self.policy_id.name
+        elif self.policy in self.env["klausel.policy"]._klausel_current(self.company_id):
+            self.policy = False
+
+    @api.constrains("policy", "date_start")
+    def _check_plans(self):
+        self.term_ids._klausel_check_plan()
 
     @api.constrains("code", "policy")
     def _check_names(self):
@@ -353,6 +394,7 @@ class KlauselContract(models.Model):
             "timesheet_fields": sorted(lines.fields_get(attributes=["type"])),
             "timesheets": lines.sudo().search_count(timesheets),
             "overrides": "klausel.override" in self.env,
+            "publishes": "klausel.policy" in self.env,
         }
 
     @api.model

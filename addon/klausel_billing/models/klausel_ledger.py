@@ -125,6 +125,12 @@ class KlauselLedger(models.Model):
         help="The ledger's last row when this one was opened again: what is younger may replace it",
     )
     policy = fields.Char(readonly=True, help="Version and hash of the policy that decided.")
+    policy_id = fields.Many2one(
+        comodel_name="klausel.policy",
+        string="Published Policy",
+        compute="_compute_policy_id",
+        help="The publication of exactly this version, if there was one.",
+    )
     run_id = fields.Many2one(
         comodel_name="klausel.run", readonly=True, index=True, ondelete="restrict"
     )
@@ -162,6 +168,15 @@ class KlauselLedger(models.Model):
             row.invoiced = (
                 format(line._klausel_net().normalize(), "f") if row.amount and line else False
             )
+
+    @api.depends("policy", "company_id")
+    def _compute_policy_id(self):
+        policies = self.env["klausel.policy"].with_context(active_test=False)
+        stamps = list(set(filter(None, self.mapped("policy"))))
+        found = policies.search([("stamp", "in", stamps)], order="id")
+        last = {(policy.company_id, policy.stamp): policy for policy in found}
+        for row in self:
+            row.policy_id = last.get((row.company_id, row.policy), policies.browse())
 
     @api.depends("seconds")
     def _compute_hours(self):

@@ -1,6 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command
 from odoo.tools import format_date
+
+from .klausel_parameter import WHOLE_TERM
 
 DISPOSITIONS = ("included", "service", "change", "third_party", "warranty", "internal")
 
@@ -14,6 +17,14 @@ class KlauselTerm(models.Model):
 
     code = fields.Char(required=True, help="Short name of the term, unique in the contract.")
     plan = fields.Char(required=True, help="Name of the plan, as the policy defines it.")
+    policy_id = fields.Many2one(related="contract_id.policy_id", string="Published Policy")
+    plan_id = fields.Many2one(
+        comodel_name="klausel.plan",
+        string="Published Plan",
+        compute="_compute_plan_id",
+        inverse="_inverse_plan_id",
+        help="The plan of the published policy that has this name.",
+    )
     product_id = fields.Many2one(
         comodel_name="product.product",
         ondelete="restrict",
@@ -50,6 +61,17 @@ class KlauselTerm(models.Model):
     def _compute_display_name(self):
         for term in self:
             term.display_name = f"{term.code or ''} ({term.plan or ''})"
+
+    @api.depends("plan", "contract_id.policy", "contract_id.company_id")
+    def _compute_plan_id(self):
+        for term in self:
+            plans = term.contract_id.policy_id.plan_ids
+            term.plan_id = plans.filtered(lambda plan, name=term.plan: plan.name == name)
+
+    def _inverse_plan_id(self):
+        for term in self:
+            if term.plan_id:
+                term.plan = term.plan_id.name
 
     @api.depends("parameter_ids.name", "parameter_ids.value", "parameter_ids.date_from")
     def _compute_parameter_summary(self):
@@ -96,6 +118,56 @@ class KlauselTerm(models.Model):
                     )
                 )
 
+    @api.onchange("plan_id")
+    def _onchange_plan_id(self):
+        """Offer the parameters that the plan needs; values are for the person to enter."""
+        if not self.plan_id:
+            if self.plan in self.policy_id.plan_ids.mapped("name"):
+                self.plan = False
+            return
+        self.plan = self.plan_id.name
+        needed = self.plan_id.parameter_ids.filtered("required").mapped("name")
+        kept = self.parameter_ids.filtered(lambda step: step.value or step.name in needed)
+        missing = [name for name in needed if name not in kept.mapped("name")]
+        self.parameter_ids -= self.parameter_ids - kept
+        self.parameter_ids = [Command.create({"name": name}) for name in missing]
+
+    @api.constrains("contract_id", "plan", "date_start", "parameter_ids")
+    def _check_plan(self):
+        self._klausel_check_plan()
+
+    def _klausel_check_plan(self):
+        """Where the policy is published, it says which plans and parameters there are."""
+        for term in self:
+            policy = term.contract_id.policy_id
+            if policy and not term.plan_id:
+                raise ValidationError(
+                    self.env._(
+                        "Term %(term)s: policy %(policy)s has no plan “%(plan)s”. Choose one of:"
+                        " %(known)s.",
+                        term=term.code,
+                        policy=policy.display_name,
+                        plan=term.plan,
+                        known=", ".join(policy.plan_ids.mapped("name")) or self.env._("none"),
+                    )
+                )
+            if policy:
+                term.plan_id._klausel_check(term)
+
+    def _klausel_check_single(self):
+        """After a parameter was changed on its own, not as a part of its term."""
+        if not self.env.context.get(WHOLE_TERM):
+            self._klausel_check_plan()
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        plans = self.env["klausel.plan"]
+        for vals in vals_list:
+            if vals.get("plan_id") and not vals.get("plan"):
+                vals["plan"] = plans.browse(vals["plan_id"]).name
+        terms = super(KlauselTerm, self.with_context(**{WHOLE_TERM: True})).create(vals_list)
+        return terms.with_env(self.env)
+
     def write(self, vals):
         self.filtered(
             lambda term: (
@@ -103,7 +175,7 @@ class KlauselTerm(models.Model):
                 or term.contract_id.id != vals.get("contract_id", term.contract_id.id)
             )
         )._klausel_check_settled()
-        return super().write(vals)
+        return super(KlauselTerm, self.with_context(**{WHOLE_TERM: True})).write(vals)
 
     def _klausel_check_settled(self):
         """The ledger knows a term by its code: under another one it would be billed again."""

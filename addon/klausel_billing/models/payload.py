@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 MOVE_TYPES = ("out_invoice", "out_refund")
 DISPLAY_TYPES = ("", "line_section", "line_note")
+PARAMETER_TYPES = ("money", "hours", "quantity", "requests")
 #: The largest integer of a database column.
 LARGEST = 2**31 - 1
 
@@ -70,6 +71,31 @@ class Row(NamedTuple):
     line: str
 
 
+class Parameter(NamedTuple):
+    name: str
+    meaning: dict
+    type: str
+    required: bool
+    example: str
+
+
+class Plan(NamedTuple):
+    name: str
+    title: dict
+    clause: str
+    parameters: tuple
+
+
+class Policy(NamedTuple):
+    name: str
+    version: str
+    hash: str
+    digest: str
+    replaces: str
+    title: dict
+    plans: tuple
+
+
 class Payload(NamedTuple):
     customer: int
     sequence: int
@@ -78,6 +104,7 @@ class Payload(NamedTuple):
     fingerprints: dict
     moves: tuple
     rows: tuple
+    policies: dict
 
 
 def _text(data, name, required=False):
@@ -145,6 +172,14 @@ def _records(data, name):
     if not all(isinstance(value, dict) for value in values):
         raise BadPayload(name)
     return values
+
+
+def _texts(data, name):
+    """Text by text; empty where nothing is said."""
+    values = data.get(name) or {}
+    if not isinstance(values, dict):
+        raise BadPayload(name)
+    return {key: _text(values, key, required=True) for key in values if isinstance(key, str)}
 
 
 def _line(data):
@@ -236,6 +271,7 @@ def parse(data):
         },
         moves=tuple(map(_move, _records(data, "moves"))),
         rows=tuple(map(_row, _records(data, "rows"))),
+        policies=_texts(data, "policies"),
     )
     lines = [line.key for move in found.moves for line in move.products]
     if len(set(lines)) != len(lines):
@@ -250,3 +286,47 @@ def parse(data):
     if not {row.line for row in found.rows if row.amount}.issuperset(lines):
         raise BadPayload("rows")
     return found
+
+
+def _parameter(data):
+    return Parameter(
+        name=_text(data, "name", required=True),
+        meaning=_texts(data, "meaning"),
+        type=_one_of(data, "type", PARAMETER_TYPES),
+        required=bool(data.get("required")),
+        example=_text(data, "example", required=True),
+    )
+
+
+def _plan(data):
+    return Plan(
+        name=_text(data, "name", required=True),
+        title=_texts(data, "title"),
+        clause=_text(data, "clause"),
+        parameters=_named(map(_parameter, _records(data, "parameters")), "parameters"),
+    )
+
+
+def _policy(data):
+    return Policy(
+        name=_text(data, "name", required=True),
+        version=_text(data, "version", required=True),
+        hash=_text(data, "hash", required=True),
+        digest=_text(data, "digest", required=True),
+        replaces=_text(data, "replaces"),
+        title=_texts(data, "title"),
+        plans=_named(map(_plan, _records(data, "plans")), "plans"),
+    )
+
+
+def _named(found, part):
+    """All of ``found``, whose names differ."""
+    found = tuple(found)
+    if len({one.name for one in found}) != len(found):
+        raise BadPayload(part)
+    return found
+
+
+def parse_policies(data):
+    """What ``klausel_publish`` is given; raises as :func:`parse`."""
+    return _named(map(_policy, _records(data, "policies")), "policies")

@@ -11,5 +11,6 @@ from . import (
     test_notes,
     test_override,
     test_parts,
+    test_publish,
     test_reversal,
 )

@@ -25,7 +25,7 @@ class TestInfo(KlauselCase):
             }
         )
         info = self._info(self.connector)
-        self.assertEqual(info["addon"], "19.0.1.0.0")
+        self.assertEqual(info["addon"], "19.0.1.1.0")
         self.assertEqual(info["protocol"], 1)
         self.assertEqual(
             info["company"],
@@ -48,6 +48,7 @@ class TestInfo(KlauselCase):
         self.assertEqual(info["timesheets"], lines.search_count(every))
         self.assertLessEqual({"date", "unit_amount"}, set(info["timesheet_fields"]))
         self.assertTrue(info["overrides"])
+        self.assertTrue(info["publishes"])
         self.assertEqual(info["currencies"][self.company.currency_id.name], 2)
         self.assertTrue(info["apply"])
         self.assertEqual(

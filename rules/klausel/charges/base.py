@@ -33,12 +33,16 @@ ONE = Decimal(1)
 
 
 class Parameter(NamedTuple):
-    """A parameter that a term gives its plan; its values may be dated."""
+    """A parameter that a term gives its plan; its values may be dated.
+
+    What it means in other languages stands in :mod:`klausel.texts`.
+    """
 
     name: str
     meaning: str
     example: str
     required: bool = True
+    type: Literal["money", "hours", "quantity", "requests"] = "money"
 
 
 class DatedNumber:

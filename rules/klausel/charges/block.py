@@ -338,7 +338,7 @@ class Block:
 
     def parameters(self, shape: BlockShape) -> tuple[Parameter, ...]:
         return (
-            Parameter("hours", "hours of a standard lot", '"10"', required=shape.empty == "top_up"),
+            Parameter("hours", "hours of a standard lot", '"10"', shape.empty == "top_up", "hours"),
             Parameter("price", "price per hour, net", '"90.00"'),
             Parameter("beyond_price", "price per hour beyond, net", '"110.00"', required=False),
         )

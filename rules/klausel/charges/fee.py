@@ -341,7 +341,7 @@ class Fee:
         per = "month" if shape.per == "month" else "period"
         return (
             Parameter("price", f"amount per {per}, net", '"49.00"'),
-            Parameter("quantity", "how many (devices, users)", '"10"', required=False),
+            Parameter("quantity", "how many (devices, users)", '"10"', False, "quantity"),
         )
 
     def bind(self, shape: FeeShape, binding: Binding) -> BoundFee:

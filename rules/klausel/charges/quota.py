@@ -171,7 +171,7 @@ class Quota:
 
     def parameters(self, shape: QuotaShape) -> tuple[Parameter, ...]:
         return (
-            Parameter("requests", "requests per period", '"3"'),
+            Parameter("requests", "requests per period", '"3"', type="requests"),
             Parameter("price", "price per request, net", '"25.00"'),
             # Beyond the quota somebody has to say a price: the term for a request, or the plan's
             # rate card for an hour.

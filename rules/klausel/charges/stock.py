@@ -77,7 +77,7 @@ class StockShape(BalancedShape):
 
 
 HOUR_PARAMETERS = (
-    Parameter("hours", "hours per period", '"10"'),
+    Parameter("hours", "hours per period", '"10"', type="hours"),
     Parameter("price", "price per hour, net", '"95.00"'),
     Parameter("beyond_price", "price per hour beyond them, net", '"110.00"', required=False),
 )

@@ -1,0 +1,57 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+
+class KlauselPlan(models.Model):
+    """A plan of a published policy. Only :class:`.publication.Publication` writes it."""
+
+    _name = "klausel.plan"
+    _description = "Published Plan"
+    _order = "policy_id, sequence, id"
+    _rec_names_search = ["name", "title"]
+
+    policy_id = fields.Many2one(
+        comodel_name="klausel.policy",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="cascade",
+    )
+    company_id = fields.Many2one(related="policy_id.company_id", store=True, index=True)
+    sequence = fields.Integer(readonly=True, help="Where it stands in the policy.")
+    name = fields.Char(required=True, readonly=True, help="What terms call it.")
+    title = fields.Char(readonly=True, translate=True, help="What it is called on invoices.")
+    clause = fields.Char(readonly=True, help="Number of the contract's clause.")
+    parameter_ids = fields.One2many("klausel.plan.parameter", "plan_id", "Parameters")
+
+    _name_unique = models.UniqueIndex(
+        "(policy_id, name)", "The policy has another plan of the same name."
+    )
+
+    @api.depends("name", "title")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        for plan in self:
+            plan.display_name = " – ".join(filter(None, (plan.name, plan.title)))
+
+    def _klausel_check(self, term):
+        """Refuse parameters of ``term`` that this plan does not know, and those that it lacks."""
+        self.ensure_one()
+        known = {parameter.name: parameter for parameter in self.parameter_ids}
+        for parameter in term.parameter_ids:
+            if parameter.name not in known:
+                raise ValidationError(
+                    self.env._(
+                        "Term %(term)s: plan %(plan)s has no parameter “%(name)s”. It knows:"
+                        " %(known)s.",
+                        term=term.code,
+                        plan=self.name,
+                        name=parameter.name,
+                        known=", ".join(known) or self.env._("none"),
+                    )
+                )
+            known[parameter.name]._klausel_check_value(parameter)
+        for name, parameter in known.items():
+            if parameter.required:
+                steps = term.parameter_ids.filtered(lambda step, name=name: step.name == name)
+                parameter._klausel_check_there(term, steps)

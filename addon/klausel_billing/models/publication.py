@@ -1,0 +1,155 @@
+"""Policies of one run of ``klausel publish``. Whatever fails, all of it is undone."""
+
+import json
+
+from odoo.exceptions import UserError
+from odoo.fields import Datetime
+from odoo.tools import SQL
+from psycopg2.errors import UniqueViolation
+
+from .application import PROTOCOL
+from .payload import BadPayload, parse_policies
+
+
+class Publication:
+    """``env`` has all rights: whoever makes one of these has checked the caller."""
+
+    def __init__(self, env, company, data):
+        self.env = env
+        self.company = company
+        self._data = data
+
+    def publish(self):
+        if self._data.get("protocol") != PROTOCOL:
+            self._refuse(
+                "protocol",
+                self.env._(
+                    "The addon speaks protocol %(ours)s, the program that called speaks"
+                    " %(theirs)s: bring both to the same version.",
+                    ours=PROTOCOL,
+                    theirs=self._data.get("protocol"),
+                ),
+            )
+        try:
+            asked = parse_policies(self._data)
+        except BadPayload as error:
+            self._refuse(
+                "protocol",
+                self.env._("The program that called sent something else for “%s”.", error),
+            )
+        policies = self.env["klausel.policy"]
+        current = policies._klausel_current(self.company)
+        contracts = policies._klausel_contracts(self.company)
+        new = []
+        for one in asked:
+            there = current.get(one.name, policies)
+            if there.digest == one.digest:
+                continue
+            if (there.digest or "") != one.replaces:
+                self._refuse_moved(one.name)
+            self._check_plans(one, there, contracts.get(one.name, self.env["klausel.contract"]))
+            new.append((one, there))
+        try:
+            with self.env.cr.savepoint():
+                for one, there in new:
+                    self._write(one, there)
+        except UniqueViolation:
+            self._refuse_moved(", ".join(one.name for one, _there in new))
+        self.env.invalidate_all()  # contracts know their policy by its name
+        return {"published": [one.name for one, _there in new]}
+
+    def _refuse(self, code, sentence):
+        message = f"[klausel:{code}] {sentence}"
+        raise UserError(message)
+
+    def _refuse_moved(self, name):
+        self._refuse(
+            "published-moved",
+            self.env._("Somebody else has published %s since this run read it.", name),
+        )
+
+    def _check_plans(self, asked, there, contracts):
+        """No contract that is billed may lose its plan."""
+        kept = {plan.name for plan in asked.plans}
+        for name in there.plan_ids.mapped("name"):
+            using = contracts.term_ids.filtered(lambda term, name=name: term.plan == name)
+            if using and name not in kept:
+                self._refuse(
+                    "plan-in-use",
+                    self.env._(
+                        "Policy %(policy)s %(version)s has no plan “%(plan)s” any more, but"
+                        " contracts use it: %(contracts)s.",
+                        policy=asked.name,
+                        version=asked.version,
+                        plan=name,
+                        contracts=", ".join(sorted(using.contract_id.mapped("code"))),
+                    ),
+                )
+
+    def _write(self, asked, there):
+        there.write({"active": False, "replaced_on": Datetime.now()})
+        there.flush_recordset()
+        policy = self.env["klausel.policy"].create(
+            {
+                "name": asked.name,
+                "version": asked.version,
+                "hash": asked.hash,
+                "digest": asked.digest,
+                "company_id": self.company.id,
+                "published_by": self.env.uid,
+            }
+        )
+        self._translate(policy, "title", [asked.title])
+        plans = self.env["klausel.plan"].create(
+            [
+                {
+                    "policy_id": policy.id,
+                    "sequence": number,
+                    "name": plan.name,
+                    "clause": plan.clause or False,
+                }
+                for number, plan in enumerate(asked.plans)
+            ]
+        )
+        self._translate(plans, "title", [plan.title for plan in asked.plans])
+        pairs = [
+            (record, number, parameter)
+            for record, plan in zip(plans, asked.plans, strict=True)
+            for number, parameter in enumerate(plan.parameters)
+        ]
+        parameters = self.env["klausel.plan.parameter"].create(
+            [
+                {
+                    "plan_id": record.id,
+                    "sequence": number,
+                    "name": parameter.name,
+                    "type": parameter.type,
+                    "required": parameter.required,
+                    "example": parameter.example,
+                }
+                for record, number, parameter in pairs
+            ]
+        )
+        meanings = [parameter.meaning for _record, _number, parameter in pairs]
+        self._translate(parameters, "meaning", meanings)
+
+    def _translate(self, records, name, texts):
+        """In SQL: a language that is installed later finds its texts there, too."""
+        records.flush_recordset()
+        codes = self.env["res.lang"].with_context(active_test=False).search([]).mapped("code")
+        for record, by_language in zip(records, texts, strict=True):
+            if not by_language:
+                continue
+            said = {code: by_language.get(code.split("_")[0]) for code in codes}
+            said["en_US"] = by_language.get("en") or next(iter(by_language.values()))
+            values = json.dumps({code: text for code, text in said.items() if text})
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE %s SET %s = %s::jsonb WHERE id = %s",
+                    SQL.identifier(records._table),
+                    SQL.identifier(name),
+                    values,
+                    record.id,
+                )
+            )
+        records.invalidate_recordset([name], flush=False)
