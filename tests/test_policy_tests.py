@@ -483,4 +483,60 @@ def _every_kind() -> list[Book]:
 
 def _all_of(policy: Policy) -> list[Observed]:
     player = Player(policy)
-    return [player.observe(book, book.contracts[0], book.entries[0]) for book in _every_kind()]
+    return [player.observe(book, book.contracts[0], book.entries[0], 0) for book in _every_kind()]
+
+
+FACTS = """\
+policy: facts
+version: "1"
+include: [rules.yaml]
+fields:
+  who: {one_of: [big, other], from: [{customer_name: Big AG, is: big}, {otherwise: other}]}
+  agreed:
+    one_of: [fast, other]
+    from: [{contract_attribute: response=1 hour, is: fast}, {otherwise: other}]
+  paid: {one_of: [fee, other], from: [{plan: Fee, is: fee}, {otherwise: other}]}
+  ticket_hours: {number: {from: 0, to: 100}}
+plans:
+  Fee: {title: Fee, components: [{fee: {}}]}
+"""
+
+RULES = """\
+scope:
+  rules:
+    - {id: R1, when: {who: big}, then: included, because: One.}
+    - {id: R2, when: {agreed: fast}, then: included, because: Two.}
+    - {id: R3, when: {paid: fee}, then: included, because: Three.}
+    - {id: R4, when: {ticket_hours: {more_than: 4}}, then: change, because: Four.}
+  otherwise: {then: service, because: Other.}
+tests:
+  - name: a test in an included file
+    entry: {hours: "4.25", ticket: t1}
+    expect: {rule: R4}
+  - title: hours add up
+    book:
+      contracts: [{start: 2026-01-01}]
+      entries:
+        - {date: 2026-01-05, hours: 4, ticket: t1}
+        - {date: 2026-01-06, hours: "0.25", ticket: t1}
+    runs: [{as_of: 2026-02-01}]
+"""
+
+
+def test_later_facts() -> None:
+    files = {POLICY_FILE: FACTS, "rules.yaml": RULES}
+    policy = load_policy("facts", files)
+    assert isinstance(policy, Policy), policy
+    tests, problems = read_tests(policy, files)
+    assert not problems
+    outcomes = play_tests(policy, tests)
+    assert all(outcome.passed for outcome in outcomes), outcomes
+    reached = coverage(policy, [one for each in outcomes for one in each.observed])
+    assert {goal.name for goal in reached.reached} == {
+        "R4",
+        "R4: ticket_hours at 4",
+        "R4: ticket_hours just above 4",
+        "otherwise",
+    }
+    for found in propose(policy, goals_of(policy)):
+        assert found.text is not None, found.goal.name

@@ -53,10 +53,16 @@ from klausel.tree import Path, Tree, parse
 POLICY_FILE = "policy.yaml"
 
 
+#: What lies in a policy's folder and is no part of it: tests, and an example of a contract.
+BESIDE = ("tests/", "contract.yaml")
+
+
 def content_hash(files: Mapping[str, str]) -> str:
-    """Hash of a policy's files, the same whatever their line ends."""
+    """Hash of a policy's files, the same whatever their line ends; tests do not count."""
     digest = hashlib.sha256()
     for name in sorted(files):
+        if name.startswith(BESIDE):
+            continue
         text = files[name].replace("\r\n", "\n")
         digest.update(f"{name}\0{len(text)}\0{text}".encode())
     return digest.hexdigest()[:16]

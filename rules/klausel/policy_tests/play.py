@@ -7,9 +7,19 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from klausel.engine import DEFAULT_MATCHERS, Matchers
-from klausel.model import OVERRIDE, Book, Contract, Customer, Employee, Entry, Project, Ticket
+from klausel.model import (
+    OVERRIDE,
+    Book,
+    Contract,
+    Customer,
+    Employee,
+    Entry,
+    Project,
+    Ticket,
+    entries_in_order,
+)
 from klausel.policy import Policy
-from klausel.policy.facts import FACTS, Coder, NumberField, Subject
+from klausel.policy.facts import FACTS, Coder, NumberField, Subject, ticket_seconds
 from klausel.policy.ir import Rule, Scope
 from klausel.policy_tests.read import ExpectShape, PolicyTest, ShortShape, short_book
 from klausel.scenario import Mismatch, Scenario, play
@@ -67,12 +77,13 @@ class Player:
         """
         assert test.short is not None
         book = short_book(test.policy, test.short)
-        subject = subject_of(book, book.contracts[0], book.entries[0])
+        (entry,) = book.entries
+        subject = subject_of(book, book.contracts[0], entry, entry.seconds)
         return self._found(subject), self._observed(subject)
 
-    def observe(self, book: Book, contract: Contract, entry: Entry) -> Observed:
+    def observe(self, book: Book, contract: Contract, entry: Entry, worked: int) -> Observed:
         """What the rules see of ``entry``, offered to ``contract``."""
-        return self._observed(subject_of(book, contract, entry))
+        return self._observed(subject_of(book, contract, entry, worked))
 
     def _observed(self, subject: Subject) -> Observed:
         numbers = tuple(
@@ -121,13 +132,14 @@ class Player:
                 continue
             book = run.result.book
             entries = {entry.id: entry for entry in book.entries}
+            worked = ticket_seconds(entries_in_order(book.entries))
             for found in run.result.entries:
                 for part in found.parts:
                     if part.rule == OVERRIDE or part.disposition == "billed_elsewhere":
                         continue
                     entry = entries[found.entry]
                     for contract in _asked(book, entry, part.contract):
-                        observed[self.observe(book, contract, entry)] = None
+                        observed[self.observe(book, contract, entry, worked[entry.id])] = None
         return Outcome(test, tuple(mismatches), tuple(observed))
 
 
@@ -161,8 +173,9 @@ def _asked(book: Book, entry: Entry, code: str) -> Iterator[Contract]:
             yield contract
 
 
-def subject_of(book: Book, contract: Contract, entry: Entry) -> Subject:
-    """``entry`` with what stands around it, as the engine sees it."""
+def subject_of(book: Book, contract: Contract, entry: Entry, worked: int) -> Subject:
+    """``entry`` with what stands around it, as the engine sees it; ``worked`` are the seconds of
+    its ticket up to and with it."""
     ticket = book.tickets.get(entry.ticket, Ticket(""))
     project = book.projects.get(entry.project or ticket.project, Project(""))
     customer = book.customers.get(book.customer_of(entry), Customer(""))
@@ -172,7 +185,7 @@ def subject_of(book: Book, contract: Contract, entry: Entry) -> Subject:
         if customer.country
         else (book.company.country, book.company.region)
     )
-    return Subject(entry, ticket, project, customer, employee, contract, *home)
+    return Subject(entry, ticket, project, customer, employee, contract, *home, worked)
 
 
 def _wanted(expect: ExpectShape) -> dict[str, Any]:
