@@ -286,7 +286,8 @@ class Clerk:
             item.decisive = day
             if item.record:
                 self._expect(item)
-                self._count_record(item)
+            if item.watches and (item.record or item.stuck):
+                self._count_passed(item)
             here = naturals.get(day)
             if here is None:
                 here = naturals[day] = self._at(self._window(day)).natural
@@ -568,12 +569,22 @@ class Clerk:
                 late = part.counted is not None
                 account.expect(part.lot, part.drawn, item.work.entry, part.rounded, late)
 
-    def _count_record(self, item: Item) -> None:
-        """What is on record has used its budgets, whatever else is tried."""
-        if item.watches:
-            total = sum(part.rounded for part in item.record)
-            price = self._value_price(item.work)
-            self._budgets.count(item.watches, item.work, total, price, item.decisive)
+    def _count_passed(self, item: Item) -> None:
+        """What passed in an earlier run has used its budgets, whatever else is tried."""
+        total = sum(part.rounded for part in item.record) if item.record else item.work.rounded
+        price = self._value_price(item.work)
+        self._budgets.count(item.watches, item.work, total, price, item.decisive)
+
+    def _held_by_budget(self, item: Item) -> bool:
+        """Whether it was a budget that cut ``item`` off: the approvals that let the rest of it
+        pass have room for it."""
+        needed, ticket, own = item.requirement, item.work.ticket, item.work.entry.date
+        if not item.cut or needed is None:
+            return item.cut
+        days = [own, *(day for day in self._gate.decisions(ticket) if own < day < item.decisive)]
+        return not any(
+            self._gate.rooms(needed, ticket, own, day) for day in days if day < item.decisive
+        )
 
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding
@@ -647,11 +658,10 @@ class Clerk:
             passes = work.rounded if item.again or item.stuck else used
         limit = work.rounded - passes
         over = 0
-        if item.watches:
+        if item.watches and not item.stuck:
             kept = self._budgets.count(
-                item.watches, work, passes, price, item.decisive, item.over_budget
+                item.watches, work, passes, price, item.decisive, self._held_by_budget(item)
             )
-            kept = passes if item.stuck else kept
             over = passes - kept
             passes = kept
         if passes or not work.rounded:
