@@ -648,7 +648,9 @@ class Clerk:
         limit = work.rounded - passes
         over = 0
         if item.watches:
-            kept = self._budgets.count(item.watches, work, passes, price, item.decisive)
+            kept = self._budgets.count(
+                item.watches, work, passes, price, item.decisive, item.over_budget
+            )
             kept = passes if item.stuck else kept
             over = passes - kept
             passes = kept
