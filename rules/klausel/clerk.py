@@ -576,15 +576,9 @@ class Clerk:
         self._budgets.count(item.watches, item.work, total, price, item.decisive)
 
     def _held_by_budget(self, item: Item) -> bool:
-        """Whether it was a budget that cut ``item`` off: the approvals that let the rest of it
-        pass have room for it."""
-        needed, ticket, own = item.requirement, item.work.ticket, item.work.entry.date
-        if not item.cut or needed is None:
-            return item.cut
-        days = [own, *(day for day in self._gate.decisions(ticket) if own < day < item.decisive)]
-        return not any(
-            self._gate.rooms(needed, ticket, own, day) for day in days if day < item.decisive
-        )
+        """Whether it was a budget that cut ``item`` off, and no approval's limit."""
+        more = item.requirement is None or self._gate.has_more(item.rooms, item.work.entry.id)
+        return item.cut and more
 
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding
@@ -653,15 +647,14 @@ class Clerk:
             return self._keep(item, shares, ZERO, False)
         price = self._value_price(work) if (item.rooms or item.watches) else ZERO
         passes = work.rounded
+        held = self._held_by_budget(item)
         if item.requirement is not None:
-            used = self._gate.use(item.rooms, work.rounded, price)
+            used = self._gate.use(item.rooms, work.entry.id, work.rounded, price)
             passes = work.rounded if item.again or item.stuck else used
         limit = work.rounded - passes
         over = 0
         if item.watches and not item.stuck:
-            kept = self._budgets.count(
-                item.watches, work, passes, price, item.decisive, self._held_by_budget(item)
-            )
+            kept = self._budgets.count(item.watches, work, passes, price, item.decisive, held)
             over = passes - kept
             passes = kept
         if passes or not work.rounded:
@@ -804,7 +797,8 @@ class Clerk:
                 Share(part.key.term, part.key.component, taken, "", part.seconds, part.rounded)
             )
         if item.rooms:
-            self._gate.use(item.rooms, total, self._value_price(item.work))
+            price = self._value_price(item.work)
+            self._gate.use(item.rooms, item.work.entry.id, total, price)
         self._parts.setdefault(item.key, []).extend(shares)
 
     def _keep(
