@@ -94,6 +94,8 @@ class Gate:
     """Approvals of one contract in one simulation."""
 
     def __init__(self, approvals: Iterable[Approval], quantity_digits: int) -> None:
+        self._users: set[tuple[str, str]] = set()
+        """Approvals with the entries that used them."""
         self._all = list(approvals)
         self._digits = quantity_digits
         approved = [approval for approval in self._all if approval.state == "approved"]
@@ -137,14 +139,23 @@ class Gate:
             if concerns(found, ticket)
         )
 
-    def use(self, rooms: Sequence[Room], rounded: int, price: Decimal) -> int:
+    def use(self, rooms: Sequence[Room], entry: str, rounded: int, price: Decimal) -> int:
         """Seconds of ``rounded`` that ``rooms`` let pass, one after the other; time that is taken
         back goes to the first with room."""
         passed = 0
         for room in rooms:
             if room.is_open(0, ZERO):
-                passed += room.use(rounded - passed, price, self._digits)
+                found = room.use(rounded - passed, price, self._digits)
+                passed += found
+                if found:
+                    self._users.add((room.approval.id, entry))
         return passed
+
+    def has_more(self, rooms: Iterable[Room], entry: str) -> bool:
+        """Whether an approval that ``entry`` used has room left: none of them cut it off."""
+        return any(
+            (room.approval.id, entry) in self._users and room.is_open(0, ZERO) for room in rooms
+        )
 
     def reason(self, needed: Requirement, ticket: str, day: date, at: date) -> str:
         """What work of ``day`` waits for, seen on ``at``."""

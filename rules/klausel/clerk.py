@@ -291,7 +291,8 @@ class Clerk:
             item.decisive = day
             if item.record:
                 self._expect(item)
-                self._count_record(item)
+            if item.watches and (item.record or item.stuck):
+                self._count_passed(item)
             here = naturals.get(day)
             if here is None:
                 here = naturals[day] = self._at(self._window(day)).natural
@@ -573,12 +574,16 @@ class Clerk:
                 late = part.counted is not None
                 account.expect(part.lot, part.drawn, item.work.entry, part.rounded, late)
 
-    def _count_record(self, item: Item) -> None:
-        """What is on record has used its budgets, whatever else is tried."""
-        if item.watches:
-            total = sum(part.rounded for part in item.record)
-            price = self._value_price(item.work)
-            self._budgets.count(item.watches, item.work, total, price, item.decisive)
+    def _count_passed(self, item: Item) -> None:
+        """What passed in an earlier run has used its budgets, whatever else is tried."""
+        total = sum(part.rounded for part in item.record) if item.record else item.work.rounded
+        price = self._value_price(item.work)
+        self._budgets.count(item.watches, item.work, total, price, item.decisive)
+
+    def _held_by_budget(self, item: Item) -> bool:
+        """Whether it was a budget that cut ``item`` off, and no approval's limit."""
+        more = item.requirement is None or self._gate.has_more(item.rooms, item.work.entry.id)
+        return item.cut and more
 
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding
@@ -647,14 +652,14 @@ class Clerk:
             return self._keep(item, shares, ZERO, False)
         price = self._value_price(work) if (item.rooms or item.watches) else ZERO
         passes = work.rounded
+        held = self._held_by_budget(item)
         if item.requirement is not None:
-            used = self._gate.use(item.rooms, work.rounded, price)
+            used = self._gate.use(item.rooms, work.entry.id, work.rounded, price)
             passes = work.rounded if item.again or item.stuck else used
         limit = work.rounded - passes
         over = 0
-        if item.watches:
-            kept = self._budgets.count(item.watches, work, passes, price, item.decisive)
-            kept = passes if item.stuck else kept
+        if item.watches and not item.stuck:
+            kept = self._budgets.count(item.watches, work, passes, price, item.decisive, held)
             over = passes - kept
             passes = kept
         if passes or not work.rounded:
@@ -797,7 +802,8 @@ class Clerk:
                 Share(part.key.term, part.key.component, taken, "", part.seconds, part.rounded)
             )
         if item.rooms:
-            self._gate.use(item.rooms, total, self._value_price(item.work))
+            price = self._value_price(item.work)
+            self._gate.use(item.rooms, item.work.entry.id, total, price)
         self._parts.setdefault(item.key, []).extend(shares)
 
     def _keep(

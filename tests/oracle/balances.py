@@ -264,12 +264,25 @@ def offer(desk: Any, term: Facts, component: Facts, lot: Lot, since: int = 0) ->
         if component["kind"] == "quota":
             if _request_from(desk, term, component, piece, lot):
                 _forget(desk, "waiting", piece)
-        elif piece["rounded"] > 0 and _may_have(desk, piece, lot):
+        elif piece["rounded"] > 0 and _may_have(desk, term, component, piece, lot):
             _pay(desk, term, component, lot, "waiting", piece)
 
 
-def _may_have(desk: Any, piece: Facts, lot: Lot) -> bool:
-    """Of a lot that has ended work has hours that waited while it ran, or is of its days."""
+def _goes_back(term: Facts, component: Facts, lot: Lot) -> bool:
+    """Whether what is left of a lot goes back at its end."""
+    ends = term["last"] is not None and lot["last"] is not None and lot["last"] >= term["last"]
+    return ends and component["kind"] == "block" and component.get("leftover") == "refund"
+
+
+def _may_have(desk: Any, term: Facts, component: Facts, piece: Facts, lot: Lot) -> bool:
+    """Of a lot that has ended work has hours that waited while it ran, or is of its days.
+
+    What goes back at the end does so before late work.
+    """
+    last = lot["last"] or FOREVER
+    behind = piece["late"] and piece["rounded"] > 0 and piece["position"] >= last
+    if behind and _goes_back(term, component, lot):
+        return False
     ended = lot["last"] is not None and lot["last"] < desk.today
     ended = ended or (lot["last"] == desk.today and desk.closing)
     if not ended or piece["position"] < lot["last"]:
@@ -294,11 +307,12 @@ def ask_again(desk: Any, found: list[tuple[Facts, Facts, Lot]]) -> None:
                 break
             mine = [one for one in found if key_of(one[0], one[1]) == key]
             lots = [one for one in mine if stock.good_on(one[2], day)]
+            lots = [one for one in lots if _may_have(desk, *one[:2], piece, one[2])]
             lots.sort(key=lambda one: stock.draw_order(one[2]))
             if kind == "waiting" and piece["component"] == key:
                 later = [one for one in mine if one[2]["first"] > day]
                 later.sort(key=lambda one: (one[2]["first"], natural(one[2]["name"])))
-                lots += [one for one in later if _may_have(desk, piece, one[2])]
+                lots += [one for one in later if _may_have(desk, *one[:2], piece, one[2])]
             if piece["rounded"] < 0:
                 lots = [one for one in reversed(lots) if one[2]["first"] <= day]
             for term, component, lot in lots:
@@ -508,8 +522,7 @@ def end_lot(desk: Any, term: Facts, component: Facts, lot: Lot, day: date) -> No
     """At the end of its last day a lot expires, or what is left of it goes back."""
     left = stock.remaining(lot)
     lot["over"] = day
-    ends = term["last"] is not None and lot["last"] >= term["last"]
-    if component["kind"] == "block" and ends and component.get("leftover") == "refund" and left:
+    if left and _goes_back(term, component, lot):
         lot["refunded"] += left
         key = ("leftover", lot["name"], term["id"])
         desk.refund(key, term, component, left, lot["price"], lot["name"])
@@ -571,7 +584,7 @@ def _settle(desk: Any, term: Facts, component: Facts, day: date) -> None:
             lot["refunded"] += some
         else:
             stock.expire(lot, some, day)
-        lot["over"] = day
+        lot["over"] = lot.get("over") or day
     if refund and left:
         period = desk.periods(term, component)[-1]
         price = on(term["price"], period["first"])

@@ -852,6 +852,7 @@ class Clerk:
                 "reason": part["held"],
                 "since": day,
                 "position": place["position"],
+                "late": place["late"],
                 "number": self.state["kept"],
                 "remainder": where == "held",
                 "asked": part.get("asked", []),

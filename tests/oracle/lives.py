@@ -610,6 +610,8 @@ def _runs(dice: Dice, features: frozenset[str], book: dict[str, Any]) -> list[di
                 before = runs[number - 1]["as_of"]
                 if contract.get("end", before) < before:
                     continue  # it is over
+                # Days that a run has closed stay days of the contract: what becomes of their
+                # hours when the end moves to before them is not said.
                 first = max(
                     date.fromisoformat(before),
                     date.fromisoformat(contract["start"]),

@@ -31,6 +31,8 @@ class Budgets:
     def __init__(self, quantity_digits: int) -> None:
         self.sums: dict[tuple[str, str], Decimal] = {}
         """By rule and what is counted together: money, or seconds."""
+        self._gross: dict[tuple[str, str], Decimal] = {}
+        """As :attr:`sums`, without time that was taken back."""
         self._digits = quantity_digits
         self.reached: dict[tuple[str, str, int], Reached] = {}
 
@@ -44,15 +46,25 @@ class Budgets:
         return _period(day.year, day.month, watch.every)
 
     def count(
-        self, watches: tuple[Watch, ...], work: Work, rounded: int, price: Decimal, on: date
+        self,
+        watches: tuple[Watch, ...],
+        work: Work,
+        rounded: int,
+        price: Decimal,
+        on: date,
+        held: bool = False,
     ) -> int:
-        """Counts ``rounded`` seconds that passed; gives back those that no budget holds."""
+        """Counts ``rounded`` seconds that passed; gives back those that no budget holds.
+
+        What a budget ``held`` before finds no room where others took time back since.
+        """
+        sums = self._gross if held else self.sums
         passes = rounded
         if not work.ticket:
             watches = tuple([watch for watch in watches if watch.per != "ticket"])
         for watch in watches:
             if watch.hold:
-                spent = self.sums.get((watch.rule.id, self.place(watch, work)), ZERO)
+                spent = sums.get((watch.rule.id, self.place(watch, work)), ZERO)
                 left = watch.budget - spent
                 if watch.measure == "amount":
                     passes = min(passes, within(rounded, price, None, left, self._digits))
@@ -67,6 +79,7 @@ class Budgets:
         key = (watch.rule.id, place)
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
         found = self.sums[key] = self.sums.get(key, ZERO) + more
+        self._gross[key] = self._gross.get(key, ZERO) + max(more, ZERO)
         for percent, enough in _steps(watch.budget, watch.notify_at):
             mark = (*key, percent)
             if found >= enough and mark not in self.reached:
