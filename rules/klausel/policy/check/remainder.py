@@ -44,13 +44,13 @@ class Untaken(NamedTuple):
 
 
 def passed_on(checked: Checked) -> Iterator[Finding]:
-    """Plans whose last component for time passes on what it does not take."""
+    """Plans all of whose components for time pass on what they do not take."""
     if checked.book is not None:
         return  # then the contracts themselves are looked at
     for plan in checked.policy.plans.values():
         timed = [c for c in plan.components if c.kind not in ("fee", "milestone")]
-        word = _passes(timed[-1]) if timed else ""
-        if word:
+        if timed and all(_passes(c) for c in timed):
+            word = _passes(timed[-1])
             where = checked.raw.below(timed[-1].where, word)
             yield finding("remainder-untaken:plan", where, plan=plan.name, word=word)
 
@@ -145,11 +145,9 @@ def _first_untaken(
         if not contract.span.covers(day):
             continue
         running = [term for term, span in terms if span.covers(day)]
-        ends = [end for term in running if (end := _end(checked, contract, term)) is not None]
-        if not ends:
-            return day, False
-        if all(_passes(end) for end in ends):
-            return day, True
+        timed = [component for term in running for component in _timed(checked, contract, term)]
+        if all(_passes(component) for component in timed):
+            return day, bool(timed)
     return None
 
 
@@ -157,13 +155,11 @@ def _span(contract: Contract, term: Term) -> Span | None:
     return intersect(contract.span, Span(term.first or contract.start, term.until))
 
 
-def _end(checked: Checked, contract: Contract, term: Term) -> PlanComponent | None:
-    """The last component of the term's plan that takes time."""
+def _timed(checked: Checked, contract: Contract, term: Term) -> list[PlanComponent]:
+    """The components of the term's plan that take time."""
     plan = checked.policy.plans.get(term.plan)
-    if plan is None:
-        return None
-    timed = [c for c in plan.components if COMPONENTS[c.kind].takes_time(c.shape, contract)]
-    return timed[-1] if timed else None
+    components = plan.components if plan is not None else ()
+    return [c for c in components if COMPONENTS[c.kind].takes_time(c.shape, contract)]
 
 
 def _passes(component: PlanComponent) -> str:
