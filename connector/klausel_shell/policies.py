@@ -1,4 +1,4 @@
-"""Commands about policy files; ``cli.py`` adds those in :data:`COMMANDS`."""
+"""Commands about policy files."""
 
 from __future__ import annotations
 
@@ -51,4 +51,5 @@ def check(
     return EXIT_FINDINGS if outcome.fails(strict) else 0
 
 
-COMMANDS = (check,)
+#: What the command line adds to its own.
+COMMANDS: tuple[click.Command, ...] = (check,)
