@@ -194,7 +194,7 @@ SENTENCES: dict[str, Sentence] = {
     ),
 }
 
-#: code -> severity, in the order above; info where a code has several.
+#: code -> severity, that of its first sentence.
 CODES: dict[str, Severity] = {}
 for _name, _sentence in SENTENCES.items():
     CODES.setdefault(_name.partition(":")[0], _sentence.severity)
