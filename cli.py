@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from klausel_shell import exits
+from klausel_shell import exits, policies
 from klausel_shell.exits import EXIT_ERP, EXIT_FINDINGS, EXIT_INPUT
 from klausel_shell.options import (
     FILE,
@@ -33,7 +33,6 @@ from klausel_shell.options import (
     source_options,
     yes_option,
 )
-from klausel_shell.policies import COMMANDS
 
 if TYPE_CHECKING:
     from klausel_run.sources import Source
@@ -202,7 +201,7 @@ def doctor(source: Source) -> int:
     return 0 if fine else EXIT_ERP if source.book is None else EXIT_INPUT
 
 
-for command in COMMANDS:
+for command in policies.COMMANDS:
     cli.add_command(command)
 
 

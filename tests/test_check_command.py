@@ -263,7 +263,7 @@ def test_where_it_looks(shelf: Path, capsys: Capture, monkeypatch: Patch) -> Non
 
 
 def test_exit_codes(shelf: Path, capsys: Capture) -> None:
-    """Notes fail a strict check only, and what is left to otherwise never does."""
+    """Infos fail a strict check only, and what is left to otherwise never does."""
     shutil.copytree(shelf / "plan-passes-on", "notes")
     shutil.copytree(shelf / "otherwise-one-word", "by-design")
     shutil.copytree(shelf / "nothing-found", "clean")

@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
     """Whether a policy could not be read."""
 
     def fails(self, strict: bool) -> bool:
-        """Whether something was found that is to be mended; strictly, notes count too, but not
+        """Whether something was found that is to be mended; strictly, infos count too, but not
         what is as it is meant to be."""
         return any(
             found.severity != "info" or (strict and found.code not in BY_DESIGN)

@@ -121,7 +121,7 @@ def _asked(question: Question) -> str:
     type=click.Choice(["text", "json", "sarif"]),
     help="What to print.",
 )
-@click.option("--strict", is_flag=True, help="Exit 1 for notes too, but not for only-otherwise.")
+@click.option("--strict", is_flag=True, help="Exit 1 for infos too, but not for only-otherwise.")
 @click.option("--explain", metavar="CODE", help="Say what the finding CODE means, and stop.")
 def check(
     folders: tuple[Path, ...],
@@ -134,7 +134,7 @@ def check(
     """Find what is wrong or doubtful in policies, without billing anything.
 
     FOLDER is a policy folder or holds some; without it the policies of --book, else those of the
-    current folder. Exit 0: nothing but notes; 1: findings; 2: a policy cannot be read.
+    current folder. Exit 0: nothing but infos; 1: findings; 2: a policy cannot be read.
     """
     from klausel.formats.findings import render
     from klausel_run import check as job

@@ -2,63 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from klausel.charges import BALANCES
 from klausel.fields import DISPOSITIONS
-from klausel.policy.check.context import Checked, asked
+from klausel.policy.check.context import Checked, asked, pieces
 from klausel.policy.check.finding import Finding, Related, finding
 from klausel.policy.check.rules import culprit
 from klausel.policy.check.space import is_empty
 from klausel.policy.check.words import joined
-from klausel.policy.ir import CHARGED, Rule
+from klausel.policy.ir import CHARGED, Rule, Surcharge, Watch
 
 
 def never_needed(checked: Checked) -> Iterator[Finding]:
     """Approvals for which there is no work."""
-    requirements = checked.policy.requirements
-    for number, needed in enumerate(requirements):
-        rule, box = needed.rule, checked.needed[number]
-        found = _without_work(checked, "approval-never", rule)
-        if found is not None:
-            yield found
-        elif not checked.applies(box, asked(checked.policy, rule), number):
-            met = checked.stack.meeting(box) >> len(checked.boxes)
-            above = [other.rule for place, other in enumerate(requirements[:number])
-                     if met >> place & 1]  # fmt: skip
-            yield finding(
-                "approval-never:covered", rule.where,
-                tuple(Related(other.where, f"approval {other.id}") for other in above),
-                id=rule.id, others=joined(other.id for other in above),
-            )  # fmt: skip
+    rules = [needed.rule for needed in checked.policy.requirements]
+    yield from _all_pieces(rules, lambda number: _never_needed(checked, rules, number))
 
 
 def idle_watches(checked: Checked) -> Iterator[Finding]:
     """Budgets that count nothing, or say something only when it is too late."""
-    for watch in checked.policy.watches:
-        found = _without_work(checked, "threshold-without-effect", watch.rule)
-        if found is not None:
-            yield found
-        elif not watch.hold and min(watch.notify_at, default=0) > 100:
-            where = checked.raw.below(watch.rule.where, "watch", "notify_at")
-            percent = min(watch.notify_at)
-            yield finding("threshold-late", where, id=watch.rule.id, percent=percent)
+    watches = checked.policy.watches
+    rules = [watch.rule for watch in watches]
+    yield from _all_pieces(rules, lambda number: _idle_watch(checked, watches[number]))
 
 
 def idle_surcharges(checked: Checked) -> Iterator[Finding]:
-    plans = checked.policy.plans.values()
+    """Surcharges that change no invoice."""
+    surcharges = checked.policy.surcharges
+    rules = [surcharge.rule for surcharge in surcharges]
+    yield from _all_pieces(rules, lambda number: _no_change(checked, surcharges[number]))
+    yield from _all_pieces(
+        rules, lambda number: _without_work(checked, "surcharge-without-effect", rules[number])
+    )
+
+
+def _all_pieces(rules: Sequence[Rule], look: Callable[[int], Finding | None]) -> Iterator[Finding]:
+    """What ``look`` says of what stands as one in the file, if it says so of each piece of it."""
+    for numbers in pieces(rules):
+        said = [look(number) for number in numbers]
+        if said[0] is not None and None not in said:
+            yield said[0]
+
+
+def _never_needed(checked: Checked, rules: Sequence[Rule], number: int) -> Finding | None:
+    rule, box = rules[number], checked.needed[number]
+    found = _without_work(checked, "approval-never", rule)
+    if found is not None or checked.applies(box, asked(checked.policy, rule), number):
+        return found
+    met = checked.stack.meeting(box) >> len(checked.boxes)
+    above = [other for place, other in enumerate(rules[:number]) if met >> place & 1]
+    return finding(
+        "approval-never:covered", rule.where,
+        tuple(Related(other.where, f"approval {other.id}") for other in above),
+        id=rule.id, others=joined(dict.fromkeys(other.id for other in above)),
+    )  # fmt: skip
+
+
+def _idle_watch(checked: Checked, watch: Watch) -> Finding | None:
+    rule = watch.rule
+    found = _without_work(checked, "threshold-without-effect", rule)
+    percent = min(watch.notify_at, default=0)
+    if found is not None or watch.hold or percent <= 100:
+        return found
+    where = checked.raw.below(rule.where, "watch", "notify_at")
+    return finding("threshold-late", where, id=rule.id, percent=percent)
+
+
+def _no_change(checked: Checked, surcharge: Surcharge) -> Finding | None:
+    """A surcharge that changes nothing, whatever the work is."""
+    rule, plans = surcharge.rule, checked.policy.plans.values()
     kinds = {component.kind for plan in plans for component in plan.components}
-    for surcharge in checked.policy.surcharges:
-        rule = surcharge.rule
-        if surcharge.times == 1:
-            where = checked.raw.below(rule.where, "times")
-            yield finding("surcharge-without-effect:one", where, id=rule.id)
-        if surcharge.on == "hours" and plans and kinds.isdisjoint(BALANCES):
-            where = checked.raw.below(rule.where, "on")
-            yield finding("surcharge-without-effect:hours", where, id=rule.id)
-        found = _without_work(checked, "surcharge-without-effect", rule)
-        if found is not None:
-            yield found
+    if surcharge.times == 1:
+        where = checked.raw.below(rule.where, "times")
+        return finding("surcharge-without-effect:one", where, id=rule.id)
+    if surcharge.on == "hours" and plans and kinds.isdisjoint(BALANCES):
+        where = checked.raw.below(rule.where, "on")
+        return finding("surcharge-without-effect:hours", where, id=rule.id)
+    return None
 
 
 def _without_work(checked: Checked, code: str, rule: Rule) -> Finding | None:

@@ -131,7 +131,7 @@ SENTENCES: dict[str, Sentence] = {
         "compare its when with the rules of scope; work that costs nothing needs no approval",
     ),
     "approval-never:covered": _error(
-        "approval {id} never applies: {others} above it stands for all of it",
+        "approval {id} never applies: all of it falls to {others} above it",
         "move {id} above, or remove it; the first approval that fits is the one that is needed",
     ),
     "threshold-without-effect:disposition": _warning(
@@ -194,7 +194,7 @@ SENTENCES: dict[str, Sentence] = {
     ),
 }
 
-#: code -> severity, in the order above; info where a code has several.
+#: code -> severity, that of its first sentence.
 CODES: dict[str, Severity] = {}
 for _name, _sentence in SENTENCES.items():
     CODES.setdefault(_name.partition(":")[0], _sentence.severity)

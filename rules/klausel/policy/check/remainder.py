@@ -9,7 +9,9 @@ from typing import NamedTuple
 from klausel.charges import COMPONENTS
 from klausel.model import (
     NARROWNESS,
+    Book,
     Contract,
+    Coverage,
     Customer,
     Employee,
     Entry,
@@ -17,7 +19,7 @@ from klausel.model import (
     Term,
     Ticket,
 )
-from klausel.period import Span, intersect
+from klausel.period import Span
 from klausel.policy.check.context import Checked
 from klausel.policy.check.finding import Finding, Related, finding
 from klausel.policy.check.space import Box
@@ -44,13 +46,13 @@ class Untaken(NamedTuple):
 
 
 def passed_on(checked: Checked) -> Iterator[Finding]:
-    """Plans whose last component for time passes on what it does not take."""
+    """Plans all of whose components for time pass on what they do not take."""
     if checked.book is not None:
         return  # then the contracts themselves are looked at
     for plan in checked.policy.plans.values():
         timed = [c for c in plan.components if c.kind not in ("fee", "milestone")]
-        word = _passes(timed[-1]) if timed else ""
-        if word:
+        if timed and all(_passes(c) for c in timed):
+            word = _passes(timed[-1])
             where = checked.raw.below(timed[-1].where, word)
             yield finding("remainder-untaken:plan", where, plan=plan.name, word=word)
 
@@ -58,7 +60,7 @@ def passed_on(checked: Checked) -> Iterator[Finding]:
 def untaken(checked: Checked) -> Iterator[Finding]:
     """Contracts of the book where work that may cost something is taken by nobody."""
     outside: dict[str, list[Untaken]] = {}
-    for found in _untaken(checked):
+    for found in untaken_work(checked):
         if found.disposition != "service" and not found.passed:
             outside.setdefault(found.disposition, []).append(found)
             continue
@@ -79,42 +81,78 @@ def untaken(checked: Checked) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _untaken(checked: Checked) -> Iterator[Untaken]:
+def untaken_work(checked: Checked) -> Iterator[Untaken]:
+    """Each contract of the book with each disposition that is taken by nobody on some day."""
     yielded: dict[Box, dict[str, Rule]] = {}
     for contract in checked.contracts:
-        if _is_wider(checked, contract):
+        known: set[str] = set()
+        for days, terms, wider in _stretches(checked, contract):
+            box = _of_contract(checked, contract, days)
+            if box not in yielded:
+                yielded[box] = checked.yielded_in(box)
+            for disposition, rule in yielded[box].items():
+                taking = [term for term in terms if disposition in term.takes]
+                timed = [found for term in taking for found in _timed(checked, contract, term)]
+                # What no term takes is asked of wider contracts, what a term passes on is not.
+                taken = not all(_passes(found) for found in timed) or (wider and not timed)
+                if disposition in CHARGED and disposition not in known and not taken:
+                    known.add(disposition)
+                    yield Untaken(contract, rule, disposition, days.first, bool(timed))
+
+
+def _stretches(checked: Checked, contract: Contract) -> Iterator[tuple[Span, list[Term], bool]]:
+    """Days of ``contract`` on which the same of its terms run, and whether wider contracts do."""
+    whole = contract.span
+    terms = [(term, Span(term.first or contract.start, term.until)) for term in contract.terms]
+    wider = list(_wider(checked, contract))
+    spans = [*(span for _, span in terms), *wider]
+    begins = {span.first for span in spans}
+    begins |= {_next(span.last) for span in spans if span.last is not None}
+    days = sorted({contract.start, *(day for day in begins if whole.covers(day))})
+    for first, after in zip(days, [*days[1:], None], strict=True):
+        last = date.fromordinal(after.toordinal() - 1) if after is not None else contract.end
+        yield (
+            Span(first, last),
+            [term for term, span in terms if span.covers(first)],
+            any(span.covers(first) for span in wider),
+        )
+
+
+def _next(day: date) -> date:
+    return date.fromordinal(day.toordinal() + 1)
+
+
+def _wider(checked: Checked, contract: Contract) -> Iterator[Span]:
+    """Days on which another contract is asked for what this one does not take."""
+    book = checked.book
+    assert book is not None
+    rank = NARROWNESS.index(contract.covers.kind)
+    for other in book.contracts:
+        if NARROWNESS.index(other.covers.kind) <= rank:
             continue
-        box = _of_contract(checked, contract)
-        if box not in yielded:
-            yielded[box] = checked.yielded_in(box)
-        for disposition, rule in yielded[box].items():
-            found = _first_untaken(checked, contract, disposition)
-            if disposition in CHARGED and found is not None:
-                yield Untaken(contract, rule, disposition, *found)
+        if book.root(other.customer) == book.root(contract.customer) and _has(
+            book, other.covers, contract.covers
+        ):
+            yield other.span
 
 
-def _is_wider(checked: Checked, contract: Contract) -> bool:
-    """Whether another contract is asked for what this one does not take."""
-    assert checked.book is not None
-    root, rank = checked.book.root, NARROWNESS.index(contract.covers.kind)
-    return any(
-        other.code != contract.code
-        and root(other.customer) == root(contract.customer)
-        and NARROWNESS.index(other.covers.kind) > rank
-        and intersect(other.span, contract.span) is not None
-        for other in checked.book.contracts
-    )
+def _has(book: Book, wide: Coverage, narrow: Coverage) -> bool:
+    """Whether all that is covered by ``narrow`` is covered by ``wide``, of a wider kind."""
+    if wide.kind == "customer":
+        return True
+    projects = {book.tickets[id_].project for id_ in narrow.ids if id_ in book.tickets}
+    return projects <= set(wide.ids)
 
 
-def _of_contract(checked: Checked, contract: Contract) -> Box:
-    """What work of ``contract`` can look like: facts of the contract itself are known."""
+def _of_contract(checked: Checked, contract: Contract, days: Span) -> Box:
+    """What work of ``contract`` on ``days`` can look like: its own facts are known."""
     entry = Entry("", contract.start, "", "", "", "", 0, "", "", (), True, "", "")
     subject = Subject(entry, Ticket(""), Project(""), Customer(""), Employee(""), contract)
     box = list(checked.space.whole)
     for number, field in enumerate(checked.policy.fields):
         if isinstance(field, WordField):
             box[number] = _possible(field, subject)
-    box[-1] = checked.space.days.of(contract.start, contract.end)
+    box[-1] = checked.space.days.of(days.first, days.last)
     return tuple(box)
 
 
@@ -130,40 +168,11 @@ def _possible(field: WordField, subject: Subject) -> int:
     return codes
 
 
-def _first_untaken(
-    checked: Checked, contract: Contract, disposition: str
-) -> tuple[date, bool] | None:
-    """The first day on which nobody takes ``disposition``, and whether it is passed on."""
-    terms = [
-        (term, span)
-        for term in contract.terms
-        if disposition in term.takes and (span := _span(contract, term)) is not None
-    ]
-    days = {contract.start, *(span.first for _, span in terms)}
-    days |= {date.fromordinal(s.last.toordinal() + 1) for _, s in terms if s.last is not None}
-    for day in sorted(days):
-        if not contract.span.covers(day):
-            continue
-        running = [term for term, span in terms if span.covers(day)]
-        ends = [end for term in running if (end := _end(checked, contract, term)) is not None]
-        if not ends:
-            return day, False
-        if all(_passes(end) for end in ends):
-            return day, True
-    return None
-
-
-def _span(contract: Contract, term: Term) -> Span | None:
-    return intersect(contract.span, Span(term.first or contract.start, term.until))
-
-
-def _end(checked: Checked, contract: Contract, term: Term) -> PlanComponent | None:
-    """The last component of the term's plan that takes time."""
+def _timed(checked: Checked, contract: Contract, term: Term) -> list[PlanComponent]:
+    """The components of the term's plan that take time."""
     plan = checked.policy.plans.get(term.plan)
-    if plan is None:
-        return None
-    timed = [c for c in plan.components if COMPONENTS[c.kind].takes_time(c.shape, contract)]
-    return timed[-1] if timed else None
+    components = plan.components if plan is not None else ()
+    return [c for c in components if COMPONENTS[c.kind].takes_time(c.shape, contract)]
 
 
 def _passes(component: PlanComponent) -> str:

@@ -25,7 +25,7 @@ Box = tuple[int, ...]
 #: First and last number of a field, in seconds; None is without limit.
 Limits = tuple[int | None, int | None]
 
-#: Places looked at before a search ends without an answer: minutes, for files beyond reason.
+#: Steps of all searches of a check together; then it ends without an answer, after a minute or so.
 MOST_STEPS = 3_000_000
 
 
