@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -29,10 +30,14 @@ class Budgets:
     """Counts of all budgets of one contract in one simulation."""
 
     def __init__(self, quantity_digits: int) -> None:
-        self.sums: dict[tuple[str, str], Decimal] = {}
-        """By rule and what is counted together: money, or seconds."""
+        self._sums: dict[tuple[str, str], Decimal] = {}
         self._digits = quantity_digits
         self.reached: dict[tuple[str, str, int], Reached] = {}
+
+    @property
+    def sums(self) -> Mapping[tuple[str, str], Decimal]:
+        """By rule and what is counted together: money, or seconds."""
+        return self._sums
 
     def place(self, watch: Watch, work: Work) -> str:
         """What is counted together: a period's first day, a ticket, or the contract."""
@@ -52,7 +57,7 @@ class Budgets:
             watches = tuple([watch for watch in watches if watch.per != "ticket"])
         for watch in watches:
             if watch.hold:
-                spent = self.sums.get((watch.rule.id, self.place(watch, work)), ZERO)
+                spent = self._sums.get((watch.rule.id, self.place(watch, work)), ZERO)
                 left = watch.budget - spent
                 if watch.measure == "amount":
                     passes = min(passes, within(rounded, price, None, left, self._digits))
@@ -66,7 +71,7 @@ class Budgets:
         place = self.place(watch, work)
         key = (watch.rule.id, place)
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
-        found = self.sums[key] = self.sums.get(key, ZERO) + more
+        found = self._sums[key] = self._sums.get(key, ZERO) + more
         for percent, enough in _steps(watch.budget, watch.notify_at):
             mark = (*key, percent)
             if found >= enough and mark not in self.reached:
