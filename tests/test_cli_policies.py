@@ -119,6 +119,70 @@ def test_a_line_as_json(place: Path, capsys: Capture) -> None:
     }
 
 
+def test_an_entry_as_json(place: Path, capsys: Capture) -> None:
+    assert explain("e2", "--format", "json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found.pop("said")[0]["title"] == "Entry e2"
+    (contract,) = found.pop("contracts")
+    (part,) = found.pop("parts")
+    assert found == {
+        "kind": "entry",
+        "entry": "e2",
+        "as_of": "2026-07-01",
+        "date": "2026-05-05",
+        "seconds": 1800,
+        "customer": "c2",
+        "owner": "project",
+        "by_hand": None,
+        "gate": None,
+        "surcharges": [],
+        "differences": [],
+        "language": "en",
+    }
+    rule = {"rule": "R1", "disposition": "included", "clause": "", "line": 14}
+    rule["file"] = "policies/care/policy.yaml"
+    holds = {"field": "work", "value": "update", "wanted": ["update"], "holds": True}
+    assert contract == {
+        "contract": "BIKE-1",
+        "covers": "customer",
+        "by": None,
+        "from": "2026-01-01",
+        "until": None,
+        "outcome": "settles",
+        "policy": "care 1",
+        "fields": [
+            {"field": "work", "value": "update", "line": 1, "facts": {"task_tag": ["Update"]}},
+            {"field": "estimate_hours", "value": 3600, "line": None, "facts": {}},
+        ],
+        "rules": [
+            {**rule, "outcome": "decides", "from": None, "until": None, "conditions": [holds]}
+        ],
+        "decided": rule,
+        "terms": [],
+    }
+    assert part == {
+        "disposition": "included",
+        "rule": "R1",
+        "seconds": 1800,
+        "rounded": 1800,
+        "contract": "BIKE-1",
+        "term": None,
+        "lot": None,
+        "drawn": 0,
+        "before": None,
+        "after": None,
+        "line": None,
+        "draft": None,
+        "document": None,
+        "due": None,
+        "held": None,
+        "uncovered": None,
+        "settled": False,
+        "late": False,
+        "policy": None,
+    }
+
+
 def test_nothing_waits(place: Path, capsys: Capture) -> None:
     assert explain("held") == 0
     assert capsys.readouterr() == ("Nothing waits as of 2026-07-01.\n", "")

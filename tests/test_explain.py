@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 import klausel.scenario
 from klausel.engine import Matchers, bill
-from klausel.explain import EntryExplained, LineExplained, explain_entry, explain_line, line_keys
+from klausel.explain import EntryExplained, Explainer, LineExplained
 from klausel.formats.explain import FORMATS, render
 from klausel.formats.explain.said import Said, sections
 from klausel.formats.explain.words import WORDS
@@ -65,10 +65,8 @@ def results(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[Result]]:
 
 
 def explained(result: Result) -> Iterator[EntryExplained]:
-    entries = {entry.id: entry for entry in result.book.entries}
     assert set(result.traces) == {found.entry for found in result.entries}
-    for id_ in result.traces:
-        yield explain_entry(result, entries[id_])
+    yield from map(Explainer(result).entry, result.traces)
 
 
 def texts(found: EntryExplained | LineExplained, language: str) -> list[str]:
@@ -94,8 +92,9 @@ def test_every_case_is_explained(path: Path, results: Callable[[Path], list[Resu
         for found in explained(result):
             agrees(found, result)
             count("entries of cases that are explained")
-        for key in line_keys(result):
-            line = explain_line(result, key)
+        explainer = Explainer(result)
+        for key in explainer.line_keys:
+            line = explainer.line(key)
             assert line is not None
             assert (line.line is None) != (line.row is None)
             written(line)
@@ -207,8 +206,8 @@ def test_generated_lives_are_explained(life: dict[str, Any]) -> None:
         for one in explained(result):
             agrees(one, result)
             count("entries of generated lives that are explained")
-        for key in line_keys(result):
-            assert explain_line(result, key) is not None
+        explainer = Explainer(result)
+        assert all(map(explainer.line, explainer.line_keys))
 
 
 def test_there_are_texts_in_every_language() -> None:
@@ -352,11 +351,11 @@ SHOWN = (
 def test_the_demo_book_in_words(language: str, demo: Book) -> None:
     """Read aloud once; a change of words is a change of this file."""
     result = bill(demo, date(2026, 7, 1), record=False, explain=lambda found: found.entry in SHOWN)
-    entries = {entry.id: entry for entry in demo.entries}
+    explainer = Explainer(result)
     found = [
-        explain_entry(result, entries[what]) if what in entries else explain_line(result, what)
-        for what in SHOWN
+        explainer.entry(what) if what in result.traces else explainer.line(what) for what in SHOWN
     ]
+    assert all(found)
     text = render([one for one in found if one is not None], "text", language)
     assert text == (GOLDEN / f"explain-{language}.txt").read_text(encoding="utf-8")
     assert all(len(line) <= 80 for line in text.splitlines())
@@ -366,6 +365,6 @@ def test_every_entry_of_the_demo_book_is_explained(demo: Book) -> None:
     result = bill(demo, date(2026, 7, 1), explain=lambda _: True)
     for found in explained(result):
         agrees(found, result)
-    for key in line_keys(result):
-        assert explain_line(result, key) is not None
-    assert explain_line(result, "SRV-102/service/time/2026-04-01") is None
+    explainer = Explainer(result)
+    assert all(map(explainer.line, explainer.line_keys))
+    assert explainer.line("SRV-102/service/time/2026-04-01") is None

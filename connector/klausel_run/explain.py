@@ -7,14 +7,8 @@ from datetime import date
 from typing import NamedTuple
 
 from klausel.engine import bill
-from klausel.explain import (
-    EntryExplained,
-    LineExplained,
-    explain_entry,
-    explain_line,
-    line_keys,
-)
-from klausel.model import Book
+from klausel.explain import EntryExplained, Explainer, LineExplained
+from klausel.model import Book, entries_in_order
 from klausel.port import Erp
 from klausel.problems import Problem, ProblemError, Where, near, problem
 from klausel.result import EntryParts, Result
@@ -49,12 +43,13 @@ def explain(
 
     result = bill(book, as_of, owners, progress=progress, record=False, explain=asked)
     _refuse_parked(result)
+    explainer = Explainer(result)
+    if what in result.traces:
+        return Explanation((explainer.entry(what),))
     for entry in book.entries:
-        if entry.id == what and what in result.traces:
-            return Explanation((explain_entry(result, entry),))
         if entry.id == what:
             raise ProblemError([_to_come(what, entry.date, as_of)])
-    line = explain_line(result, what)
+    line = explainer.line(what)
     if line is None:
         raise ProblemError([_unknown(book, what, as_of, progress)])
     return Explanation((line,))
@@ -65,9 +60,10 @@ def _held(book: Book, as_of: date, progress: Callable[[int, int], None] | None) 
         return any(part.held for part in found.parts)
 
     result = bill(book, as_of, progress=progress, record=False, explain=waits)
+    explainer = Explainer(result)
     found = tuple(
-        explain_entry(result, entry)
-        for entry in sorted(book.entries, key=lambda entry: entry.date)
+        explainer.entry(entry.id)
+        for entry in entries_in_order(book.entries)
         if entry.id in result.traces
     )
     errors = tuple(problem for problem in result.problems if problem.severity == "error")
@@ -105,7 +101,7 @@ def _unknown(
     entries = [entry.id for entry in book.entries]
     words = [HELD, *entries]
     if "/" in what:
-        words = line_keys(bill(book, as_of, progress=progress, record=False))
+        words = Explainer(bill(book, as_of, progress=progress, record=False)).line_keys
     hint = near(what, words) or f'give the id of an entry, the key of a line, or "{HELD}"'
     reason = f'there is no entry and no line "{what}" as of {as_of}'
     return problem("option", Where("WHAT"), reason=reason, hint=hint)

@@ -74,19 +74,17 @@ def within(
     return passes
 
 
-def day_of(approval: Approval) -> date:
+def _day(approval: Approval) -> date:
     """When it was approved or rejected: a book without that day is refused."""
     assert approval.decided_on is not None
     return approval.decided_on
 
 
-def decision(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
-    """Sorts decisions as they were taken."""
-    return day_of(approval), natural(approval.id)
+def _decided(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
+    return _day(approval), natural(approval.id)
 
 
-def concerns(approval: Approval, ticket: str) -> bool:
-    """Whether it is for ``ticket``, or for the whole contract."""
+def _concerns(approval: Approval, ticket: str) -> bool:
     return not approval.tickets or ticket in approval.tickets
 
 
@@ -101,7 +99,7 @@ class Gate:
         approved = [approval for approval in self._all if approval.state == "approved"]
         self._rooms = [
             Room(approval, approval.limit_seconds, approval.limit_amount)
-            for approval in sorted(approved, key=decision)
+            for approval in sorted(approved, key=_decided)
         ]
         self._rejected = [approval for approval in self._all if approval.state == "rejected"]
 
@@ -109,7 +107,7 @@ class Gate:
         """Days on which something was approved that may concern ``ticket``, oldest first."""
         return list(
             dict.fromkeys(
-                day_of(room.approval) for room in self._rooms if concerns(room.approval, ticket)
+                _day(room.approval) for room in self._rooms if _concerns(room.approval, ticket)
             )
         )
 
@@ -120,7 +118,7 @@ class Gate:
             room
             for room in self._rooms
             if self._fits(room.approval, requirement, ticket, day)
-            and day_of(room.approval) <= latest
+            and _day(room.approval) <= latest
             and (room.approval.expires_on is None or room.approval.expires_on >= day)
             and not self._void(room.approval, ticket, at)
         ]
@@ -129,14 +127,14 @@ class Gate:
     def _fits(self, approval: Approval, needed: Requirement, ticket: str, day: date) -> bool:
         if approval.tickets:
             return needed.per == "ticket" and ticket in approval.tickets
-        on = day_of(approval)
+        on = _day(approval)
         return needed.per != "period" or (on.year, on.month) == (day.year, day.month)
 
     def _void(self, approval: Approval, ticket: str, at: date) -> bool:
         return any(
-            decision(found) > decision(approval) and day_of(found) <= at
+            _decided(found) > _decided(approval) and _day(found) <= at
             for found in self._rejected
-            if concerns(found, ticket)
+            if _concerns(found, ticket)
         )
 
     def use(self, rooms: Sequence[Room], entry: str, rounded: int, price: Decimal) -> int:
@@ -162,7 +160,7 @@ class Gate:
         concerned = [
             approval
             for approval in self._all
-            if concerns(approval, ticket)
+            if _concerns(approval, ticket)
             and (approval.decided_on is None or approval.decided_on <= at)
         ]
         approved = [
@@ -183,6 +181,6 @@ class Gate:
             return "pending"
         if self.rooms(needed, ticket, day, at):
             return LIMIT
-        if not needed.retroactive and any(day_of(found) > day for found in approved):
+        if not needed.retroactive and any(_day(found) > day for found in approved):
             return "late_decision"
         return "not_requested"

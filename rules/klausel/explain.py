@@ -5,7 +5,8 @@ Values only; :mod:`klausel.formats.explain` says them in a language.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -134,167 +135,182 @@ class LineExplained(NamedTuple):
         return self.row is not None and self.row.key.sequence > 0
 
 
-def explain_entry(result: Result, entry: Entry) -> EntryExplained:
-    """``entry``, which ``result`` has a trace of, with what became of it."""
-    book = result.book
-    trace = result.traces[entry.id]
-    parts = next(found.parts for found in result.entries if found.entry == entry.id)
-    lines = {str(line.key): (line, draft) for draft in result.drafts for line in draft.lines}
-    rows = [row for row in book.ledger if row.state == "live"]
-    ticket = book.tickets.get(entry.ticket, Ticket(""))
-    project = book.projects.get(entry.project or ticket.project, Project(""))
-    employee = book.employees.get(entry.employee)
-    codes = {part.contract for part in parts} | {
-        found.contract for found in trace.contracts if found.has_it
-    }
-    currencies = [found.currency for found in book.contracts if found.code in codes]
-    currency = currencies[0] if currencies else book.company.currency
-    return EntryExplained(
-        entry,
-        (employee.name or employee.id) if employee is not None else entry.employee,
-        project.name or project.id,
-        ticket.title or ticket.id,
-        entry.activity or ticket.activity,
-        book.customers.get(trace.customer, Customer("")).name or trace.customer,
-        trace,
-        tuple(_part_explained(book, entry, part, lines, rows) for part in parts),
-        tuple(found for found in result.balances if found.contract in codes),
-        tuple(found for found in book.openings if found.contract in codes),
-        tuple(found for found in result.differences if found.entry == entry.id),
-        currency,
-        digits(book.company, currency),
-        result.as_of,
-    )
+class Explainer:
+    """Explains what is in ``result``; looks everything up once."""
 
+    def __init__(self, result: Result) -> None:
+        self._result = result
+        book = self._book = result.book
+        self._entries = {entry.id: entry for entry in book.entries}
+        self._parts = dict(result.entries)
+        self._lines = {
+            str(line.key): (line, draft) for draft in result.drafts for line in draft.lines
+        }
+        self._recorded: dict[str, LedgerRow] = {}
+        """Rows of lines by their keys; a released one only where nobody has billed it again."""
+        self._rows: dict[str, list[LedgerRow]] = defaultdict(list)
+        """Live rows of entries."""
+        for row in book.ledger:
+            if row.entry:
+                if row.state == "live":
+                    self._rows[row.entry].append(row)
+            elif row.amount is not None:
+                key = str(row.key)
+                if row.state == "live" or key not in self._recorded:
+                    self._recorded[key] = row
 
-def _part_explained(
-    book: Book,
-    entry: Entry,
-    part: Part,
-    lines: dict[str, tuple[Line, Draft]],
-    rows: Sequence[LedgerRow],
-) -> PartExplained:
-    plan, component = _component(book, part.contract, part.term, part.component)
-    line, draft = lines.get(part.line, (None, None))
-    document = stamp = ""
-    if part.settled:
-        document = _document(rows, part.line) if line is None else ""
-        mine = [
-            row.policy
-            for row in rows
-            if row.entry == entry.id
-            and (row.key.contract, row.rule, row.held) == (part.contract, part.rule, "")
+    @property
+    def line_keys(self) -> list[str]:
+        """Keys of all lines that can be asked about."""
+        return sorted({*self._lines, *self._recorded}, key=natural)
+
+    def _document(self, key: str) -> str:
+        """What the line ``key`` on record stands on."""
+        row = self._recorded.get(key)
+        return row.document if row is not None and row.state == "live" else ""
+
+    # -- an entry ----------------------------------------------------------------------------------
+
+    def entry(self, id_: str) -> EntryExplained:
+        """The entry ``id_``, which the result has a trace of, with what became of it."""
+        result, book = self._result, self._book
+        entry, trace, parts = self._entries[id_], result.traces[id_], self._parts[id_]
+        ticket = book.tickets.get(entry.ticket, Ticket(""))
+        project = book.projects.get(entry.project or ticket.project, Project(""))
+        employee = book.employees.get(entry.employee)
+        codes = {part.contract for part in parts} | {
+            found.contract for found in trace.contracts if found.has_it
+        }
+        currencies = [found.currency for found in book.contracts if found.code in codes]
+        currency = currencies[0] if currencies else book.company.currency
+        return EntryExplained(
+            entry,
+            (employee.name or employee.id) if employee is not None else entry.employee,
+            project.name or project.id,
+            ticket.title or ticket.id,
+            entry.activity or ticket.activity,
+            book.customers.get(trace.customer, Customer("")).name or trace.customer,
+            trace,
+            tuple(self._part(entry, part) for part in parts),
+            tuple(found for found in result.balances if found.contract in codes),
+            tuple(found for found in book.openings if found.contract in codes),
+            tuple(found for found in result.differences if found.entry == id_),
+            currency,
+            digits(book.company, currency),
+            result.as_of,
+        )
+
+    def _part(self, entry: Entry, part: Part) -> PartExplained:
+        plan, component = _component(self._book, part.contract, part.term, part.component)
+        line, draft = self._lines.get(part.line, (None, None))
+        document = stamp = ""
+        if part.settled:
+            document = self._document(part.line) if line is None else ""
+            mine = [
+                row.policy
+                for row in self._rows[entry.id]
+                if (row.key.contract, row.rule, row.held) == (part.contract, part.rule, "")
+            ]
+            policy = _policy(self._book, part.contract)
+            today = policy.stamp if policy is not None else ""
+            stamp = mine[0] if mine and mine[0] != today else ""
+        counts = component is not None and component.kind == "quota"
+        return PartExplained(part, plan, line, draft, document, stamp, counts)
+
+    # -- a line ------------------------------------------------------------------------------------
+
+    def line(self, key: str) -> LineExplained | None:
+        """The line ``key`` of a draft, else one on record; None where there is none."""
+        if key in self._lines:
+            return self._of_draft(*self._lines[key])
+        return self._of_record(self._recorded[key]) if key in self._recorded else None
+
+    def _of_draft(self, line: Line, draft: Draft) -> LineExplained:
+        book, place = self._book, line.key
+        plan, component = _component(book, place.contract, place.term, place.component)
+        reverses = str(line.reverses) if line.reverses is not None else ""
+        why: WhyDue = _why_due(place.component, place.group, component)
+        if reverses and not line.credit:
+            why = "correction"
+        every, lead_days = _rhythm(component)
+        return LineExplained(
+            str(place),
+            line,
+            draft,
+            None,
+            place.contract,
+            place.term,
+            book.customers.get(draft.customer, Customer("")).name or draft.customer,
+            draft.currency,
+            draft.digits,
+            plan,
+            component,
+            line.first,
+            line.last,
+            why,
+            every,
+            lead_days,
+            tuple(
+                (
+                    self._entries[share.entry],
+                    share.seconds,
+                    share.rounded,
+                    self._rule_on(share.entry, str(place)),
+                )
+                for share in line.entries
+                if share.entry in self._entries
+            ),
+            _reasons(book, place.contract, line.because, plan),
+            self._document(str(place._replace(sequence=0))) if line.late else "",
+            reverses,
+            self._document(reverses),
+            self._result.as_of,
+        )
+
+    def _rule_on(self, entry: str, line: str) -> str:
+        """The rule of the part of ``entry`` that is on ``line``."""
+        return next((part.rule for part in self._parts[entry] if part.line == line), "")
+
+    def _of_record(self, row: LedgerRow) -> LineExplained:
+        book, place = self._book, row.key
+        contract = next((c for c in book.contracts if c.code == place.contract), None)
+        owner = book.root(contract.customer) if contract is not None else ""
+        currency = contract.currency if contract is not None else book.company.currency
+        plan, component = _component(book, place.contract, place.term, place.component)
+        every, lead_days = _rhythm(component)
+        return LineExplained(
+            str(place),
+            None,
+            None,
+            row,
+            place.contract,
+            place.term,
+            book.customers.get(owner, Customer("")).name or owner,
+            currency,
+            digits(book.company, currency),
+            plan,
+            component,
+            place.period,
+            row.last,
+            _why_due(place.component, place.group, component),
+            every,
+            lead_days,
+            tuple(self._entries_on(row)),
+            _reasons(book, place.contract, _said(book, row, plan, component), plan),
+            self._document(str(place._replace(sequence=0))) if place.sequence else "",
+            "",
+            "",
+            self._result.as_of,
+        )
+
+    def _entries_on(self, line: LedgerRow) -> Iterable[tuple[Entry, int, int, str]]:
+        """Entries whose parts are on record with the key of ``line``."""
+        found = [
+            (self._entries[row.entry], row.seconds, row.rounded, row.rule)
+            for row in self._book.ledger
+            if row.key == line.key and row.state == line.state and row.entry in self._entries
         ]
-        policy = _policy(book, part.contract)
-        today = policy.stamp if policy is not None else ""
-        stamp = mine[0] if mine and mine[0] and mine[0] != today else ""
-    counts = component is not None and component.kind == "quota"
-    return PartExplained(part, plan, line, draft, document, stamp, counts)
-
-
-def explain_line(result: Result, key: str) -> LineExplained | None:
-    """The line ``key`` of a draft of ``result``, else one on record; None where there is none."""
-    for draft in result.drafts:
-        for line in draft.lines:
-            if str(line.key) == key:
-                return _of_draft(result, line, draft)
-    rows = [row for row in result.book.ledger if row.amount is not None and str(row.key) == key]
-    # A released one only stands for itself where nobody has billed it again.
-    rows.sort(key=lambda row: row.state != "live")
-    return _of_record(result, rows[0]) if rows else None
-
-
-def _of_draft(result: Result, line: Line, draft: Draft) -> LineExplained:
-    book = result.book
-    place = line.key
-    entries = {entry.id: entry for entry in book.entries}
-    rules = {
-        found.entry: part.rule
-        for found in result.entries
-        for part in found.parts
-        if part.line == str(place)
-    }
-    plan, component = _component(book, place.contract, place.term, place.component)
-    live = [row for row in book.ledger if row.state == "live"]
-    reverses = str(line.reverses) if line.reverses is not None else ""
-    why: WhyDue = _why_due(place.component, place.group, component)
-    if reverses and not line.credit:
-        why = "correction"
-    every, lead_days = _rhythm(component)
-    return LineExplained(
-        str(place),
-        line,
-        draft,
-        None,
-        place.contract,
-        place.term,
-        book.customers.get(draft.customer, Customer("")).name or draft.customer,
-        draft.currency,
-        draft.digits,
-        plan,
-        component,
-        line.first,
-        line.last,
-        why,
-        every,
-        lead_days,
-        tuple(
-            (entries[share.entry], share.seconds, share.rounded, rules.get(share.entry, ""))
-            for share in line.entries
-            if share.entry in entries
-        ),
-        _reasons(book, place.contract, line.because, plan),
-        _document(live, str(place._replace(sequence=0))) if line.late else "",
-        reverses,
-        _document(live, reverses),
-        result.as_of,
-    )
-
-
-def _of_record(result: Result, row: LedgerRow) -> LineExplained:
-    book = result.book
-    place = row.key
-    contract = next((c for c in book.contracts if c.code == place.contract), None)
-    owner = book.root(contract.customer) if contract is not None else ""
-    currency = contract.currency if contract is not None else book.company.currency
-    plan, component = _component(book, place.contract, place.term, place.component)
-    every, lead_days = _rhythm(component)
-    live = [found for found in book.ledger if found.state == "live"]
-    return LineExplained(
-        str(place),
-        None,
-        None,
-        row,
-        place.contract,
-        place.term,
-        book.customers.get(owner, Customer("")).name or owner,
-        currency,
-        digits(book.company, currency),
-        plan,
-        component,
-        place.period,
-        row.last,
-        _why_due(place.component, place.group, component),
-        every,
-        lead_days,
-        tuple(_entries_on(book, row)),
-        _reasons(book, place.contract, _said(book, row, plan, component), plan),
-        _document(live, str(place._replace(sequence=0))) if place.sequence else "",
-        "",
-        "",
-        result.as_of,
-    )
-
-
-def _entries_on(book: Book, line: LedgerRow) -> Iterable[tuple[Entry, int, int, str]]:
-    """Entries whose parts are on record with the key of ``line``."""
-    entries = {entry.id: entry for entry in book.entries}
-    found = [
-        (entries[row.entry], row.seconds, row.rounded, row.rule)
-        for row in book.ledger
-        if row.key == line.key and row.state == line.state and row.entry in entries
-    ]
-    return in_order(found, lambda one: one[0])
+        return in_order(found, lambda one: one[0])
 
 
 def _reasons(
@@ -373,19 +389,3 @@ def _component(
     if plan is None:
         return None, None
     return plan, next((c for c in plan.components if c.id == component), None)
-
-
-def _document(rows: Iterable[LedgerRow], key: str) -> str:
-    """What the line ``key`` on record stands on."""
-    if not key:
-        return ""
-    return next(
-        (row.document for row in rows if row.amount is not None and str(row.key) == key), ""
-    )
-
-
-def line_keys(result: Result) -> list[str]:
-    """Keys of all lines that can be asked about."""
-    found = {str(line.key) for draft in result.drafts for line in draft.lines}
-    found |= {str(row.key) for row in result.book.ledger if row.amount is not None}
-    return sorted(found, key=natural)

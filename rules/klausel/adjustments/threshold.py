@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -29,12 +30,15 @@ class Budgets:
     """Counts of all budgets of one contract in one simulation."""
 
     def __init__(self, quantity_digits: int) -> None:
-        self.sums: dict[tuple[str, str], Decimal] = {}
-        """By rule and what is counted together: money, or seconds."""
+        self._sums: dict[tuple[str, str], Decimal] = {}
         self._gross: dict[tuple[str, str], Decimal] = {}
-        """As :attr:`sums`, without time that was taken back."""
+        """As :attr:`_sums`, without time that was taken back."""
         self._digits = quantity_digits
         self.reached: dict[tuple[str, str, int], Reached] = {}
+
+    @property
+    def sums(self) -> Mapping[tuple[str, str], Decimal]:
+        return self._sums
 
     def place(self, watch: Watch, work: Work) -> str:
         """What is counted together: a period's first day, a ticket, or the contract."""
@@ -58,7 +62,7 @@ class Budgets:
 
         What a budget ``held`` before finds no room where others took time back since.
         """
-        sums = self._gross if held else self.sums
+        sums = self._gross if held else self._sums
         passes = rounded
         if not work.ticket:
             watches = tuple([watch for watch in watches if watch.per != "ticket"])
@@ -78,7 +82,7 @@ class Budgets:
         place = self.place(watch, work)
         key = (watch.rule.id, place)
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
-        found = self.sums[key] = self.sums.get(key, ZERO) + more
+        found = self._sums[key] = self._sums.get(key, ZERO) + more
         self._gross[key] = self._gross.get(key, ZERO) + max(more, ZERO)
         for percent, enough in _steps(watch.budget, watch.notify_at):
             mark = (*key, percent)
