@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klausel.assemble import BookBuilder
+from klausel.matching.durable import MOST_RULES
 from klausel.policy import Policy, Rule, load_policy
 from klausel.policy.compose import MOST_DEPTH
 from klausel.policy.facts import NumberField, WordField
@@ -386,6 +387,28 @@ scope:
         (("2027-01-01", "-"), 24 * 3600),
     ]
     assert len({rule.where for rule in dated.rules if rule.id == "R"}) == 1
+
+
+def test_only_rules_of_one_day_are_counted_together() -> None:
+    """A value with many dates makes many rules; matched are those in force."""
+    words = [f"w{number}" for number in range(24)]
+    odd = words[::2]
+    fields = {
+        name: {"one_of": words, "from": [{"task_tag": "x", "is": "w1"}, {"otherwise": "w0"}]}
+        for name in ("one", "two")
+    } | {"hours": {"number": {}, "from": "entry_hours"}}
+    steps = {"always": "1"} | {
+        str(date(2026, 1, 1) + timedelta(days=number)): str(1 + number % 2) for number in range(150)
+    }
+    when = {"one": odd, "two": odd, "hours": {"more_than": {"value": "big"}}}
+    rule = {"id": "R", "when": when, "then": "included", "because": "x"}
+    data = {
+        "policy": "p", "version": "1", "fields": fields, "values": {"big": steps},
+        "scope": {"rules": [rule], "otherwise": {"then": "service", "because": "x"}},
+    }  # fmt: skip
+    found = load_policy("", {"policy.yaml": dumped(data)})
+    assert isinstance(found, Policy), [str(problem) for problem in found]
+    assert len(found.rules) * 12 * 12 > MOST_RULES
 
 
 def test_too_much_that_is_named() -> None:
