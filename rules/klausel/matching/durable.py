@@ -128,8 +128,9 @@ class DurableMatcher:
         self._ids = count(1)
         self._bands: list[str] = []
         rules = simple_rules(table)
+        digest = table.digest
         for number, start in enumerate(range(0, len(rules), BAND)):
-            name = f"klausel_{table.digest}_{number}_{id(self):x}"
+            name = f"klausel_{digest}_{number}_{id(self):x}"
             _host().register_rulesets({name: self._ruleset(rules[start : start + BAND])})
             self._bands.append(name)
 
