@@ -343,7 +343,7 @@ class _Reader:
                 continue
             if fact not in WORD_FACTS:
                 words = (*WORD_FACTS, "is", "otherwise")
-                hint = near(fact, words) or f"known here: {listed(words, 20)}"
+                hint = near(fact, words) or f"known here: {listed(words, 40)}"
                 self._say("key-unknown", (*at, fact), key=fact, hint=hint)
                 continue
             clauses.append(Clause(fact, frozenset(word.casefold() for word in values or ())))
