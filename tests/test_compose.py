@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klausel.assemble import BookBuilder
+from klausel.matching.durable import MOST_RULES
 from klausel.policy import Policy, Rule, load_policy
 from klausel.policy.compose import MOST_DEPTH
 from klausel.policy.facts import NumberField, WordField
@@ -388,6 +389,28 @@ scope:
     assert len({rule.where for rule in dated.rules if rule.id == "R"}) == 1
 
 
+def test_only_rules_of_one_day_are_counted_together() -> None:
+    """A value with many dates makes many rules; matched are those in force."""
+    words = [f"w{number}" for number in range(24)]
+    odd = words[::2]
+    fields = {
+        name: {"one_of": words, "from": [{"task_tag": "x", "is": "w1"}, {"otherwise": "w0"}]}
+        for name in ("one", "two")
+    } | {"hours": {"number": {}, "from": "entry_hours"}}
+    steps = {"always": "1"} | {
+        str(date(2026, 1, 1) + timedelta(days=number)): str(1 + number % 2) for number in range(150)
+    }
+    when = {"one": odd, "two": odd, "hours": {"more_than": {"value": "big"}}}
+    rule = {"id": "R", "when": when, "then": "included", "because": "x"}
+    data = {
+        "policy": "p", "version": "1", "fields": fields, "values": {"big": steps},
+        "scope": {"rules": [rule], "otherwise": {"then": "service", "because": "x"}},
+    }  # fmt: skip
+    found = load_policy("", {"policy.yaml": dumped(data)})
+    assert isinstance(found, Policy), [str(problem) for problem in found]
+    assert len(found.rules) * 12 * 12 > MOST_RULES
+
+
 def test_too_much_that_is_named() -> None:
     """A card of thousands of prices, named by thousands of plans."""
     card = "".join(f'    r{number}: "95.00"\n' for number in range(1500))
@@ -547,6 +570,142 @@ def test_tests_are_kept_as_they_are_written() -> None:
     assert (str(one.where), one.data["entry"]) == ("policy.yaml:10:5", {"text": "x"})
     assert (str(two.where), two.data["entry"]) == ("more.yaml:2:5", {"value": "big"})
     assert str(two.tree.where((*two.path, "entry", "value"))) == "more.yaml:3:13"
+
+
+# --- damage at random ------------------------------------------------------------------------
+
+EVERYTHING = {
+    "policy.yaml": {
+        "policy": "care",
+        "version": "1",
+        "include": ["fields.yaml", "deep/plans.yaml"],
+        "values": {"big": {"always": "16", "2026-04-01": "20"}, "usual": "95.00", "half": "1.5"},
+        "texts": {"fee": {"en": "Fee.", "de": "Pauschale."}, "plain": "Text."},
+        "rates": {"card": {"role": {"Senior": {"value": "usual"}}, "default": "90"}},
+        "surcharges": [{"id": "Z", "when": {"work": "update"}, "times": {"value": "half"}}],
+        "approvals": [
+            {"id": "A", "when": {"disposition": "change"}, "require": "approval"},
+            {"id": "M", "watch": {"hours": "ticket", "budget": {"value": "big"}, "hold": "yes"}},
+        ],
+        "scope": {
+            "hit": "unique",
+            "rules": [
+                {
+                    "id": "R",
+                    "from": "2026-01-01",
+                    "when": {"work": "update", "hours": {"up_to": {"value": "big"}}},
+                    "then": "included",
+                    "because": {"text": "fee"},
+                    "exceptions": [
+                        {
+                            "id": "E",
+                            "until": "2026-12-31",
+                            "when": {"hours": {"more_than": "4"}},
+                            "then": "service",
+                            "because": "x",
+                        }
+                    ],
+                },
+                {"table": "rules.csv"},
+            ],
+            "otherwise": {"then": "service", "because": {"text": "plain"}},
+        },
+    },
+    "fields.yaml": {
+        "fields": {
+            "work": {"one_of": ["update", "other"], "from": {"table": "work.csv"}},
+            "hours": {"number": {"from": "0", "to": "1000"}, "from": "estimate_hours"},
+        },
+        "tests": [{"name": "one", "entry": {}, "expect": {}}],
+    },
+    "deep/plans.yaml": {
+        "plans": {
+            "effort": {"title": {"text": "fee"}, "components": [{"time": {"rates": "card"}}]},
+            "pool": {
+                "title": "P",
+                "components": [{"pool": {"proration": "none", "carry_cap": {"value": "usual"}}}],
+            },
+        }
+    },
+}  # fmt: skip
+TABLES = {
+    "rules.csv": "id,when.work,when.hours.more_than,then,because.en\nS,other,8,change,Large.\n",
+    "work.csv": "task_tag,text_has,is,otherwise\nUpdate;Patch,,update,\n,cve,update,\n,,,other\n",
+}
+ODD: list[Any] = [
+    None, [], {}, "", "x", "0", "-1", "1,5", "2026-02-30", ["x"], [[]], [None], {"x": "y"}, "big",
+    "card", {"value": "big"}, {"value": "usual"}, {"value": []}, {"value": None}, {"text": "fee"},
+    {"text": "x"}, {"table": "rules.csv"}, {"table": "work.csv"}, {"table": None},
+    [{"table": "rules.csv"}], "deep/plans.yaml", "policy.yaml", {"always": "1"},
+    {"2026-05-01": {"value": "usual"}}, {"more_than": {"value": "big"}}, {"fee": "x"},
+    {"en": {"value": "big"}}, {"otherwise": "other"}, [{"id": "E"}], True, 7,
+]  # fmt: skip
+
+
+def paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    items = (
+        data.items()
+        if isinstance(data, dict)
+        else enumerate(data)
+        if isinstance(data, list)
+        else ()
+    )
+    for key, value in items:
+        found += paths(value, (*path, key))
+    return found
+
+
+CELLS = st.tuples(st.sampled_from(sorted(TABLES)), st.integers(0, 90), st.sampled_from(',;"\nx.'))
+
+PLACES = [(name, path) for name, data in EVERYTHING.items() for path in paths(data)]
+
+
+def test_everything_is_a_policy() -> None:
+    files = {name: dumped(data) for name, data in EVERYTHING.items()} | TABLES
+    found = load_policy("", files)
+    assert isinstance(found, Policy), [str(problem) for problem in found]
+    assert found.unread == ()
+    assert all(one.used for one in found.named)
+
+
+def test_damage_is_a_problem_and_never_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """Values of the wrong kind in any place, words moved to other places, broken tables."""
+    counts = {"policies": 0, "refused": 0}
+
+    @settings(max_examples=settings().max_examples // 2)
+    @given(
+        st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), min_size=1, max_size=3),
+        st.none() | CELLS,
+    )
+    def check(changes: list[Any], cell: Any) -> None:
+        whole = json.loads(json.dumps(EVERYTHING))
+        for (name, path), odd in changes:
+            place = whole[name]
+            try:
+                for step in path[:-1]:
+                    place = place[step]
+                place[path[-1]] = odd
+            except (KeyError, IndexError, TypeError):
+                continue  # an earlier change took the place away
+        files = {name: dumped(data) for name, data in whole.items()} | TABLES
+        if cell is not None:
+            name, at, odd = cell
+            files[name] = files[name][:at] + odd + files[name][at + 1 :]
+        found = load_policy("", files)
+        if isinstance(found, Policy):
+            counts["policies"] += 1
+            return
+        assert found
+        for problem in found:
+            assert problem.where.file in files, problem
+            assert problem.where.line, problem
+        counts["refused"] += 1
+
+    check()
+    with capsys.disabled():
+        print(f"\n{sum(counts.values())} damaged policies: {counts}")
+    assert min(counts.values()) > 10
 
 
 # --- folders ---------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ NOT_OF_FORM = re.compile(
     # what rules, fields and names say of one another
     approval-(both|neither|disposition|field-unknown)|field-(unknown|near-miss|both-kinds|no-kind)
     |value-(near-miss|of-source|unknown)|source-.*|otherwise-.*|number-.*|range-(for-words|too-large)
-    |rule-(dates|doubled)|rules-many|surcharge-(dates|disposition|zero)|from-a-mapping|ids-doubled
+    |rule-(dates|doubled)|.*-many|surcharge-(dates|disposition|zero)|from-a-mapping|ids-doubled
     |unknown|unique-overlap|exception-doubled|two-folders|name-two-words|when-empty|range-bare-number
     |contingent-(every|lead-days)
     # settings that do not go together, and limits

@@ -23,12 +23,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import count, product
+from math import prod
 from typing import Any
 
-from klausel.matching.port import Combination, DecisionTable, TooManyRules
+from klausel.matching.port import Combination, Condition, DecisionTable, TooManyRules
 
 #: Rules in one ruleset, its catch-all not counted.
 BAND = 60
@@ -84,20 +85,31 @@ def runs(codes: Iterable[int]) -> list[tuple[int, int]]:
     return found
 
 
+def simple_count(sizes: Sequence[int], rule: Iterable[Condition]) -> int:
+    """How many simple rules ``rule`` becomes; see :func:`simple_rules`."""
+    return prod(len(found) for _, found in _narrowing(sizes, rule))
+
+
+def _narrowing(
+    sizes: Sequence[int], rule: Iterable[Condition]
+) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """Fields of ``rule`` with the runs of their codes, where not every code will do."""
+    for field, codes in rule:
+        found = runs(codes)
+        if found != [(0, sizes[field] - 1)]:
+            yield field, found
+
+
 def simple_rules(table: DecisionTable) -> list[tuple[int, tuple[tuple[int, int, int], ...]]]:
     """``(answer, ((field, lowest, highest), ...))`` in order; raises :class:`TooManyRules`."""
     per_rule = []
     total = 0
     for index, rule in enumerate(table.rules):
-        choices = []
-        arms = 1
-        for condition in rule:
-            found = runs(condition.codes)
-            if found == [(0, table.sizes[condition.field] - 1)]:
-                continue
-            choices.append([(condition.field, low, high) for low, high in found])
-            arms *= len(found)
-        total += arms
+        choices = [
+            [(field, low, high) for low, high in found]
+            for field, found in _narrowing(table.sizes, rule)
+        ]
+        total += prod(map(len, choices))
         per_rule.append((index, choices))
     if total > MOST_RULES:
         raise TooManyRules(total, MOST_RULES)
@@ -116,8 +128,9 @@ class DurableMatcher:
         self._ids = count(1)
         self._bands: list[str] = []
         rules = simple_rules(table)
+        digest = table.digest
         for number, start in enumerate(range(0, len(rules), BAND)):
-            name = f"klausel_{table.digest}_{number}_{id(self):x}"
+            name = f"klausel_{digest}_{number}_{id(self):x}"
             _host().register_rulesets({name: self._ruleset(rules[start : start + BAND])})
             self._bands.append(name)
 

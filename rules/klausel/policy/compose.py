@@ -291,6 +291,11 @@ class _Composer:
             self._problems += shape
             return
         for name, dated in shape.values.items():
+            if not dated:
+                reason, hint = f'value "{name}" has no number', f"write it as {name}: 16"
+                place = tree.where(("values", name))
+                self._problems.append(problem("shape", place, reason=reason, hint=hint))
+                continue
             try:
                 check_dated(f'value "{name}"', dated)
             except PydanticCustomError as error:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any, Literal
 
 from klausel.charges import COMPONENTS
 from klausel.fields import DISPOSITIONS
-from klausel.matching import Condition, DecisionTable, TooManyRules
-from klausel.matching.durable import simple_rules
+from klausel.matching import Condition
+from klausel.matching.durable import MOST_RULES, simple_count
 from klausel.money import seconds_from_hours
 from klausel.policy.compose import NO_FOLDER, Composition, Folder, compose
 from klausel.policy.facts import (
@@ -115,6 +117,9 @@ def excepted(exception: Rule, rule: Rule) -> Rule:
     )
 
 
+#: What approvals may ask for beside the fields.
+_DISPOSITION = WordField("disposition", DISPOSITIONS, ())
+
 _EVERY = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -168,7 +173,10 @@ class _Reader:
         otherwise = shape.scope.otherwise
         plans = {name: self._plan(name, plan) for name, plan in shape.plans.items()}
         if not self._problems:
-            self._count(fields, rules)
+            self._count(("scope", "rules"), fields, rules)
+            for number, surcharge in enumerate(surcharges):
+                self._count(("surcharges", number), fields, [surcharge])
+            self._count(("approvals",), (*fields, _DISPOSITION), approvals)
         if not self._problems and shape.scope.hit == "unique":
             self._refuse_overlaps(fields, rules)
         if self._problems:
@@ -254,7 +262,7 @@ class _Reader:
         known = dict(numbers)
         if word == "approvals":
             known["disposition"] = len(fields)
-            fields = (*fields, WordField("disposition", DISPOSITIONS, ()))
+            fields = (*fields, _DISPOSITION)
         for number, shape in enumerate(shapes):
             path: Path = (word, number)
             self._note(shape.id, path, seen)
@@ -341,7 +349,7 @@ class _Reader:
                 continue
             if fact not in WORD_FACTS:
                 words = (*WORD_FACTS, "is", "otherwise")
-                hint = near(fact, words) or f"known here: {listed(words, 20)}"
+                hint = near(fact, words) or f"known here: {listed(words, 40)}"
                 self._say("key-unknown", (*at, fact), key=fact, hint=hint)
                 continue
             clauses.append(Clause(fact, frozenset(word.casefold() for word in values or ())))
@@ -500,9 +508,19 @@ class _Reader:
                 )
             )  # fmt: skip
 
-    def _count(self, fields: tuple[VocabularyField, ...], rules: list[Rule]) -> None:
+    def _count(self, path: Path, fields: Sequence[VocabularyField], rules: Iterable[Rule]) -> None:
+        """Says where ``rules``, as they are in force together, are more than can be matched."""
         sizes = tuple(field.size for field in fields)
-        try:
-            simple_rules(DecisionTable(sizes, tuple(rule.conditions for rule in rules)))
-        except TooManyRules as error:
-            self._say("policy-rules-many", ("scope", "rules"), count=error.count, most=error.most)
+        changes: dict[date, int] = {}
+        for rule in rules:
+            count = simple_count(sizes, rule.conditions)
+            first = rule.first or date.min
+            if rule.until is not None and rule.until < first:
+                continue  # an exception that has no day in common with its rule
+            changes[first] = changes.get(first, 0) + count
+            if rule.until is not None and rule.until < date.max:
+                after = rule.until + timedelta(days=1)
+                changes[after] = changes.get(after, 0) - count
+        most = max(accumulate(changes[day] for day in sorted(changes)), default=0)
+        if most > MOST_RULES:
+            self._say("policy-rules-many", path, count=most, most=MOST_RULES)

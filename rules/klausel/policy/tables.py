@@ -121,7 +121,7 @@ def _unknown(parts: list[str], kind: Kind, fields: Collection[str]) -> str:
         if part not in known:
             words = [said + word for word in known]
             return near(said + part, words) or (
-                f"columns here: {listed(words, 20)}" if words else "end the name before the dot"
+                f"columns here: {listed(words, 40)}" if words else "end the name before the dot"
             )
         said += part + "."
         known = _below(said, kind, fields)
