@@ -16,6 +16,7 @@ from klausel.policy.check.gaps import MOST_SHOWN, maximal_gaps
 from klausel.policy.check.space import Box, Stack
 from klausel.policy.check.words import row, said_example
 from klausel.policy.facts import NumberField
+from klausel.policy.overlap import overlaps
 from klausel.tree import Tree, parse
 from tests.counts import count
 from tests.random_policies import Cases, Data, random_policy, seconds
@@ -93,6 +94,7 @@ def compare(data: Data) -> None:
     named_rules_are_right(look, cases)
     gaps_are_right(look, cases, found)
     overlaps_are_right(look, cases)
+    first_overlaps_are_right(look, cases)
     count("random rules compared with every case", len(rules))
     count("random policies checked and compared with every case")
     count("cases asked one by one", cases.everything.bit_count())
@@ -167,6 +169,25 @@ def overlaps_are_right(look: Checked, cases: Cases) -> None:
         expected = sum(1 << other for other, above in enumerate(sets[:number]) if mine & above)
         assert stack.meeting(box) & ((1 << number) - 1) == expected
         count("pairs of rules that overlap, as every case says", expected.bit_count())
+
+
+def first_overlaps_are_right(look: Checked, cases: Cases) -> None:
+    """What ``hit: unique`` refuses: for each rule the first above that holds in a common case."""
+    if any("number" in field and "from" not in field["number"] for field in fields_of(cases)):
+        return  # the loader takes numbers from 0 where a field does not say
+    sets = [(rule["id"], cases.of(rule)) for rule in cases.rules]
+    expected = {}
+    for number, (id_, mine) in enumerate(sets):
+        above = [other for other, theirs in sets[:number] if mine & theirs]
+        if above:
+            expected[id_] = above[0]
+    found = overlaps(look.policy.fields, look.policy.rules)
+    assert {one.second.id: one.first.id for one in found} == expected
+    count("rules with an overlap that hit: unique refuses, as every case says", len(expected))
+
+
+def fields_of(cases: Cases) -> list[Data]:
+    return list(cases.data["fields"].values())
 
 
 @given(st.integers(0, 2**62))

@@ -13,10 +13,12 @@ from klausel.formats.findings import Report
 from klausel.model import Book
 from klausel.policy import Policy, load_policy
 from klausel.policy.check import BY_DESIGN, Finding, Raw, check
+from klausel.policy.compose import Composition, Folder, compose
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, near, problem
 from klausel.tree import parse
 from klausel_book import BookSource
+from klausel_book.policy_folder import leaves, policy_paths
 from klausel_book.reader import CONTRACTS_FILE, MOST_POLICY_BYTES, POLICIES
 
 
@@ -143,19 +145,19 @@ def _read(folder: Path, name: str) -> _Read:
     """The files of a policy folder by their names in it."""
     texts: dict[str, str] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if path.suffix not in (".yaml", ".csv") or hidden or not path.is_file():
-            continue
-        where = Where(_place(name, inside.as_posix()))
+    for inside, path in policy_paths(folder):
+        if path.is_dir() and not leaves(path, folder):
+            continue  # what this link leads to is read where it stands
+        where = Where(_place(name, inside))
         try:
-            if path.stat().st_size > MOST_POLICY_BYTES:
+            if leaves(path, folder):
+                problems.append(problem("file-link-outside", where))
+            elif path.stat().st_size > MOST_POLICY_BYTES:
                 reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
                 hint = "split the policy"
                 problems.append(problem("file-unreadable", where, reason=reason, hint=hint))
-                continue
-            texts[inside.as_posix()] = path.read_text(encoding="utf-8-sig")
+            else:
+                texts[inside] = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             problems.append(problem("file-not-utf8", where, byte=error.start + 1))
         except OSError as error:
@@ -167,7 +169,10 @@ def _read(folder: Path, name: str) -> _Read:
 
 def _raw(name: str, texts: Mapping[str, str]) -> Raw:
     """Where the words of a policy stand that could be read."""
-    return Raw(parse(texts[POLICY_FILE], _place(name, POLICY_FILE)))
+    tree = parse(texts[POLICY_FILE], _place(name, POLICY_FILE))
+    found = compose(tree, tree.data or {}, (), POLICY_FILE, Folder(name, texts))
+    assert isinstance(found, Composition), "it was read before"
+    return Raw(found.tree, folder=Folder(name, texts))
 
 
 def _place(name: str, inside: str) -> str:

@@ -24,6 +24,7 @@ from klausel.policy.check.finding import (
     finding,
 )
 from klausel.policy.check.gaps import only_otherwise
+from klausel.policy.check.names import unread_files, unused_names
 from klausel.policy.check.rates import rate_days
 from klausel.policy.check.remainder import passed_on, untaken
 from klausel.policy.check.rules import dead_rules
@@ -44,6 +45,8 @@ CHECKS: tuple[tuple[Check, str], ...] = (
     (unused_fields, "which fields are unused"),
     (unproduced_values, "which values are never produced"),
     (unused_values, "which values are unused"),
+    (unused_names, "which names are unused"),
+    (unread_files, "which files nothing reads"),
     (missing_texts, "which texts are missing"),
     (never_needed, "which approvals never apply"),
     (idle_watches, "which watches never count"),

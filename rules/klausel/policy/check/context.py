@@ -20,6 +20,7 @@ from klausel.policy.check.space import (
     meet,
     space_of,
 )
+from klausel.policy.compose import NO_FOLDER, Folder
 from klausel.policy.facts import NumberField
 from klausel.policy.ir import CHARGED, Policy, Rule
 from klausel.problems import Where
@@ -30,9 +31,10 @@ from klausel.tree import Path, Tree
 class Raw:
     """The located tree of a policy: where its words stand."""
 
-    def __init__(self, tree: Tree, base: Path = ()) -> None:
+    def __init__(self, tree: Tree, base: Path = (), folder: Folder = NO_FOLDER) -> None:
         self._tree = tree
         self._base = base
+        self.folder = folder
 
     def get(self, *path: str | int) -> Any:
         """What is written at ``path``; None where nothing is."""

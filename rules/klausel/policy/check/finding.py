@@ -108,6 +108,17 @@ SENTENCES: dict[str, Sentence] = {
         'field "{field}": no rule asks for "{value}", so it means the same as "{otherwise}"',
         "name it in a rule, or remove the value and its lines",
     ),
+    "name-unused": _warning(
+        'nothing names the {kind} "{name}"', "write {example} where it is meant, or remove it"
+    ),
+    "file-unread:words": _warning(
+        "nothing in the policy includes this file",
+        "write include: [{name}] at the top of policy.yaml, or remove the file",
+    ),
+    "file-unread:table": _warning(
+        "nothing in the policy names this table",
+        "write {{table: {name}}} where its rows are meant, or remove the file",
+    ),
     # texts
     "text-missing": _warning(
         "{what} is missing in {languages}",
