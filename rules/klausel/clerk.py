@@ -154,6 +154,12 @@ def _late_order(item: Item) -> tuple[bool, date, int, bool]:
     return item.is_new, *_order(item)
 
 
+def _as_recorded(item: Item) -> int:
+    """What came late stands behind the rest, as it came."""
+    late = item.record and item.record[0].counted is not None
+    return item.record[0].number + 1 if late else 0
+
+
 #: Instead of a reason to wait: the time was billed before go-live (semantics 6).
 ELSEWHERE = "billed_elsewhere"
 
@@ -291,14 +297,15 @@ class Clerk:
             item.decisive = day
             if item.record:
                 self._expect(item)
-            if item.watches and (item.record or item.stuck):
-                self._count_passed(item)
             here = naturals.get(day)
             if here is None:
                 here = naturals[day] = self._at(self._window(day)).natural
             here.append(item)
             before = entry
         self._last_closed = self._closed_until(everything)
+        known = [item for item in everything if item.watches and (item.record or item.stuck)]
+        for item in sorted(known, key=_as_recorded):
+            self._count_passed(item)
         for item in everything if self._bound.policy.requirements else ():
             self._schedule_retries(item)
         pending: list[Item] = []
@@ -456,7 +463,7 @@ class Clerk:
                 continue
             if self._passes(item, day, used):
                 gone.add(id(item))
-                item.decisive = day
+                item.decisive = self._passed_on(item, window.span) if item.record else day
                 passed.append(item)
         still = [item for item in (*waiting, *window.natural) if id(item) not in gone]
         return passed, still
@@ -478,6 +485,15 @@ class Clerk:
         item.rooms = rooms
         self._use_provisionally(item, open_, used)
         return True
+
+    def _passed_on(self, item: Item, span: Span) -> date:
+        """The day in ``span`` on which what is on record passed: its own, or an approval's."""
+        needed, ticket, own = item.requirement, item.work.ticket, item.work.entry.date
+        if needed is not None and needed.retroactive:
+            for day in (own, *(day for day in self._gate.decisions(ticket) if day > own)):
+                if self._gate.rooms(needed, ticket, own, day):
+                    return day if span.covers(day) else own
+        return own
 
     def _rooms_of_settled(self, item: Item) -> Sequence[Room]:
         """The approvals that settled work may stand on, in the order of their use."""

@@ -202,7 +202,7 @@ class BlockAccount(Stock):
             # Known in time it would have waited for these.
             found += [
                 lot for lot in self.lots
-                if day_ < lot.first <= self.reached
+                if day_ < lot.first <= max(self.reached, day)
                 and (lot.last is None or lot.last > self.reached)
             ]  # fmt: skip
         return found
@@ -221,6 +221,14 @@ class BlockAccount(Stock):
         for percent in self.bound.shape.notify_left:
             if lot.left * 100 <= lot.granted * percent:
                 self._noticed.setdefault((lot.id, percent), day)
+
+    def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
+        offer = super()._give_back(work, lots, day, late)
+        for part in offer.taken:
+            if part.lot:
+                history = self._history.setdefault(part.lot, [])
+                history.append((max(day, self.reached), part.drawn))
+        return offer
 
     def force(self, part: Taken) -> Taken:
         found = super().force(part)
