@@ -12,6 +12,9 @@ from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
 
+#: So many problems of one policy are said; what comes after them is mostly more of the same.
+MOST_PROBLEMS = 100
+
 
 class Where(NamedTuple):
     """A place in a file or in the ERP. ``line`` and ``column`` count from 1; 0 means unknown."""
@@ -149,7 +152,9 @@ CATALOG: dict[str, Message] = {
     ),
     # YAML
     "yaml-broken": _error("this is not YAML: {reason}", "{hint}"),
-    "yaml-key-doubled": _error('"{key}" stands twice here', "keep one of them"),
+    "yaml-key-doubled": _error(
+        '"{key}" stands twice here', "keep one of them; the other is in line {line}"
+    ),
     "yaml-unsupported": _error("{what} is not used in these files", "{hint}"),
     "key-unknown": _error('unknown word "{key}"', "{hint}"),
     "key-missing": _error('"{key}" is missing', "{hint}"),
