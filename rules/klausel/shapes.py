@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from klausel.money import parse_decimal, parse_hours
-from klausel.problems import Problem, listed, near, problem
+from klausel.problems import MOST_PROBLEMS, Problem, listed, near, problem
 from klausel.tree import Tree
 
 LANGUAGES = ("en", "de", "nl")
@@ -153,7 +153,7 @@ def _spoken(value: Mapping[str, str]) -> Mapping[str, str]:
     for word in value:
         if word not in LANGUAGES:
             raise complain(
-                f'"{word}" is not a language in use', f"write one of: {', '.join(LANGUAGES)}"
+                f'"{word}" is not a language in use', f"write one of: {', '.join(LANGUAGES)}", word
             )
     return value
 
@@ -194,8 +194,11 @@ def _dated(value: object) -> object:
 DatedNumbers = Annotated[dict[str, Number], BeforeValidator(_dated), Shared("value", dated=True)]
 
 
-def check_dated(name: str, values: dict[str, Decimal]) -> None:
-    """Refuses keys that are no days, and days out of order; for validators of shapes."""
+def check_dated(name: str, values: dict[str, Decimal], *at: str) -> None:
+    """Refuses keys that are no days, and days out of order; for validators of shapes.
+
+    ``at`` are the words that lead to the values.
+    """
     last: date | None = None
     for key in values:
         if key == "always" and last is None:
@@ -204,14 +207,13 @@ def check_dated(name: str, values: dict[str, Decimal]) -> None:
             day = parse_date(key)
         except ValueError:
             if key == "always":
-                raise complain(
-                    f"{name}: always stands after {last}", "write always before the dates"
-                ) from None
-            raise complain(
-                f"{name}: {key} is not a date", f"write it as YYYY-MM-DD{date_hint(key)}"
-            ) from None
+                reason, hint = f"always stands after {last}", "write always before the dates"
+            else:
+                reason, hint = f"{key} is not a date", f"write it as YYYY-MM-DD{date_hint(key)}"
+            raise complain(f"{name}: {reason}", hint, *at, key) from None
         if last is not None and day <= last:
-            raise complain(f"{name}: {day} stands before {last}", "write dated values oldest first")
+            hint = "write dated values oldest first"
+            raise complain(f"{name}: {day} stands before {last}", hint, *at, key)
         last = day
 
 
@@ -222,9 +224,10 @@ def shaped(
     try:
         return model.model_validate(data)
     except ValidationError as error:
+        details = error.errors(include_url=False)[: 2 * MOST_PROBLEMS]
         return [
             found
-            for detail in _told(error.errors(include_url=False), tree, path)
+            for detail in _told(details, tree, path)
             for found in _problems_of(detail, model, tree, path)
         ]
 
@@ -285,6 +288,7 @@ def _problems_of(
         hint = hint or f"write {several}{listed(choices, 12)}"
         yield problem("value-choice", where, field=name, value=given, hint=hint)
     elif kind == "klausel":
+        where = tree.where((*full, *context.get("at", ())))
         yield problem("shape", where, reason=context["reason"], hint=context["hint"])
     else:
         said = f'"{name}"' if name else "this"
@@ -294,9 +298,10 @@ def _problems_of(
         yield problem("shape", where, reason=reason, hint=hint)
 
 
-def complain(reason: str, hint: str) -> PydanticCustomError:
-    """What a validator of a shape raises: the sentence and what to write instead."""
-    return PydanticCustomError("klausel", "{reason}", {"reason": reason, "hint": hint})
+def complain(reason: str, hint: str, *at: str | int) -> PydanticCustomError:
+    """What a validator of a shape raises: the sentence and what to write instead; ``at`` are the
+    words that lead from the shape to the one that is wrong."""
+    return PydanticCustomError("klausel", "{reason}", {"reason": reason, "hint": hint, "at": at})
 
 
 def _plain_words(

@@ -295,7 +295,7 @@ class _Composer:
                 check_dated(f'value "{name}"', dated)
             except PydanticCustomError as error:
                 said = error.context or {}
-                place = tree.where(("values", name))
+                place = tree.where(("values", name, *said["at"]))
                 self._problems.append(
                     problem("shape", place, reason=said["reason"], hint=said["hint"])
                 )

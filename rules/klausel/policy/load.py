@@ -46,7 +46,15 @@ from klausel.policy.shapes import (
     RuleShape,
     WatchShape,
 )
-from klausel.problems import Problem, Where, listed, near, problem
+from klausel.problems import (
+    MOST_PROBLEMS,
+    Problem,
+    Where,
+    listed,
+    near,
+    problem,
+    sorted_problems,
+)
 from klausel.shapes import Words, parse_seconds, shaped
 from klausel.tree import Path, Tree, parse
 
@@ -92,11 +100,21 @@ def _policy(
 ) -> Policy | list[Problem]:
     found = compose(tree, data or {}, path, POLICY_FILE, folder)
     if isinstance(found, list):
-        return found
+        return _some(found)
     shape = shaped(PolicyShape, found.tree, found.tree.data, ())
     if isinstance(shape, list):
-        return shape
-    return _Reader(found, digest).policy(shape)
+        return _some(shape)
+    policy = _Reader(found, digest).policy(shape)
+    return _some(policy) if isinstance(policy, list) else policy
+
+
+def _some(problems: list[Problem]) -> list[Problem]:
+    """``problems`` in the order of their places, as many as somebody may want to read."""
+    found = sorted_problems(dict.fromkeys(problems))
+    if len(found) <= MOST_PROBLEMS:
+        return found
+    more = found[MOST_PROBLEMS]
+    return [*found[:MOST_PROBLEMS], problem("policy-problems-many", more.where)]
 
 
 def excepted(exception: Rule, rule: Rule) -> Rule:
@@ -136,6 +154,10 @@ def _rounding(shape: RoundingShape) -> tuple[Any, ...]:
     return shape.to, shape.mode, shape.per, shape.minimum
 
 
+class _Enough(Exception):
+    """There are more problems than will be shown."""
+
+
 class _Reader:
     """Shape -> IR; collects every problem on the way."""
 
@@ -146,6 +168,12 @@ class _Reader:
         self._problems: list[Problem] = []
 
     def policy(self, shape: PolicyShape) -> Policy | list[Problem]:
+        try:
+            return self._policy(shape)
+        except _Enough:
+            return self._problems
+
+    def _policy(self, shape: PolicyShape) -> Policy | list[Problem]:
         thresholds: dict[str, set[int]] = {}
         for number, rule in enumerate(shape.scope.rules):
             path: Path = ("scope", "rules", number)
@@ -161,7 +189,7 @@ class _Reader:
             for name, field_shape in shape.fields.items()
         )
         numbers = {field.name: index for index, field in enumerate(fields)}
-        seen: set[str] = set()
+        seen: dict[str, Where] = {}
         rules = self._scope_rules(shape.scope.rules, fields, numbers, seen)
         surcharges = self._conditions("surcharges", shape.surcharges, fields, numbers, seen)
         approvals = self._conditions("approvals", shape.approvals, fields, numbers, seen)
@@ -220,7 +248,7 @@ class _Reader:
         shapes: Sequence[RuleShape],
         fields: tuple[VocabularyField, ...],
         numbers: dict[str, int],
-        seen: set[str],
+        seen: dict[str, Where],
     ) -> list[Rule]:
         """The rules of scope, the exceptions of each before it: both conditions, common days."""
         rules = []
@@ -235,11 +263,11 @@ class _Reader:
             rules.append(rule)
         return rules
 
-    def _note(self, id_: str, path: Path, seen: set[str]) -> None:
+    def _note(self, id_: str, path: Path, seen: dict[str, Where]) -> None:
         """Every id stands once in the files; copies for other days do not count."""
         if id_ in seen and path not in self._composed.again:
-            self._say("policy-rule-doubled", (*path, "id"), id=id_)
-        seen.add(id_)
+            self._say("policy-rule-doubled", (*path, "id"), id=id_, other=seen[id_])
+        seen.setdefault(id_, self._where((*path, "id")))
 
     def _conditions(
         self,
@@ -247,7 +275,7 @@ class _Reader:
         shapes: Sequence[ConditionShape],
         fields: tuple[VocabularyField, ...],
         numbers: dict[str, int],
-        seen: set[str],
+        seen: dict[str, Where],
     ) -> list[Rule]:
         """Rules of surcharges or approvals; approvals may also ask for the disposition."""
         rules = []
@@ -263,6 +291,8 @@ class _Reader:
 
     def _say(self, code: str, path: Path, **fields: object) -> None:
         self._problems.append(problem(code, self._where(path), **fields))
+        if len(self._problems) > MOST_PROBLEMS:
+            raise _Enough
 
     def _where(self, path: Path) -> Where:
         return self._tree.where(path)
@@ -323,7 +353,12 @@ class _Reader:
             return None
         if len(result) > 1:
             hint = f"write one of: {listed(result)}"
-            self._say("shape", at, reason=f"{name} has one value, not several", hint=hint)
+            self._say(
+                "shape",
+                (*at, "otherwise" if "otherwise" in line else "is"),
+                reason=f"{name} has one value, not several",
+                hint=hint,
+            )
             return None
         if "otherwise" in line and len(line) > 1:
             hint = f"write - {{otherwise: {result[0]}}}, or is: in place of otherwise:"
@@ -341,7 +376,7 @@ class _Reader:
                 continue
             if fact not in WORD_FACTS:
                 words = (*WORD_FACTS, "is", "otherwise")
-                hint = near(fact, words) or f"known here: {listed(words, 20)}"
+                hint = near(fact, words) or f"known here: {listed(words, 30)}"
                 self._say("key-unknown", (*at, fact), key=fact, hint=hint)
                 continue
             clauses.append(Clause(fact, frozenset(word.casefold() for word in values or ())))
