@@ -200,11 +200,16 @@ _SPACES = {0x85: " ", 0x2028: " ", 0x2029: " "}
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 
+def split_lines(text: str) -> list[str]:
+    """The lines of ``text`` as editors and places count them; ``str.splitlines`` finds more."""
+    return _BREAK.split(text)
+
+
 def _no_text(text: str, file: str) -> Problem | None:
     found = _NO_TEXT.search(text)
     if found is None:
         return None
-    before = _BREAK.split(text[: found.start()])
+    before = split_lines(text[: found.start()])
     return _broken(Where(file, len(before), len(before[-1]) + 1), "special characters")
 
 
@@ -212,7 +217,7 @@ def _tab(text: str, file: str) -> Problem | None:
     """A line that is indented by a tab."""
     if "\t" not in text:
         return None
-    for number, line in enumerate(_BREAK.split(text), start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         tab = line[: len(line) - len(line.lstrip())].find("\t")
         if tab >= 0 and line.strip():
             reason, hint = "the line begins with a tab", "indent with spaces"
@@ -235,6 +240,26 @@ _BRACE = (
 _MEANING = (
     "a value begins with a character that has a meaning of its own",
     "put the value in double quotes",
+)
+_BACKSLASH = (
+    "a backslash inside double quotes has a meaning of its own",
+    "write \\\\ for a backslash, or put the text in single quotes",
+)
+_DASH = (
+    "a dash that begins no line",
+    "begin a new line with the dash, or put the text in double quotes",
+)
+_BAR = (
+    "a | or > stands for a text of several lines, which begins on the next line",
+    "put a text that begins with | or > in double quotes",
+)
+_PERCENT = (
+    "a line that begins with % or ... has a meaning of its own",
+    "remove it, or put the text in double quotes",
+)
+_NOTHING = (
+    "a value is missing",
+    "write one, or close the bracket that is open; put a text that begins with , ] or } in quotes",
 )
 _SECOND = "but found another document"
 
@@ -259,21 +284,54 @@ _REASONS = {
     "while scanning a quoted": _QUOTE,
     "found unexpected end of stream": _QUOTE,
     "found unexpected document separator": _QUOTE,
-    "found unknown escape character": (
-        "a backslash inside double quotes has a meaning of its own",
-        "write \\\\ for a backslash, or put the text in single quotes",
-    ),
+    "found unknown escape character": _BACKSLASH,
+    "expected the node content": _NOTHING,
+    "did not find expected node content": _NOTHING,
     _SECOND: (
         "the file has a second part after a line of dashes",
         "remove the line ---",
     ),
+    "expected escape sequence": _BACKSLASH,
+    "did not find expected hexdecimal": _BACKSLASH,
+    "found invalid Unicode": _BACKSLASH,
+    "invalid Unicode": _BACKSLASH,
+    "block sequence entries are not allowed": _DASH,
+    "invalid intendation": _MISFIT,
+    "expected '<document start>'": _MISFIT,
+    "did not find expected <document start>": _MISFIT,
+    "found unexpected document indicator": _QUOTE,
+    "found a tab": ("the line begins with a tab", "indent with spaces"),
+    "found unexpected ':'": ("a colon inside brackets", "put the text in double quotes"),
+    "mapping keys are not allowed": _MEANING,
+    "expected chomping": _BAR,
+    "expected a comment": _BAR,
+    "did not find expected comment": _BAR,
+    "expected indentation indicator": _BAR,
+    "found an indentation indicator": _BAR,
+    "more indented follow up line": _BAR,
+    "expected a digit": _PERCENT,
+    "did not find expected digit": _PERCENT,
+    "did not find expected version": _PERCENT,
+    "could not find expected directive": _PERCENT,
+    "found unexpected non-alphabetical": _PERCENT,
+    "found unknown directive": _PERCENT,
+    "found duplicate": _PERCENT,
+    "found incompatible": _PERCENT,
+    "found extremely long version": _PERCENT,
+    "duplicate tag handle": _PERCENT,
+    "found non-comment content": _PERCENT,
+    "expected '": _MEANING,
+    "did not find expected '!'": _MEANING,
+    "did not find the expected '>'": _MEANING,
+    "did not find expected whitespace": _MEANING,
+    "did not find expected tag": _MEANING,
+    "did not find URI": _MEANING,
+    "expected URI": _MEANING,
+    "found undefined tag": _MEANING,
     "found character": _MEANING,
     "expected alphabetic or numeric": _MEANING,
     "did not find expected alphabetic": _MEANING,
-    "sequence entries are not allowed": (
-        "a dash that begins no line",
-        "begin a new line with the dash, or put the text in double quotes",
-    ),
+    "sequence entries are not allowed": _DASH,
     "special characters": (
         "a character that is no text",
         "remove it, or save the file as plain text with the encoding UTF-8",
@@ -287,4 +345,4 @@ def _broken(where: Where, reason: str) -> Problem:
         if reason.startswith(start):
             return problem("yaml-broken", where, reason=said, hint=hint)
     hint = "check the indentation and the quotes around here"
-    return problem("yaml-broken", where, reason=reason, hint=hint)
+    return problem("yaml-broken", where, reason="something does not fit here", hint=hint)
