@@ -57,6 +57,23 @@ class ProblemError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class Enough(Exception):
+    """There are more problems than will be shown."""
+
+
+class Problems(list[Problem]):
+    """What is found on the way; ends the way with :class:`Enough` where it gets too much."""
+
+    def append(self, found: Problem) -> None:
+        super().append(found)
+        if len(self) > MOST_PROBLEMS:
+            raise Enough
+
+    def extend(self, found: Iterable[Problem]) -> None:
+        for one in found:
+            self.append(one)
+
+
 class ErpError(Exception):
     """The ERP refused or cannot be reached. One sentence and what to do. Exit code 3."""
 
@@ -83,7 +100,8 @@ def near(word: str, words: Iterable[str]) -> str:
     if len(word) > _LONGEST_COMPARED:
         return ""
     known = [w for w in islice(words, _MOST_COMPARED) if w and len(w) <= _LONGEST_COMPARED]
-    found = get_close_matches(word, known, n=1)
+    same = [w for w in known if w.casefold() == word.casefold()]
+    found = same or get_close_matches(word, known, n=1)
     return f'did you mean "{found[0]}"?' if found else ""
 
 
@@ -289,6 +307,10 @@ CATALOG: dict[str, Message] = {
         "rules {first} and {second} both fit {example}",
         "hit: unique wants one rule for each case: narrow one of them ({first} stands at {other}),"
         " make one an exception of the other, or write hit: first to let the upper one decide",
+    ),
+    "policy-numbers-many": _error(
+        "the rules compare {field} with {count} different numbers, more than {most}",
+        "use fewer limits for it, or split the policy",
     ),
     "policy-rules-many": _error(
         "the rules make {count} simple conditions, more than {most}",

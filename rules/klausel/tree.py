@@ -60,12 +60,12 @@ def parse(text: str, file: str) -> Tree:
         return _Builder(file).tree(_events(text, pure=False))
     except YAMLError as error:
         if len(text) > _MOST_EXPLAINED:
-            return Tree(None, {}, (_explained(error, file),))
+            return Tree(None, {}, (_explained(error, text, file),))
     # Its errors are the ones that are explained, and it takes a little more; but it is slow.
     try:
         return _Builder(file).tree(_events(text, pure=True))
     except YAMLError as error:
-        return Tree(None, {}, (_explained(error, file),))
+        return Tree(None, {}, (_explained(error, text, file),))
 
 
 def _events(text: str, pure: bool) -> Iterator[Any]:
@@ -73,14 +73,20 @@ def _events(text: str, pure: bool) -> Iterator[Any]:
     yield from yaml.parse(text)
 
 
-def _explained(error: YAMLError, file: str) -> Problem:
+def _explained(error: YAMLError, text: str, file: str) -> Problem:
     if not isinstance(error, MarkedYAMLError):
         return _broken(Where(file), getattr(error, "reason", str(error)))
     reason = error.problem or ""
     opened = reason.startswith(_OPENED)
     mark = (error.context_mark if opened else None) or error.problem_mark or error.context_mark
-    where = Where(file, mark.line + 1, mark.column + 1) if mark else Where(file)
-    return _broken(where, error.problem or error.context or "")
+    if mark is None:
+        return _broken(Where(file), error.problem or error.context or "")
+    where = Where(file, mark.line + 1, mark.column + 1)
+    line = split_lines(text)[mark.line :][:1]
+    before, after = (line[0][: mark.column], line[0][mark.column :]) if line else ("", "")
+    if _plain_reason(reason) == _MISFIT and before.strip(" -"):
+        reason = "a bracket too many" if after[:1] in tuple("]}") else "behind the end"
+    return _broken(where, reason or error.context or "")
 
 
 class _Refused(Exception):
@@ -225,6 +231,7 @@ def _tab(text: str, file: str) -> Problem | None:
     return None
 
 
+_COLON = ("a colon with a space behind it is missing", "write it as: word: value")
 _MISFIT = (
     "this line does not fit the lines above it",
     "start the words of one group, and the dashes of one list, in the same column",
@@ -240,6 +247,10 @@ _BRACE = (
 _MEANING = (
     "a value begins with a character that has a meaning of its own",
     "put the value in double quotes",
+)
+_UNKNOWN = (
+    "something does not fit here",
+    "check the indentation and the quotes around here",
 )
 _BACKSLASH = (
     "a backslash inside double quotes has a meaning of its own",
@@ -264,7 +275,12 @@ _NOTHING = (
 _SECOND = "but found another document"
 
 #: Reasons that begin so are explained where the thing began that does not end.
-_OPENED = ("expected ',' or", "did not find expected ',' or", "found unexpected")
+_OPENED = (
+    "could not find expected ':'",
+    "expected ',' or",
+    "did not find expected ',' or",
+    "found unexpected",
+)
 
 #: How the parser's reasons begin -> the same in plain words, and what to write.
 _REASONS = {
@@ -272,8 +288,8 @@ _REASONS = {
         "a second colon on the line, or a line that is indented too far",
         'put text that has ": " in it in double quotes, and start words of one group in one column',
     ),
-    "could not find expected ':'": ("a colon is missing", "write it as: word: value"),
-    "did not find expected ':'": ("a colon is missing", "write it as: word: value"),
+    "could not find expected ':'": _COLON,
+    "did not find expected ':'": _COLON,
     "expected <block end>": _MISFIT,
     "did not find expected '-' indicator": _MISFIT,
     "did not find expected key": _MISFIT,
@@ -285,11 +301,16 @@ _REASONS = {
     "found unexpected end of stream": _QUOTE,
     "found unexpected document separator": _QUOTE,
     "found unknown escape character": _BACKSLASH,
+    "a bracket too many": ("a bracket is closed that is not open", "remove it, or open it before"),
+    "behind the end": (
+        "text stands behind the quote or bracket that ends the value",
+        'put the whole text in double quotes, and write \\" for a double quote inside it',
+    ),
     "expected the node content": _NOTHING,
     "did not find expected node content": _NOTHING,
     _SECOND: (
-        "the file has a second part after a line of dashes",
-        "remove the line ---",
+        "the file has a second part, after a line of dashes or points",
+        "remove the line --- or ...",
     ),
     "expected escape sequence": _BACKSLASH,
     "did not find expected hexdecimal": _BACKSLASH,
@@ -340,9 +361,12 @@ _REASONS = {
 }
 
 
+def _plain_reason(reason: str) -> tuple[str, str]:
+    """What the parser says in plain words, and what to write."""
+    known = (found for start, found in _REASONS.items() if reason.startswith(start))
+    return next(known, _UNKNOWN)
+
+
 def _broken(where: Where, reason: str) -> Problem:
-    for start, (said, hint) in _REASONS.items():
-        if reason.startswith(start):
-            return problem("yaml-broken", where, reason=said, hint=hint)
-    hint = "check the indentation and the quotes around here"
-    return problem("yaml-broken", where, reason="something does not fit here", hint=hint)
+    said, hint = _plain_reason(reason)
+    return problem("yaml-broken", where, reason=said, hint=hint)

@@ -48,17 +48,22 @@ from klausel.policy.shapes import (
 )
 from klausel.problems import (
     MOST_PROBLEMS,
+    Enough,
     Problem,
+    Problems,
     Where,
     listed,
     near,
     problem,
     sorted_problems,
 )
-from klausel.shapes import Words, parse_seconds, shaped
+from klausel.shapes import DECIMAL_HINT, Words, parse_seconds, shaped
 from klausel.tree import Path, Tree, parse
 
 POLICY_FILE = "policy.yaml"
+
+#: Different numbers that the rules may compare one field with; each makes a range of its own.
+MOST_NUMBERS = 500
 
 
 #: What lies in a policy's folder and is no part of it: tests, and an example of a contract.
@@ -150,12 +155,27 @@ def _watch(rule: Rule, shape: WatchShape) -> Watch:
     return Watch(rule, measure, per, budget, shape.notify_at, _EVERY[shape.period], shape.hold)
 
 
+def _codes(field: NumberField, wanted: Mapping[str, Any]) -> frozenset[int]:
+    """The codes of numbers that a range in words stands for; what is wrong in it was said."""
+    codes = set(range(field.size))
+    for word, text in wanted.items():
+        if word not in RANGE_WORDS:
+            continue
+        try:
+            at_code = field.code_of(parse_seconds(str(text)))
+        except ValueError:
+            continue
+        codes &= {
+            "more_than": set(range(at_code + 1, field.size)),
+            "at_least": set(range(at_code, field.size)),
+            "less_than": set(range(at_code)),
+            "up_to": set(range(at_code + 1)),
+        }[word]
+    return frozenset(codes)
+
+
 def _rounding(shape: RoundingShape) -> tuple[Any, ...]:
     return shape.to, shape.mode, shape.per, shape.minimum
-
-
-class _Enough(Exception):
-    """There are more problems than will be shown."""
 
 
 class _Reader:
@@ -165,12 +185,14 @@ class _Reader:
         self._composed = composed
         self._tree = composed.tree
         self._digest = digest
-        self._problems: list[Problem] = []
+        self._problems = Problems()
+        self._ranges: dict[tuple[str, str], frozenset[int]] = {}
+        """Ranges that stand in several rules are the same set: a policy may have thousands."""
 
     def policy(self, shape: PolicyShape) -> Policy | list[Problem]:
         try:
             return self._policy(shape)
-        except _Enough:
+        except Enough:
             return self._problems
 
     def _policy(self, shape: PolicyShape) -> Policy | list[Problem]:
@@ -184,6 +206,12 @@ class _Reader:
         for word, conditions in (("surcharges", shape.surcharges), ("approvals", shape.approvals)):
             for number, condition in enumerate(conditions):
                 self._collect_thresholds(shape, condition, (word, number), thresholds)
+        for name, found in thresholds.items():
+            if len(found) > MOST_NUMBERS:
+                count = len(found)
+                path = ("fields", name)
+                self._say("policy-numbers-many", path, field=name, count=count, most=MOST_NUMBERS)
+                return self._problems
         fields = tuple(
             self._field(name, field_shape, thresholds.get(name, set()))
             for name, field_shape in shape.fields.items()
@@ -291,8 +319,6 @@ class _Reader:
 
     def _say(self, code: str, path: Path, **fields: object) -> None:
         self._problems.append(problem(code, self._where(path), **fields))
-        if len(self._problems) > MOST_PROBLEMS:
-            raise _Enough
 
     def _where(self, path: Path) -> Where:
         return self._tree.where(path)
@@ -322,6 +348,9 @@ class _Reader:
             hint = f"write below from: - {{{shape.source}: ..., is: {shape.one_of[0]}}}"
             self._say("shape", (*path, "from"), reason=reason, hint=hint)
             return WordField(name, shape.one_of, ())
+        if shape.source is None:
+            hint = f"write below it from: and end that with - {{otherwise: {shape.one_of[-1]}}}"
+            self._say("key-missing", path, key="from", hint=hint)
         lines = shape.source or []
         ended = False
         for number, line in enumerate(lines):
@@ -333,7 +362,7 @@ class _Reader:
             if source is not None:
                 sources.append(source)
             ended = "otherwise" in line
-        if not ended:
+        if not ended and shape.source is not None:
             self._say(
                 "key-missing",
                 (*path, "from"),
@@ -397,6 +426,8 @@ class _Reader:
                 path: Path = (*at, "when", name, word)
                 if word not in RANGE_WORDS:
                     hint = near(word, RANGE_WORDS) or f"write one of: {listed(RANGE_WORDS)}"
+                    if text is None and word.isdigit():
+                        hint = DECIMAL_HINT
                     self._say("key-unknown", path, key=word, hint=hint)
                     continue
                 if not isinstance(text, str):
@@ -470,21 +501,10 @@ class _Reader:
                 hint="write it as: {more_than: 16} or {at_least: 2, up_to: 8}",
             )
             return None
-        codes = set(range(field.size))
-        for word, text in wanted.items():
-            if word not in RANGE_WORDS:
-                continue
-            try:
-                at_code = field.code_of(parse_seconds(str(text)))
-            except ValueError:
-                continue
-            codes &= {
-                "more_than": set(range(at_code + 1, field.size)),
-                "at_least": set(range(at_code, field.size)),
-                "less_than": set(range(at_code)),
-                "up_to": set(range(at_code + 1)),
-            }[word]
-        return frozenset(codes)
+        key = (field.name, repr(wanted))
+        if key not in self._ranges:
+            self._ranges[key] = _codes(field, wanted)
+        return self._ranges[key]
 
     def _plan(self, name: str, shape: PlanShape) -> Plan:
         components: list[PlanComponent] = []
@@ -504,7 +524,7 @@ class _Reader:
                     continue
                 settings_shape = shaped(component.shape, self._tree, settings or {}, path)
                 if isinstance(settings_shape, list):
-                    self._problems += settings_shape
+                    self._problems.extend(settings_shape)
                     continue
                 same = sum(1 for other in components if other.kind == kind)
                 components.append(

@@ -71,10 +71,12 @@ class FieldShape(Shape):
                 "a field has either one_of or number, and this one has neither",
                 "write one_of: [word, word] or number: {from: 0, to: 100}",
             )
+        seen: set[str] = set()
         for number, word in enumerate(self.one_of):
-            if word in self.one_of[:number]:
+            if word in seen:
                 reason = f'"{word}" stands twice in one_of'
                 raise complain(reason, "keep one of the two", "one_of", number)
+            seen.add(word)
         return self
 
 
