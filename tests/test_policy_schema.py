@@ -109,6 +109,9 @@ NOT_OF_FORM = re.compile(
     |watch-.*|rounding-zero|rates-(always-last|order)|because-empty|components-empty
     # names, files and tables
     |named-.*|include-.*|table-.*|broken-under-another-name|empty
+    |doubled-field-value|field-without-from|one-of-empty|umlauts-and-a-mistake
+    # what YAML has and these files do not use
+    |yaml-(anchor|backslash-of-no-text|comments-only|key-is-a-list|merge|tag-of-yaml)
     """,
     re.VERBOSE,
 )
@@ -118,8 +121,10 @@ def test_what_is_broken_in_form_does_not_fit() -> None:
     """A schema that finds nothing would help nobody who writes a policy."""
     silent, seen = [], 0
     for case in sorted(BAD.iterdir()):
-        texts = [path.read_text(encoding="utf-8") for path in case.rglob("*.yaml")]
+        if case.name.startswith("fine-"):
+            continue
         try:
+            texts = [path.read_text(encoding="utf-8") for path in case.rglob("*.yaml")]
             said = [errors(as_editors_read(text) or {}) for text in texts]
         except (YAMLError, ValueError):
             continue

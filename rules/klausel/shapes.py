@@ -359,6 +359,9 @@ def _plain_words(
         "greater_than_equal": (f"at least {context.get('ge')}", "write a larger number"),
         "less_than_equal": (f"at most {context.get('le')}", "write a smaller number"),
         "int_type": ("a whole number", "write a whole number such as 3"),
+        "bool_type": ("yes or no", "write yes or no"),
+        "mapping_type": ("a text", "write one sentence, or one per language"),
+        "int_from_float": ("a whole number", "write a whole number such as 3"),
         "bool_parsing": ("yes or no", "write yes or no"),
     }
     what, hint = expects.get(kind, ("something else", "see the policy language's description"))
