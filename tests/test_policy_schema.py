@@ -22,6 +22,7 @@ from tests.counts import count
 from tests.test_book_errors import CASES as BOOKS
 from tests.test_cases import SCENARIOS, name
 from tests.test_docs import ROOT, blocks
+from tests.test_policy_errors import CASES as BAD
 
 PAGE = ROOT / "rules" / "README.md"
 SCHEMA = policy_schema()
@@ -108,6 +109,9 @@ NOT_OF_FORM = re.compile(
     |watch-.*|rounding-zero|rates-(always-last|order)|because-empty|components-empty
     # names, files and tables
     |named-.*|include-.*|table-.*|broken-under-another-name|empty
+    |doubled-field-value|field-without-from|one-of-empty|umlauts-and-a-mistake
+    # what YAML has and these files do not use
+    |yaml-(anchor|backslash-of-no-text|comments-only|key-is-a-list|merge|tag-of-yaml)
     """,
     re.VERBOSE,
 )
@@ -116,15 +120,17 @@ NOT_OF_FORM = re.compile(
 def test_what_is_broken_in_form_does_not_fit() -> None:
     """A schema that finds nothing would help nobody who writes a policy."""
     silent, seen = [], 0
-    for case in sorted(BOOKS.glob("policy-*")):
-        texts = [path.read_text(encoding="utf-8") for path in case.rglob("*.yaml")]
+    for case in sorted(BAD.iterdir()):
+        if case.name.startswith("fine-"):
+            continue
         try:
+            texts = [path.read_text(encoding="utf-8") for path in case.rglob("*.yaml")]
             said = [errors(as_editors_read(text) or {}) for text in texts]
         except (YAMLError, ValueError):
             continue
         seen += any(said)
         if not any(said):
-            silent.append(case.name.removeprefix("policy-"))
+            silent.append(case.name)
     count("broken policies that do not fit the schema", seen)
     assert [case for case in silent if not NOT_OF_FORM.fullmatch(case)] == []
     assert seen >= 50

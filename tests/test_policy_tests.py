@@ -285,7 +285,7 @@ WRONG = [
     (
         "  - just a word",
         'care/tests/all.yaml:2:5: error: each of "tests" should be lines of word: value\n'
-        "    write below it, indented: word: value",
+        "    write after the dash: word: value; words here: name, entry, on, expect",
     ),
     (
         "  - {name: a, entry: {hours: 1}, expect: {rule: W1}}\n"
@@ -319,7 +319,7 @@ def test_bad_files_are_bad_input(folder: Path, capsys: Capture) -> None:
     assert (
         err
         == """\
-policies/care/tests/all.yaml:1: error: the file is not UTF-8 text (byte 8)
+policies/care/tests/all.yaml:1:8: error: the file is not UTF-8 text (byte 8)
     save it as plain text with the encoding UTF-8
 """
     )

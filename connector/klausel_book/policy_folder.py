@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
+
+from klausel.problems import Problem, Where, problem
+
+#: Larger policies are not read: nobody maintains them by hand.
+MOST_POLICY_BYTES = 4_000_000
 
 _SUFFIXES = (".yaml", ".csv")
 
@@ -35,3 +41,58 @@ def policy_paths(folder: Path) -> Iterator[tuple[str, Path]]:
 def leaves(path: Path, folder: Path) -> bool:
     """Whether ``path`` is a link to something outside of ``folder``."""
     return not path.resolve().is_relative_to(folder.resolve())
+
+
+def policy_files(folder: Path, shown: str) -> tuple[dict[str, str], list[Problem]]:
+    """Texts of a policy folder by their names in it, those of its tests too, and what cannot be
+    read; ``shown`` stands for the folder in messages."""
+    files: dict[str, str] = {}
+    problems: list[Problem] = []
+    size = 0
+    for name, path in policy_paths(folder):
+        place = f"{shown}/{name}" if shown else name
+        if leaves(path, folder):
+            problems.append(problem("file-link-outside", Where(place)))
+            continue
+        if path.is_dir():
+            continue  # what this link leads to is read where it stands
+        try:
+            size += path.stat().st_size
+            if size > MOST_POLICY_BYTES:
+                problems.append(_too_large(path, place))
+                break
+            files[name] = path.read_text(encoding="utf-8-sig")
+        except (UnicodeDecodeError, OSError) as error:
+            problems.append(unreadable(path, place, error))
+    return files, problems
+
+
+def _too_large(path: Path, place: str) -> Problem:
+    megabytes = f"{MOST_POLICY_BYTES // 1_000_000} MB"
+    reason = f"it is larger than {megabytes}"
+    if path.stat().st_size <= MOST_POLICY_BYTES:
+        reason = f"with it the files of the policy are larger than {megabytes}"
+    hint = "split the policy, or move what is no part of it out of the folder"
+    return problem("file-unreadable", Where(place), reason=reason, hint=hint)
+
+
+def unreadable(path: Path, shown: str, error: UnicodeDecodeError | OSError) -> Problem:
+    """Why the file at ``path`` cannot be read; ``shown`` stands for it."""
+    if isinstance(error, UnicodeDecodeError):
+        line, column, byte = _bad_byte(path, error)
+        return problem("file-not-utf8", Where(shown, line, column), byte=byte)
+    reason = (error.strerror or "it cannot be opened").lower()
+    hint = "make it a file that you may read"
+    return problem("file-unreadable", Where(shown), reason=reason, hint=hint)
+
+
+def _bad_byte(path: Path, error: UnicodeDecodeError) -> tuple[int, int, int]:
+    """Line and column of the first byte that is no UTF-8 and its position in the file, from 1."""
+    data = path.read_bytes()
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError as whole:
+        start = whole.start + data.startswith(BOM_UTF8) * len(BOM_UTF8)
+        *above, before = data[:start].decode("utf-8-sig").split("\n")
+        return len(above) + 1, len(before) + 1, start + 1
+    return 0, 0, error.start + 1  # the file has changed since

@@ -10,8 +10,8 @@ from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book
 from klausel.policy.load import POLICY_FILE
-from klausel.problems import Problem, ProblemError, Where, problem
-from klausel_book.policy_folder import leaves, policy_folders, policy_paths
+from klausel.problems import ProblemError, Where, problem
+from klausel_book.policy_folder import policy_files, policy_folders, unreadable
 
 BOOK_FILE = "book.yaml"
 CONTRACTS_FILE = "contracts.yaml"
@@ -20,9 +20,6 @@ POLICIES = "policies"
 
 #: Some programs begin a file with it; it is no part of the text.
 BYTE_ORDER_MARK = "\ufeff"
-
-#: Larger policy files are not read: nobody maintains them by hand.
-MOST_POLICY_BYTES = 4_000_000
 
 
 def read_folder(folder: Path) -> Book:
@@ -66,39 +63,13 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
         return
     for child in policy_folders(folder):
         shown = f"{name}/{child.name}" if name else child.name
-        files: dict[str, str] = {}
-        lost = False
-        for inside, path in policy_paths(child):
-            if path.is_dir() and not leaves(path, child):
-                continue  # what this link leads to is read where it stands
-            text = _policy_text(builder, path, child, f"{shown}/{inside}")
-            if text is None:
-                lost = True
-            else:
-                files[inside] = text
-        if lost:
-            # The file's own problem is said already.
+        files, problems = policy_files(child, shown)
+        if problems:
+            for found in problems:
+                builder.say(found)
             builder.lose_policy(child.name, files.get(POLICY_FILE, ""))
         else:
             builder.add_policy(shown, files, child.name)
-
-
-def _policy_text(builder: BookBuilder, path: Path, folder: Path, shown: str) -> str | None:
-    """The text of one file of the policy in ``folder``; None where it has a problem."""
-    with guarded(builder, path, shown):
-        if leaves(path, folder):
-            builder.say(problem("file-link-outside", Where(shown)))
-        elif path.stat().st_size > MOST_POLICY_BYTES:
-            builder.say(
-                problem(
-                    "file-unreadable", Where(shown),
-                    reason=f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB",
-                    hint="split the policy",
-                )
-            )  # fmt: skip
-        else:
-            return path.read_text(encoding="utf-8-sig")
-    return None
 
 
 def _each(builder: BookBuilder, folder: Path, name: str, add: Callable[[str, str], None]) -> None:
@@ -115,23 +86,3 @@ def guarded(builder: BookBuilder, path: Path, shown: str) -> Iterator[None]:
         yield
     except (UnicodeDecodeError, OSError) as error:
         builder.lose(unreadable(path, shown, error))
-
-
-def unreadable(path: Path, shown: str, error: UnicodeDecodeError | OSError) -> Problem:
-    """Why the file at ``path`` cannot be read; ``shown`` stands for it."""
-    if isinstance(error, UnicodeDecodeError):
-        line, byte = _bad_byte(path, error)
-        return problem("file-not-utf8", Where(shown, line), byte=byte)
-    reason = (error.strerror or "it cannot be opened").lower()
-    hint = "make it a file that you may read"
-    return problem("file-unreadable", Where(shown), reason=reason, hint=hint)
-
-
-def _bad_byte(path: Path, error: UnicodeDecodeError) -> tuple[int, int]:
-    """Line of the first byte that is no UTF-8 and its position in the file, both from 1."""
-    data = path.read_bytes()
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as whole:
-        return data.count(b"\n", 0, whole.start) + 1, whole.start + 1
-    return 0, error.start + 1  # the file has changed since

@@ -42,12 +42,20 @@ def policy_texts(folder: Path) -> dict[str, dict[str, str]]:
         return {}
     return {
         child.name: {
-            name: path.read_text(encoding="utf-8-sig")
+            name: _text(path)
             for name, path in policy_paths(child)
             if path.is_file() and not leaves(path, child)
         }
         for child in policy_folders(folder)
     }
+
+
+def _text(path: Path) -> str:
+    """The text of a file; what cannot be read was said when the book was."""
+    try:
+        return path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ""
 
 
 class BookSource:

@@ -18,8 +18,8 @@ from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, near, problem
 from klausel.tree import parse
 from klausel_book import BookSource
-from klausel_book.policy_folder import leaves, policy_paths
-from klausel_book.reader import CONTRACTS_FILE, MOST_POLICY_BYTES, POLICIES
+from klausel_book.policy_folder import policy_files
+from klausel_book.reader import CONTRACTS_FILE, POLICIES
 
 
 class Outcome(NamedTuple):
@@ -47,13 +47,13 @@ def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> O
     places = _places(folders or [book or Path()])
     for folder in places:
         name = "" if folder == Path() else folder.as_posix()
-        read = _read(folder, name)
-        texts |= {_place(name, inside): text for inside, text in read.texts.items()}
-        policy = list(read.problems) or load_policy(name, read.texts)
+        inside, problems = policy_files(folder, name)
+        texts |= {_place(name, file): text for file, text in inside.items()}
+        policy = problems or load_policy(name, inside)
         if isinstance(policy, list):
             found += [_as_finding(one) for one in policy]
         else:
-            policies.append((policy, _raw(name, read.texts)))
+            policies.append((policy, _raw(name, inside)))
     unread = bool(found)
     facts: Book | None = None
     if book is not None and not unread:
@@ -134,37 +134,6 @@ def _in_book(found: Finding, book: Path | None) -> Finding:
 
     related = tuple(other._replace(where=here(other.where)) for other in found.related)
     return found._replace(where=here(found.where), related=related)
-
-
-class _Read(NamedTuple):
-    texts: Mapping[str, str]
-    problems: Sequence[Problem]
-
-
-def _read(folder: Path, name: str) -> _Read:
-    """The files of a policy folder by their names in it."""
-    texts: dict[str, str] = {}
-    problems: list[Problem] = []
-    for inside, path in policy_paths(folder):
-        if path.is_dir() and not leaves(path, folder):
-            continue  # what this link leads to is read where it stands
-        where = Where(_place(name, inside))
-        try:
-            if leaves(path, folder):
-                problems.append(problem("file-link-outside", where))
-            elif path.stat().st_size > MOST_POLICY_BYTES:
-                reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
-                hint = "split the policy"
-                problems.append(problem("file-unreadable", where, reason=reason, hint=hint))
-            else:
-                texts[inside] = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            problems.append(problem("file-not-utf8", where, byte=error.start + 1))
-        except OSError as error:
-            reason = (error.strerror or "it cannot be opened").lower()
-            hint = "make it a file that you may read"
-            problems.append(problem("file-unreadable", where, reason=reason, hint=hint))
-    return _Read(texts, problems)
 
 
 def _raw(name: str, texts: Mapping[str, str]) -> Raw:

@@ -13,7 +13,7 @@ from klausel.policy import Policy
 from klausel.policy.load import POLICY_FILE
 from klausel.port import Erp
 from klausel.problems import ProblemError, Where, listed, near, problem
-from klausel_book.reader import MOST_POLICY_BYTES, guarded
+from klausel_book.policy_folder import policy_files
 
 
 def compare(
@@ -65,25 +65,11 @@ def policies_in(folder: Path) -> dict[str, Policy]:
         raise ProblemError([problem("file-missing", Where(str(folder / POLICY_FILE)), hint=hint)])
     builder = BookBuilder()
     for one in inside:
-        builder.add_policy(one.as_posix(), _texts(builder, one), one.name)
+        files, problems = policy_files(one, one.as_posix())
+        if problems:
+            raise ProblemError(problems)
+        builder.add_policy(one.as_posix(), files, one.name)
     return dict(builder.build().policies)
-
-
-def _texts(builder: BookBuilder, folder: Path) -> dict[str, str]:
-    """The files of a policy by their names in its folder."""
-    files: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix not in (".yaml", ".csv") or not path.is_file():
-            continue
-        shown = path.as_posix()
-        with guarded(builder, path, shown):
-            if path.stat().st_size > MOST_POLICY_BYTES:
-                reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
-                said = problem("file-unreadable", Where(shown), reason=reason, hint="split it")
-                builder.say(said)
-                continue
-            files[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8-sig")
-    return files
 
 
 def _refused(place: str, reason: str, hint: str) -> ProblemError:

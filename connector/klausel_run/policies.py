@@ -11,7 +11,8 @@ from klausel.policy_tests import coverage, play_tests, propose, read_tests
 from klausel.policy_tests.read import TESTS
 from klausel.policy_tests.report import Report
 from klausel.problems import Problem, ProblemError, Where, problem
-from klausel_book.reader import MOST_POLICY_BYTES, POLICIES, unreadable
+from klausel_book.policy_folder import policy_files
+from klausel_book.reader import POLICIES
 
 _HINT = "name a policy folder, or a folder with policy folders in it"
 
@@ -54,28 +55,6 @@ def shown(folder: Path) -> str:
     return "" if folder == Path() else folder.as_posix()
 
 
-def policy_files(folder: Path) -> tuple[dict[str, str], list[Problem]]:
-    """Texts of a policy folder by their names in it, those of its tests too."""
-    files: dict[str, str] = {}
-    problems: list[Problem] = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix not in (".yaml", ".csv") or not path.is_file():
-            continue
-        place = (Path(shown(folder)) / name).as_posix()
-        try:
-            if path.stat().st_size > MOST_POLICY_BYTES:
-                reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
-                hint = "split the policy"
-                problems.append(problem("file-unreadable", Where(place), reason=reason, hint=hint))
-            else:
-                files[name] = path.read_text(encoding="utf-8-sig")
-        except (UnicodeDecodeError, OSError) as error:
-            problems.append(unreadable(path, place, error))
-    return files, problems
-
-
 def run_tests(folders: Sequence[Path], proposing: bool = False) -> list[Report]:
     """The tests of the policies in ``folders``, played. Raises ``ProblemError``."""
     reports: list[Report] = []
@@ -92,7 +71,7 @@ def run_tests(folders: Sequence[Path], proposing: bool = False) -> list[Report]:
 
 
 def _tested(folder: Path, proposing: bool) -> Report | list[Problem]:
-    files, problems = policy_files(folder)
+    files, problems = policy_files(folder, shown(folder))
     if problems:
         return problems
     name = shown(folder)

@@ -21,9 +21,9 @@ from klausel.scenario import Scenario, ScenarioShape, fragment_book
 from klausel.terms import TERM_WORDS
 from klausel.tree import Path as Place
 from klausel.tree import Tree, parse
+from klausel_book.policy_folder import policy_files
 from klausel_book.reader import POLICIES
 from klausel_book.writer import whole_folder
-from klausel_run.policies import policy_files
 
 CONTRACT_FILE = "contract.yaml"
 
@@ -84,7 +84,7 @@ def template(name: str) -> Template:
         hint = near(name, known) or "klausel init lists them"
         reason = f'there is no model "{name}"'
         raise ProblemError([problem("option", Where("MODEL"), reason=reason, hint=hint)])
-    texts, problems = policy_files(folder)
+    texts, problems = policy_files(folder, name)
     if problems:
         raise ProblemError(problems)
     policy = _policy(name, texts)

@@ -5,6 +5,7 @@ Time is an integer number of seconds. Money is ``Decimal``. Rounding is half-up,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
@@ -90,6 +91,10 @@ def parse_decimal(text: str) -> Decimal:
         return Decimal(stripped)
     if "," in body and "." not in body and body.replace(",", "", 1).isdigit():
         raise ValueError(f"write it with a point: {stripped.replace(',', '.')}")
+    groups = re.split(r"[.,']", body)
+    if len(groups) > 2 and len(groups[-1]) == 2 and "".join(groups).isdigit():
+        value = f"{''.join(groups[:-1])}.{groups[-1]}"
+        raise ValueError(f"write it with a point, and nothing between the thousands: {value}")
     raise ValueError("write a plain number such as 12 or 12.50")
 
 

@@ -6,11 +6,16 @@ Every message a user can see stands in :data:`CATALOG`, and every code there has
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
+
+#: So many problems of one policy are said; what comes after them is mostly more of the same.
+MOST_PROBLEMS = 100
 
 
 class Where(NamedTuple):
@@ -52,6 +57,23 @@ class ProblemError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class Enough(Exception):
+    """There are more problems than will be shown."""
+
+
+class Problems(list[Problem]):
+    """What is found on the way; ends the way with :class:`Enough` where it gets too much."""
+
+    def append(self, found: Problem) -> None:
+        super().append(found)
+        if len(self) > MOST_PROBLEMS:
+            raise Enough
+
+    def extend(self, found: Iterable[Problem]) -> None:
+        for one in found:
+            self.append(one)
+
+
 class ErpError(Exception):
     """The ERP refused or cannot be reached. One sentence and what to do. Exit code 3."""
 
@@ -69,9 +91,17 @@ def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda p: (p.where, p.code, p.message))
 
 
+#: Words that are compared with a wrong one, and how long it may be: comparing is slow.
+_MOST_COMPARED, _LONGEST_COMPARED = 2000, 100
+
+
 def near(word: str, words: Iterable[str]) -> str:
     """``did you mean "x"?`` for the word most like ``word``, or an empty text."""
-    found = get_close_matches(word, [w for w in words if w], n=1)
+    if len(word) > _LONGEST_COMPARED:
+        return ""
+    known = [w for w in islice(words, _MOST_COMPARED) if w and len(w) <= _LONGEST_COMPARED]
+    same = [w for w in known if w.casefold() == word.casefold()]
+    found = same or get_close_matches(word, known, n=1)
     return f'did you mean "{found[0]}"?' if found else ""
 
 
@@ -149,7 +179,9 @@ CATALOG: dict[str, Message] = {
     ),
     # YAML
     "yaml-broken": _error("this is not YAML: {reason}", "{hint}"),
-    "yaml-key-doubled": _error('"{key}" stands twice here', "keep one of them"),
+    "yaml-key-doubled": _error(
+        '"{key}" stands twice here', "keep one of them; the other is in line {line}"
+    ),
     "yaml-unsupported": _error("{what} is not used in these files", "{hint}"),
     "key-unknown": _error('unknown word "{key}"', "{hint}"),
     "key-missing": _error('"{key}" is missing', "{hint}"),
@@ -233,7 +265,9 @@ CATALOG: dict[str, Message] = {
     "policy-unknown": _error('there is no policy "{policy}"', "{hint}"),
     "policy-field-unknown": _error('there is no field "{field}"', "{hint}"),
     "policy-value-unknown": _error('field {field} has no value "{value}"', "{hint}"),
-    "policy-rule-doubled": _error('rule id "{id}" stands twice', "give each rule its own id"),
+    "policy-rule-doubled": _error(
+        'rule id "{id}" stands twice', "give each rule its own id; the other stands at {other}"
+    ),
     "policy-otherwise-last": _error(
         "the line after otherwise is never reached", "move otherwise to the end"
     ),
@@ -274,12 +308,19 @@ CATALOG: dict[str, Message] = {
         "hit: unique wants one rule for each case: narrow one of them ({first} stands at {other}),"
         " make one an exception of the other, or write hit: first to let the upper one decide",
     ),
+    "policy-numbers-many": _error(
+        "the rules compare {field} with {count} different numbers, more than {most}",
+        "use fewer limits for it, or split the policy",
+    ),
     "policy-rules-many": _error(
         "the rules make {count} simple conditions, more than {most}",
         "split the policy, or name fewer values one by one",
     ),
     "test-doubled": _error(
         'test "{name}" stands twice', "give each test its own name; the other stands at {other}"
+    ),
+    "policy-problems-many": _error(
+        "this policy has more problems than are shown", "mend these first, and look again"
     ),
     "policy-published": _warning(
         "policy {policy} is published as {published}, but the files in use are {used}",
@@ -293,11 +334,25 @@ CATALOG: dict[str, Message] = {
 def problem(code: str, where: Where, customer: str = "", /, **fields: object) -> Problem:
     """The problem ``code`` of the catalog with its sentence filled in."""
     message = CATALOG[code]
+    said = {name: _said(name, str(value)) for name, value in fields.items()}
     return Problem(
         code,
         message.severity,
-        message.text.format(**fields),
-        message.hint.format(**fields),
+        message.text.format(**said),
+        message.hint.format(**said),
         where,
         customer,
     )
+
+
+#: What people wrote is shown as it is, but neither without end nor so that it moves the cursor.
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_WRITTEN = ("value", "key", "field", "name", "column", "id")
+_MOST_WRITTEN, _MOST_SAID = 100, 800
+
+
+def _said(name: str, text: str) -> str:
+    most = _MOST_WRITTEN if name in _WRITTEN else _MOST_SAID
+    if len(text) > most:
+        text = f"{text[: most - 3]}..."
+    return _ODD.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -16,15 +16,20 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from klausel.money import parse_decimal, parse_hours
-from klausel.problems import Problem, listed, near, problem
+from klausel.problems import MOST_PROBLEMS, Problem, listed, near, problem
 from klausel.tree import Tree
 
 LANGUAGES = ("en", "de", "nl")
 
 #: Digits before the point of any number in a file; more is a slip.
 MOST_DIGITS = 12
+
+#: Digits behind the point; an ERP's own numbers have up to 17.
+MOST_DECIMALS = 30
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _OTHER_DATES = (
+    (re.compile(r"(\d{1,2})/(1[3-9]|2\d|3[01])/(\d{4})"), (3, 1, 2)),
+    (re.compile(r"(1[3-9]|2\d|3[01])/(\d{1,2})/(\d{4})"), (3, 2, 1)),
     (re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"), (1, 2, 3)),
     (re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})"), (3, 2, 1)),
 )
@@ -57,7 +62,9 @@ def date_hint(text: str) -> str:
             year, month, day = (int(match[number]) for number in order)
             break
     else:
-        return ""
+        return ", such as 2026-12-31"
+    if year < 1:
+        return "; years begin with 1"
     if not 1 <= month <= 12:
         return f"; there is no month {month}"
     try:
@@ -69,6 +76,8 @@ def date_hint(text: str) -> str:
 def parse_number(text: str) -> Decimal:
     """A plain number that can be calculated with; raises ``ValueError`` with what to write."""
     value = parse_decimal(text)
+    if len(text.strip().partition(".")[2]) > MOST_DECIMALS:
+        raise ValueError(f"write a number with at most {MOST_DECIMALS} digits behind the point")
     if value and value.adjusted() >= MOST_DIGITS:
         raise ValueError(f"write a number with at most {MOST_DIGITS} digits before the point")
     return value
@@ -128,6 +137,8 @@ def _decimal(value: object) -> object:
 
 
 def _months(value: object) -> object:
+    if isinstance(value, list | dict):
+        raise complain("{this} should be a number of months", "write it as: 12 months")
     if isinstance(value, str):
         try:
             return parse_months(value)
@@ -137,6 +148,8 @@ def _months(value: object) -> object:
 
 
 def _minutes(value: object) -> object:
+    if isinstance(value, list | dict):
+        raise complain("{this} should be a stretch of time", "write it as 15m or 1h")
     if isinstance(value, str):
         try:
             return parse_minutes(value)
@@ -146,6 +159,8 @@ def _minutes(value: object) -> object:
 
 
 def _texts(value: object) -> object:
+    if value is not None and not isinstance(value, str | dict):
+        raise complain("{this} should be a text", "write one sentence, or one per language")
     return {"en": value} if isinstance(value, str) else value
 
 
@@ -153,7 +168,7 @@ def _spoken(value: Mapping[str, str]) -> Mapping[str, str]:
     for word in value:
         if word not in LANGUAGES:
             raise complain(
-                f'"{word}" is not a language in use', f"write one of: {', '.join(LANGUAGES)}"
+                f'"{word}" is not a language in use', f"write one of: {', '.join(LANGUAGES)}", word
             )
     return value
 
@@ -194,8 +209,11 @@ def _dated(value: object) -> object:
 DatedNumbers = Annotated[dict[str, Number], BeforeValidator(_dated), Shared("value", dated=True)]
 
 
-def check_dated(name: str, values: dict[str, Decimal]) -> None:
-    """Refuses keys that are no days, and days out of order; for validators of shapes."""
+def check_dated(name: str, values: dict[str, Decimal], *at: str) -> None:
+    """Refuses keys that are no days, and days out of order; for validators of shapes.
+
+    ``at`` are the words that lead to the values.
+    """
     last: date | None = None
     for key in values:
         if key == "always" and last is None:
@@ -204,14 +222,13 @@ def check_dated(name: str, values: dict[str, Decimal]) -> None:
             day = parse_date(key)
         except ValueError:
             if key == "always":
-                raise complain(
-                    f"{name}: always stands after {last}", "write always before the dates"
-                ) from None
-            raise complain(
-                f"{name}: {key} is not a date", f"write it as YYYY-MM-DD{date_hint(key)}"
-            ) from None
+                reason, hint = f"always stands after {last}", "write always before the dates"
+            else:
+                reason, hint = f"{key} is not a date", f"write it as YYYY-MM-DD{date_hint(key)}"
+            raise complain(f"{name}: {reason}", hint, *at, key) from None
         if last is not None and day <= last:
-            raise complain(f"{name}: {day} stands before {last}", "write dated values oldest first")
+            hint = "write dated values oldest first"
+            raise complain(f"{name}: {day} stands before {last}", hint, *at, key)
         last = day
 
 
@@ -222,9 +239,10 @@ def shaped(
     try:
         return model.model_validate(data)
     except ValidationError as error:
+        details = error.errors(include_url=False)[: 2 * MOST_PROBLEMS]
         return [
             found
-            for detail in _told(error.errors(include_url=False), tree, path)
+            for detail in _told(details, tree, path)
             for found in _problems_of(detail, model, tree, path)
         ]
 
@@ -266,11 +284,15 @@ def _problems_of(
     if kind == "extra_forbidden":
         known = _known_words(model, loc[:-1])
         hint = near(field, known) or (f"known here: {listed(known, 20)}" if known else "remove it")
+        if given is None and field.isdigit():
+            hint = DECIMAL_HINT
         yield problem("key-unknown", where, key=field, hint=hint)
     elif kind == "missing":
         choices = _choices(model, loc)
         rest = f" and one of: {listed(choices)}" if choices else ""
         hint = f"add a line that begins with {field}:{rest}"
+        if where.file.endswith(".csv"):
+            hint = f"fill in the column {field}; add it to the first line if it is not there"
         yield problem("key-missing", where, key=field, hint=hint)
     elif kind == "klausel_date":
         yield problem("value-date", where, field=name, value=given, example=date_hint(str(given)))
@@ -285,27 +307,44 @@ def _problems_of(
         hint = hint or f"write {several}{listed(choices, 12)}"
         yield problem("value-choice", where, field=name, value=given, hint=hint)
     elif kind == "klausel":
-        yield problem("shape", where, reason=context["reason"], hint=context["hint"])
+        where = tree.where((*full, *context.get("at", ())))
+        reason = context["reason"].replace("{this}", f'"{name}"' if name else "this")
+        yield problem("shape", where, reason=reason, hint=context["hint"])
     else:
         said = f'"{name}"' if name else "this"
         if name and isinstance(full[-1], int):
             said = f"each of {said}" if given is not None else f"a line of {said}"
         reason, hint = _plain_words(kind, said, given, context)
+        known = _known_words(model, loc)
+        if kind in ("model_type", "model_attributes_type") and given is not None and known:
+            hint = f"{hint}; words here: {listed(known, 20)}"
         yield problem("shape", where, reason=reason, hint=hint)
 
 
-def complain(reason: str, hint: str) -> PydanticCustomError:
-    """What a validator of a shape raises: the sentence and what to write instead."""
-    return PydanticCustomError("klausel", "{reason}", {"reason": reason, "hint": hint})
+#: Where braces end a number at its comma.
+DECIMAL_HINT = "write decimals with a point, such as 16.5"
+
+
+def complain(reason: str, hint: str, *at: str | int) -> PydanticCustomError:
+    """What a validator of a shape raises: the sentence and what to write instead; ``at`` are the
+    words that lead from the shape to the one that is wrong."""
+    return PydanticCustomError("klausel", "{reason}", {"reason": reason, "hint": hint, "at": at})
 
 
 def _plain_words(
     kind: str, said: str, given: object, context: Mapping[str, Any]
 ) -> tuple[str, str]:
+    if given is None and said.strip('"').isdigit():
+        return f"{said} has no value", DECIMAL_HINT
     if given is None:
         sign = "dash" if said.startswith("a line of") or said == "this" else "colon"
         return f"{said} has no value", f"write one after the {sign}, or remove the line"
-    group = ("lines of word: value", "write below it, indented: word: value")
+    hint = "write below it, indented: word: value"
+    if said == "this":
+        hint = "write it in lines, each with a word, a colon and its value"
+    elif said.startswith("each of"):
+        hint = "write after the dash: word: value"
+    group = ("lines of word: value", hint)
     expects = {
         "dict_type": group,
         "model_type": group,
@@ -314,11 +353,15 @@ def _plain_words(
         "tuple_type": ("a list", "write it as [one, two], or as lines that begin with a dash"),
         "string_type": ("a single text", "write one word or one sentence"),
         "int_parsing": ("a whole number", "write a whole number such as 3"),
+        "date_type": ("a date", "write it as YYYY-MM-DD"),
         "int_parsing_size": ("a smaller number", "write a whole number such as 3"),
         "decimal_type": ("a number", "write a plain number such as 12 or 12.50"),
         "greater_than_equal": (f"at least {context.get('ge')}", "write a larger number"),
         "less_than_equal": (f"at most {context.get('le')}", "write a smaller number"),
         "int_type": ("a whole number", "write a whole number such as 3"),
+        "bool_type": ("yes or no", "write yes or no"),
+        "mapping_type": ("a text", "write one sentence, or one per language"),
+        "int_from_float": ("a whole number", "write a whole number such as 3"),
         "bool_parsing": ("yes or no", "write yes or no"),
     }
     what, hint = expects.get(kind, ("something else", "see the policy language's description"))

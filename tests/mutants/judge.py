@@ -26,11 +26,13 @@ from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from klausel.policy import load_policy
 from klausel.problems import ProblemError
 from klausel.scenario import Scenario, play, read_scenario
+from klausel_book.policy_folder import policy_files
 from klausel_book.source import BookSource
 from klausel_run.preview import Options, preview
-from tests import test_book_errors, test_oracle
+from tests import test_book_errors, test_oracle, test_policy_errors
 from tests.mutants.make import Mutant
 from tests.oracle.lives import FEATURES, lives
 from tests.test_cases import ISSUE_IN_WORK, SCENARIOS, later_issue, name
@@ -175,6 +177,10 @@ def bad_books(files: frozenset[str]) -> Iterator[Check]:
             one = functools.partial(complaints, place)
             first = one()
             yield measured(f"book {called}", functools.partial(the_same, one, first), files)
+        for called in test_policy_errors.NAMES:
+            one = functools.partial(refusals, test_policy_errors.CASES / called)
+            first = one()
+            yield measured(f"policy {called}", functools.partial(the_same, one, first), files)
     finally:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
@@ -185,6 +191,12 @@ def complaints(folder: Path) -> list[str]:
     except ProblemError as error:
         return [str(found) for found in error.problems]
     return [str(found) for found in result.problems]
+
+
+def refusals(folder: Path) -> list[str]:
+    texts, problems = policy_files(folder, folder.name)
+    found = problems or load_policy(folder.name, texts)
+    return [str(one) for one in found] if isinstance(found, list) else []
 
 
 def the_same(one: Callable[[], list[str]], expected: list[str]) -> str:

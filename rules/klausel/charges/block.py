@@ -50,10 +50,13 @@ class BlockShape(BalancedShape):
             raise complain(
                 "a lot is good for at least 1 month",
                 "write it as: validity: 12 months, or leave it out for a lot without an end",
+                "validity",
             )
         if any(not 0 <= percent <= 100 for percent in self.notify_left):
             raise complain(
-                "notify_left names percents from 0 to 100", "write it as: notify_left: [20, 10]"
+                "notify_left names percents from 0 to 100",
+                "write it as: notify_left: [20, 10]",
+                "notify_left",
             )
         return self
 

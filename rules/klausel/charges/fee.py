@@ -56,17 +56,21 @@ class FeeShape(Shape):
         check_every(self.every, self.align)
         if self.lead_days and self.timing != "advance":
             raise complain(
-                "lead_days goes with timing: advance", "remove it, or write timing: advance"
+                "lead_days goes with timing: advance",
+                "remove it, or write timing: advance",
+                "lead_days",
             )
         if self.refund != "none" and self.timing != "advance":
             raise complain(
                 "refund goes with timing: advance: nothing was paid for the time to come",
                 "remove it, or write timing: advance",
+                "refund",
             )
         if self.keep_months and self.refund == "none":
             raise complain(
                 "keep_months goes with a refund",
                 "remove it, or write refund: unused_months or refund: daily",
+                "keep_months",
             )
         return self
 
@@ -74,11 +78,12 @@ class FeeShape(Shape):
 def check_every(every: int, align: Align) -> None:
     """Refuses what calendar alignment cannot cut (semantics 5, "Periods")."""
     if every < 1:
-        raise complain("a period has at least 1 month", "write every: 1 month")
+        raise complain("a period has at least 1 month", "write every: 1 month", "every")
     if align == "calendar" and every not in CALENDAR_MONTHS:
         raise complain(
             f"align: calendar cannot cut the year every {every} months",
             "write every: 1, 3, 6 or 12 months, or align: start",
+            "every",
         )
 
 

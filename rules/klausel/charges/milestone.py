@@ -37,7 +37,9 @@ def _parts(value: object) -> object:
         return value
     for number, name in enumerate(value):
         if name in value[:number]:
-            raise complain(f'part "{name}" stands twice', "give each part a name of its own")
+            raise complain(
+                f'part "{name}" stands twice', "give each part a name of its own", number
+            )
     return dict.fromkeys(value, "0")
 
 
@@ -53,11 +55,13 @@ class MilestoneShape(Shape):
                 raise complain(
                     f'part "{name}" has less than 0 percent',
                     "write percents that make 100 together",
+                    "parts",
+                    name,
                 )
         whole = sum(self.parts.values(), ZERO)
         if whole and whole != HUNDRED:
             raise complain(
-                f"the parts make {whole} percent", "write percents that make 100 together"
+                f"the parts make {whole} percent", "write percents that make 100 together", "parts"
             )
         return self
 

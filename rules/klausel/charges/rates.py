@@ -23,7 +23,7 @@ class RatesShape(Shape):
     @classmethod
     def _in_order(cls, value: dict[str, DatedNumbers]) -> dict[str, DatedNumbers]:
         for name, dated in value.items():
-            check_dated(name, dated)
+            check_dated(name, dated, name)
         return value
 
     @field_validator("default")

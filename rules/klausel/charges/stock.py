@@ -71,7 +71,9 @@ class StockShape(BalancedShape):
         check_every(self.every, self.align)
         if self.lead_days and self.timing != "advance":
             raise complain(
-                "lead_days goes with timing: advance", "remove it, or write timing: advance"
+                "lead_days goes with timing: advance",
+                "remove it, or write timing: advance",
+                "lead_days",
             )
         return self
 

@@ -17,7 +17,7 @@ from klausel.policy.named import MOST_VALUES, SECTIONS, Names, TooLarge
 from klausel.policy.nodes import Node, entries, flat, node_at
 from klausel.policy.shapes import NamedShape
 from klausel.policy.tables import KINDS, rows_of
-from klausel.problems import Problem, Where, listed, near, problem
+from klausel.problems import Enough, Problem, Problems, Where, listed, near, problem
 from klausel.shapes import check_dated, shaped
 from klausel.tree import Path, Tree, parse
 
@@ -79,9 +79,15 @@ class _Composer:
         self._folder = folder
         self._taken: dict[str, Where] = {main: Where(folder.place(main), 1)}
         """Files that were read, and where they are asked for."""
-        self._problems: list[Problem] = []
+        self._problems = Problems()
 
     def composed(self, node: Node) -> Composition | list[Problem]:
+        try:
+            return self._composed(node)
+        except Enough:
+            return self._problems
+
+    def _composed(self, node: Node) -> Composition | list[Problem]:
         if not isinstance(node.value, dict):
             found = flat(node)
             return Composition(found.tree, found.again, (), ())
@@ -155,7 +161,7 @@ class _Composer:
             return None
         tree = parse(text, shown)
         if tree.problems:
-            self._problems += tree.problems
+            self._problems.extend(tree.problems)
             return None
         node = node_at(tree, {} if tree.data is None else tree.data, (), Where(shown, 1))
         if not isinstance(node.value, dict):
@@ -261,7 +267,7 @@ class _Composer:
                 shown = self._folder.place(named.value)
                 found, problems = rows_of(text, shown, KINDS[word], fields)
                 rows += found
-                self._problems += problems
+                self._problems.extend(problems)
         return node._replace(value=rows)
 
     # -- values, texts, rate cards ---------------------------------------------------------
@@ -288,7 +294,7 @@ class _Composer:
         tree = flat(Node(dict(sections), where)).tree
         shape = shaped(NamedShape, tree, tree.data, ())
         if isinstance(shape, list):
-            self._problems += shape
+            self._problems.extend(shape)
             return
         for name, dated in shape.values.items():
             if not dated:
@@ -300,7 +306,7 @@ class _Composer:
                 check_dated(f'value "{name}"', dated)
             except PydanticCustomError as error:
                 said = error.context or {}
-                place = tree.where(("values", name))
+                place = tree.where(("values", name, *said["at"]))
                 self._problems.append(
                     problem("shape", place, reason=said["reason"], hint=said["hint"])
                 )

@@ -48,11 +48,24 @@ from klausel.policy.shapes import (
     RuleShape,
     WatchShape,
 )
-from klausel.problems import Problem, Where, listed, near, problem
-from klausel.shapes import Words, parse_seconds, shaped
+from klausel.problems import (
+    MOST_PROBLEMS,
+    Enough,
+    Problem,
+    Problems,
+    Where,
+    listed,
+    near,
+    problem,
+    sorted_problems,
+)
+from klausel.shapes import DECIMAL_HINT, Words, parse_seconds, shaped
 from klausel.tree import Path, Tree, parse
 
 POLICY_FILE = "policy.yaml"
+
+#: Different numbers that the rules may compare one field with; each makes a range of its own.
+MOST_NUMBERS = 500
 
 
 #: What lies in a policy's folder and is no part of it: tests, and an example of a contract.
@@ -94,11 +107,21 @@ def _policy(
 ) -> Policy | list[Problem]:
     found = compose(tree, data or {}, path, POLICY_FILE, folder)
     if isinstance(found, list):
-        return found
+        return _some(found)
     shape = shaped(PolicyShape, found.tree, found.tree.data, ())
     if isinstance(shape, list):
-        return shape
-    return _Reader(found, digest).policy(shape)
+        return _some(shape)
+    policy = _Reader(found, digest).policy(shape)
+    return _some(policy) if isinstance(policy, list) else policy
+
+
+def _some(problems: list[Problem]) -> list[Problem]:
+    """``problems`` in the order of their places, as many as somebody may want to read."""
+    found = sorted_problems(dict.fromkeys(problems))
+    if len(found) <= MOST_PROBLEMS:
+        return found
+    more = found[MOST_PROBLEMS]
+    return [*found[:MOST_PROBLEMS], problem("policy-problems-many", more.where)]
 
 
 def excepted(exception: Rule, rule: Rule) -> Rule:
@@ -137,6 +160,25 @@ def _watch(rule: Rule, shape: WatchShape) -> Watch:
     return Watch(rule, measure, per, budget, shape.notify_at, _EVERY[shape.period], shape.hold)
 
 
+def _codes(field: NumberField, wanted: Mapping[str, Any]) -> frozenset[int]:
+    """The codes of numbers that a range in words stands for; what is wrong in it was said."""
+    codes = set(range(field.size))
+    for word, text in wanted.items():
+        if word not in RANGE_WORDS:
+            continue
+        try:
+            at_code = field.code_of(parse_seconds(str(text)))
+        except ValueError:
+            continue
+        codes &= {
+            "more_than": set(range(at_code + 1, field.size)),
+            "at_least": set(range(at_code, field.size)),
+            "less_than": set(range(at_code)),
+            "up_to": set(range(at_code + 1)),
+        }[word]
+    return frozenset(codes)
+
+
 def _rounding(shape: RoundingShape) -> tuple[Any, ...]:
     return shape.to, shape.mode, shape.per, shape.minimum
 
@@ -148,9 +190,17 @@ class _Reader:
         self._composed = composed
         self._tree = composed.tree
         self._digest = digest
-        self._problems: list[Problem] = []
+        self._problems = Problems()
+        self._ranges: dict[tuple[str, str], frozenset[int]] = {}
+        """Ranges that stand in several rules are the same set: a policy may have thousands."""
 
     def policy(self, shape: PolicyShape) -> Policy | list[Problem]:
+        try:
+            return self._policy(shape)
+        except Enough:
+            return self._problems
+
+    def _policy(self, shape: PolicyShape) -> Policy | list[Problem]:
         thresholds: dict[str, set[int]] = {}
         for number, rule in enumerate(shape.scope.rules):
             path: Path = ("scope", "rules", number)
@@ -161,12 +211,18 @@ class _Reader:
         for word, conditions in (("surcharges", shape.surcharges), ("approvals", shape.approvals)):
             for number, condition in enumerate(conditions):
                 self._collect_thresholds(shape, condition, (word, number), thresholds)
+        for name, found in thresholds.items():
+            if len(found) > MOST_NUMBERS:
+                count = len(found)
+                path = ("fields", name)
+                self._say("policy-numbers-many", path, field=name, count=count, most=MOST_NUMBERS)
+                return self._problems
         fields = tuple(
             self._field(name, field_shape, thresholds.get(name, set()))
             for name, field_shape in shape.fields.items()
         )
         numbers = {field.name: index for index, field in enumerate(fields)}
-        seen: set[str] = set()
+        seen: dict[str, Where] = {}
         rules = self._scope_rules(shape.scope.rules, fields, numbers, seen)
         surcharges = self._conditions("surcharges", shape.surcharges, fields, numbers, seen)
         approvals = self._conditions("approvals", shape.approvals, fields, numbers, seen)
@@ -228,7 +284,7 @@ class _Reader:
         shapes: Sequence[RuleShape],
         fields: tuple[VocabularyField, ...],
         numbers: dict[str, int],
-        seen: set[str],
+        seen: dict[str, Where],
     ) -> list[Rule]:
         """The rules of scope, the exceptions of each before it: both conditions, common days."""
         rules = []
@@ -243,11 +299,11 @@ class _Reader:
             rules.append(rule)
         return rules
 
-    def _note(self, id_: str, path: Path, seen: set[str]) -> None:
+    def _note(self, id_: str, path: Path, seen: dict[str, Where]) -> None:
         """Every id stands once in the files; copies for other days do not count."""
         if id_ in seen and path not in self._composed.again:
-            self._say("policy-rule-doubled", (*path, "id"), id=id_)
-        seen.add(id_)
+            self._say("policy-rule-doubled", (*path, "id"), id=id_, other=seen[id_])
+        seen.setdefault(id_, self._where((*path, "id")))
 
     def _conditions(
         self,
@@ -255,7 +311,7 @@ class _Reader:
         shapes: Sequence[ConditionShape],
         fields: tuple[VocabularyField, ...],
         numbers: dict[str, int],
-        seen: set[str],
+        seen: dict[str, Where],
     ) -> list[Rule]:
         """Rules of surcharges or approvals; approvals may also ask for the disposition."""
         rules = []
@@ -300,6 +356,9 @@ class _Reader:
             hint = f"write below from: - {{{shape.source}: ..., is: {shape.one_of[0]}}}"
             self._say("shape", (*path, "from"), reason=reason, hint=hint)
             return WordField(name, shape.one_of, ())
+        if shape.source is None:
+            hint = f"write below it from: and end that with - {{otherwise: {shape.one_of[-1]}}}"
+            self._say("key-missing", path, key="from", hint=hint)
         lines = shape.source or []
         ended = False
         for number, line in enumerate(lines):
@@ -311,7 +370,7 @@ class _Reader:
             if source is not None:
                 sources.append(source)
             ended = "otherwise" in line
-        if not ended:
+        if not ended and shape.source is not None:
             self._say(
                 "key-missing",
                 (*path, "from"),
@@ -331,7 +390,12 @@ class _Reader:
             return None
         if len(result) > 1:
             hint = f"write one of: {listed(result)}"
-            self._say("shape", at, reason=f"{name} has one value, not several", hint=hint)
+            self._say(
+                "shape",
+                (*at, "otherwise" if "otherwise" in line else "is"),
+                reason=f"{name} has one value, not several",
+                hint=hint,
+            )
             return None
         if "otherwise" in line and len(line) > 1:
             hint = f"write - {{otherwise: {result[0]}}}, or is: in place of otherwise:"
@@ -370,6 +434,8 @@ class _Reader:
                 path: Path = (*at, "when", name, word)
                 if word not in RANGE_WORDS:
                     hint = near(word, RANGE_WORDS) or f"write one of: {listed(RANGE_WORDS)}"
+                    if text is None and word.isdigit():
+                        hint = DECIMAL_HINT
                     self._say("key-unknown", path, key=word, hint=hint)
                     continue
                 if not isinstance(text, str):
@@ -443,21 +509,10 @@ class _Reader:
                 hint="write it as: {more_than: 16} or {at_least: 2, up_to: 8}",
             )
             return None
-        codes = set(range(field.size))
-        for word, text in wanted.items():
-            if word not in RANGE_WORDS:
-                continue
-            try:
-                at_code = field.code_of(parse_seconds(str(text)))
-            except ValueError:
-                continue
-            codes &= {
-                "more_than": set(range(at_code + 1, field.size)),
-                "at_least": set(range(at_code, field.size)),
-                "less_than": set(range(at_code)),
-                "up_to": set(range(at_code + 1)),
-            }[word]
-        return frozenset(codes)
+        key = (field.name, repr(wanted))
+        if key not in self._ranges:
+            self._ranges[key] = _codes(field, wanted)
+        return self._ranges[key]
 
     def _plan(self, name: str, shape: PlanShape) -> Plan:
         components: list[PlanComponent] = []
@@ -477,7 +532,7 @@ class _Reader:
                     continue
                 settings_shape = shaped(component.shape, self._tree, settings or {}, path)
                 if isinstance(settings_shape, list):
-                    self._problems += settings_shape
+                    self._problems.extend(settings_shape)
                     continue
                 same = sum(1 for other in components if other.kind == kind)
                 components.append(

@@ -7,6 +7,7 @@ own days.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
@@ -49,6 +50,8 @@ class Names:
             word: entries(sections.get(name)) for word, name in SECTIONS.items()
         }
         self._sizes: dict[str, int] = {}
+        self._steps: dict[str, tuple[list[date], list[Node]]] = {}
+        """Of values with dates: the days, and what holds from each."""
         self._say = say
         self._made = 0
         self.used: set[tuple[str, str]] = set()
@@ -163,23 +166,20 @@ class Names:
         found = self._known["value"][name]
         if not isinstance(found.value, dict) or dated:
             return found._replace(where=node.where)
-        steps: list[tuple[date, Node]] = [
-            (date.min if key == "always" else parse_date(key), value)
-            for key, value in found.value.items()
-        ]
+        if name not in self._steps:
+            days = [date.min if key == "always" else parse_date(key) for key in found.value]
+            self._steps[name] = days, list(found.value.values())
+        days, values = self._steps[name]
         if self._cuts is None:
             self._say(problem("policy-value-dates", node.where, name=name))
-            return steps[-1][1]._replace(where=node.where)
-        self._cuts |= {day for day, _ in steps if day != date.min}
+            return values[-1]._replace(where=node.where)
         if self._segment is None:
-            return steps[-1][1]._replace(where=node.where)
-        day = self._segment.first
-        value = next((value for first, value in reversed(steps) if first <= day), None)
-        if value is None:
-            first = steps[0][0]
-            self._say(problem("policy-value-gap", node.where, name=name, first=first))
-            value = steps[0][1]
-        return value._replace(where=node.where)
+            self._cuts.update(day for day in days if day != date.min)
+            return values[-1]._replace(where=node.where)
+        number = bisect_right(days, self._segment.first) - 1
+        if number < 0:
+            self._say(problem("policy-value-gap", node.where, name=name, first=days[0]))
+        return values[max(number, 0)]._replace(where=node.where)
 
     def _rules(self, node: Node, shape: type[Shape]) -> Iterator[Node]:
         """A rule, surcharge or approval: once for each stretch of days in which what it names

@@ -49,7 +49,7 @@ class NumberShape(Shape):
     def _order(self) -> NumberShape:
         if self.low is not None and self.high is not None and self.high < self.low:
             raise complain(
-                f"the number goes from {self.low} to {self.high}", "write the lower one first"
+                f"the number goes from {self.low} to {self.high}", "write the lower one first", "to"
             )
         return self
 
@@ -63,11 +63,20 @@ class FieldShape(Shape):
 
     @model_validator(mode="after")
     def _one_kind(self) -> FieldShape:
-        if bool(self.one_of) == (self.number is not None):
+        if self.one_of and self.number is not None:
+            reason = "a field has either one_of or number, and this one has both"
+            raise complain(reason, "remove one of the two", "number")
+        if not self.one_of and self.number is None:
             raise complain(
-                "a field has either one_of or number",
+                "a field has either one_of or number, and this one has neither",
                 "write one_of: [word, word] or number: {from: 0, to: 100}",
             )
+        seen: set[str] = set()
+        for number, word in enumerate(self.one_of):
+            if word in seen:
+                reason = f'"{word}" stands twice in one_of'
+                raise complain(reason, "keep one of the two", "one_of", number)
+            seen.add(word)
         return self
 
 
@@ -93,6 +102,7 @@ class DecisionShape(Shape):
             raise complain(
                 f"rule {self.id} ends on {self.until}, before it starts on {self.first}",
                 "correct one of the two dates",
+                "until",
             )
         _something_named(f"rule {self.id}", self.when)
         return self
@@ -109,7 +119,8 @@ class RuleShape(DecisionShape):
 def _something_named(who: str, when: Mapping[str, Any]) -> None:
     for name, wanted in when.items():
         if wanted in ([], {}):
-            raise complain(f'{who}: nothing is named for "{name}"', "name a value, or remove it")
+            reason = f'{who}: nothing is named for "{name}"'
+            raise complain(reason, "name a value, or remove it", "when", name)
 
 
 def _some_text(value: Texts) -> Texts:
@@ -159,6 +170,7 @@ class ConditionShape(Shape):
             raise complain(
                 f"{self.id} ends on {self.until}, before it starts on {self.first}",
                 "correct one of the two dates",
+                "until",
             )
         _something_named(self.id, self.when)
         return self
@@ -188,15 +200,20 @@ class WatchShape(Shape):
 
     @model_validator(mode="after")
     def _one(self) -> WatchShape:
-        if (self.amount is None) == (self.hours is None):
+        if self.amount is not None and self.hours is not None:
+            reason = "a watch counts either amount or hours, and this one has both"
+            raise complain(reason, "remove one of the two", "hours")
+        if self.amount is None and self.hours is None:
             raise complain(
-                "a watch counts either amount or hours",
+                "a watch counts either amount or hours, and this one has neither",
                 "write amount: period, or hours: ticket",
             )
         if self.budget <= 0:
-            raise complain("a budget is more than 0", "write it as: budget: 1500.00")
-        if any(percent < 1 for percent in self.notify_at):
-            raise complain("notify_at names percents of 1 and more", "write it as: [80, 100]")
+            raise complain("a budget is more than 0", "write it as: budget: 1500.00", "budget")
+        for number, percent in enumerate(self.notify_at):
+            if percent < 1:
+                reason = "notify_at names percents of 1 and more"
+                raise complain(reason, "write it as: [80, 100]", "notify_at", number)
         if not self.notify_at and not self.hold:
             raise complain(
                 "a watch notifies or holds, and this one does neither",
@@ -207,6 +224,7 @@ class WatchShape(Shape):
                 f"period says how long a period is, but this watch counts by the"
                 f" {self.amount or self.hours}",
                 "remove it, or write amount: period or hours: period",
+                "period",
             )
         return self
 
@@ -219,16 +237,21 @@ class ApprovalShape(ConditionShape):
 
     @model_validator(mode="after")
     def _one(self) -> ApprovalShape:
-        if (self.require is None) == (self.watch is None):
+        if self.require is not None and self.watch is not None:
+            reason = f"{self.id} both requires an approval and watches a budget"
+            raise complain(reason, "make two of it, each with its own id", "watch")
+        if self.require is None and self.watch is None:
             raise complain(
-                f"{self.id} either requires an approval or watches a budget",
-                "write require: approval, or watch: {...}",
+                f"{self.id} neither requires an approval nor watches a budget",
+                "write require: approval, or a watch such as {amount: period, budget: 1500,"
+                " notify_at: [80]}",
             )
         for name in ("per", "retroactive"):
             if self.watch is not None and name in self.model_fields_set:
                 raise complain(
                     f"{self.id}: {name} goes with require: approval",
                     "remove it; what a watch counts together stands in the watch",
+                    name,
                 )
         return self
 

@@ -90,6 +90,13 @@ def _header_problems(header: Row, kind: Kind, fields: Collection[str]) -> Iterat
         reason, hint = "semicolons stand between the fields", "save it with commas between them"
         yield problem("csv-broken", header[0][1], reason=reason, hint=hint)
         return
+    if len(header) == 1 and "\t" in names[0]:
+        reason, hint = "tabs stand between the fields", "save it with commas between them"
+        yield problem("csv-broken", header[0][1], reason=reason, hint=hint)
+        return
+    if not any(near(name.split(".")[0], kind.words) for name in names):
+        yield problem("csv-empty", header[0][1], known=",".join(kind.words))
+        return
     for number, (name, (_, where)) in enumerate(zip(names, header, strict=True)):
         if not name:
             yield problem("csv-column-unknown", where, column=name, hint=_COLUMN_HINT)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from klausel.formats.findings import Report
 from klausel.formats.text import count
 from klausel.policy.check import Finding
 from klausel.problems import Where
+from klausel.tree import split_lines
 
 #: Characters of a line that are shown.
 _MOST = 100
@@ -16,13 +18,17 @@ _LEAD = 30
 #: Other places that are shown.
 _MOST_RELATED = 8
 
+#: What would move the cursor, or take no room.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
 
 def render(report: Report) -> str:
-    blocks = ["\n".join(_finding(found, report.texts)) for found in report.findings]
+    lines = {file: split_lines(text) for file, text in report.texts.items()}
+    blocks = ["\n".join(_finding(found, lines)) for found in report.findings]
     return "\n\n".join([*blocks, _sum(report)]) + "\n"
 
 
-def _finding(found: Finding, texts: Mapping[str, str]) -> Iterator[str]:
+def _finding(found: Finding, texts: Mapping[str, list[str]]) -> Iterator[str]:
     yield f"{found.where}: {found.severity}: {found.message} [{found.code}]"
     yield from _excerpt(found.where, texts)
     yield f"    {found.suggestion}" if found.suggestion else ""
@@ -34,12 +40,12 @@ def _finding(found: Finding, texts: Mapping[str, str]) -> Iterator[str]:
         yield f"    and {len(found.related) - _MOST_RELATED} more"
 
 
-def _excerpt(where: Where, texts: Mapping[str, str]) -> Iterator[str]:
+def _excerpt(where: Where, texts: Mapping[str, list[str]]) -> Iterator[str]:
     """The line of ``where`` and a caret below its column; of a long line what is around it."""
-    lines = texts.get(where.file, "").splitlines()
-    if not 0 < where.line <= len(lines):
+    lines = texts.get(where.file, [])
+    if not 0 < where.line <= len(lines) or not lines[where.line - 1].strip():
         return
-    line = lines[where.line - 1].replace("\t", " ")
+    line = _UNSEEN.sub(" ", lines[where.line - 1])
     at = max(where.column - 1, 0)
     first = max(at - _LEAD, 0) if len(line) > _MOST else 0
     shown = line[first : first + _MOST]
