@@ -306,6 +306,8 @@ def test_explain(capsys: Capture) -> None:
 
 
 def test_the_demo_has_no_flaw(capsys: Capture) -> None:
+    """Of its contracts it is said that most have no term for what is more than service."""
+    assert ran(capsys, "--strict", str(demo_folder()))[0] == 0
     code, out = ran(capsys, "--book", str(demo_folder()))
     assert code == 0
     assert out.splitlines()[-1] == "4 policies checked: 12 infos"
