@@ -314,7 +314,7 @@ def test_the_demo_has_no_flaw(capsys: Capture) -> None:
 
 
 def test_five_thousand_rules() -> None:
-    """Ends, and finds the two rules that were put in vain (python -m bench check has the time)."""
+    """Ends, and finds the two rules that were put in vain (see python -m bench policies)."""
     text = large_policy(5000)
     policy = load_policy("", {POLICY_FILE: text})
     assert isinstance(policy, Policy)

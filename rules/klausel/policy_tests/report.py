@@ -49,7 +49,8 @@ def _lines(report: Report) -> list[str]:
         return lines
     texts = [found.text for found in report.proposals if found.text is not None]
     if texts:
-        lines.append(f"  Tests to add, each of them passes. Put them into a file in {report.folder}/tests/:")
+        place = f"{report.folder}/tests/"
+        lines.append(f"  Tests to add, each of them passes. Put them into a file in {place}:")
         lines += ["", "tests:", *"".join(texts).splitlines(), ""]
     lines += [
         f"    {found.goal.where}: no example was found for {found.goal.name}; can it ever happen?"
