@@ -282,7 +282,7 @@ def test_exit_codes(shelf: Path, capsys: Capture) -> None:
     said = [line for line in out.splitlines() if line.startswith("shelf/")]
     assert said == [
         'shelf/broken/policy.yaml:12:23: error: there is no field "wrok" [policy-field-unknown]',
-        "shelf/latin/policy.yaml: error: the file is not UTF-8 text (byte 23) [file-not-utf8]",
+        "shelf/latin/policy.yaml:2: error: the file is not UTF-8 text (byte 23) [file-not-utf8]",
         'shelf/field-unused/policy.yaml:10:3: warning: nothing asks for the field "estimate_hours"'
         " [field-unused]",
     ]

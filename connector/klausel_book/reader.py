@@ -66,39 +66,41 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
         return
     for child in policy_folders(folder):
         shown = f"{name}/{child.name}" if name else child.name
-        files: dict[str, str] = {}
-        lost = False
-        for inside, path in policy_paths(child):
-            if path.is_dir() and not leaves(path, child):
-                continue  # what this link leads to is read where it stands
-            text = _policy_text(builder, path, child, f"{shown}/{inside}")
-            if text is None:
-                lost = True
-            else:
-                files[inside] = text
-        if lost:
-            # The file's own problem is said already.
+        files, problems = texts_of_policy(child, shown)
+        for found in problems:
+            builder.say(found)
+        if problems:
             builder.lose_policy(child.name, files.get(POLICY_FILE, ""))
         else:
             builder.add_policy(shown, files, child.name)
 
 
-def _policy_text(builder: BookBuilder, path: Path, folder: Path, shown: str) -> str | None:
-    """The text of one file of the policy in ``folder``; None where it has a problem."""
-    with guarded(builder, path, shown):
-        if leaves(path, folder):
-            builder.say(problem("file-link-outside", Where(shown)))
-        elif path.stat().st_size > MOST_POLICY_BYTES:
-            builder.say(
-                problem(
-                    "file-unreadable", Where(shown),
-                    reason=f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB",
-                    hint="split the policy",
-                )
-            )  # fmt: skip
+def texts_of_policy(folder: Path, shown: str) -> tuple[dict[str, str], list[Problem]]:
+    """The texts of a policy folder by their names in it; ``shown`` stands for it in messages."""
+    files: dict[str, str] = {}
+    problems: list[Problem] = []
+    for name, path in policy_paths(folder):
+        if path.is_dir() and not leaves(path, folder):
+            continue  # what this link leads to is read where it stands
+        found = _policy_text(path, folder, f"{shown}/{name}" if shown else name)
+        if isinstance(found, Problem):
+            problems.append(found)
         else:
-            return path.read_text(encoding="utf-8-sig")
-    return None
+            files[name] = found
+    return files, problems
+
+
+def _policy_text(path: Path, folder: Path, shown: str) -> str | Problem:
+    """The text of one file of the policy in ``folder``."""
+    try:
+        if leaves(path, folder):
+            return problem("file-link-outside", Where(shown))
+        if path.stat().st_size > MOST_POLICY_BYTES:
+            reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
+            return problem("file-unreadable", Where(shown), reason=reason, hint="split the policy")
+        return path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        return unreadable(path, shown, error)
 
 
 def _each(builder: BookBuilder, folder: Path, name: str, add: Callable[[str, str], None]) -> None:

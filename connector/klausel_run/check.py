@@ -17,7 +17,8 @@ from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, near, problem
 from klausel.tree import parse
 from klausel_book import BookSource
-from klausel_book.reader import CONTRACTS_FILE, MOST_POLICY_BYTES, POLICIES
+from klausel_book.reader import CONTRACTS_FILE, texts_of_policy
+from klausel_run.policies import policy_folders, shown
 
 
 class Outcome(NamedTuple):
@@ -42,16 +43,16 @@ def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> O
     found: list[Finding] = []
     texts: dict[str, str] = {}
     policies: list[tuple[Policy, Raw]] = []
-    places = _places(folders or [book or Path()])
+    places = policy_folders(folders or [book or Path()])
     for folder in places:
-        name = "" if folder == Path() else folder.as_posix()
-        read = _read(folder, name)
-        texts |= {_place(name, inside): text for inside, text in read.texts.items()}
-        policy = list(read.problems) or load_policy(name, read.texts)
+        name = shown(folder)
+        named, problems = texts_of_policy(folder, name)
+        texts |= {_place(name, inside): text for inside, text in named.items()}
+        policy = problems or load_policy(name, named)
         if isinstance(policy, list):
             found += [_as_finding(one) for one in policy]
         else:
-            policies.append((policy, _raw(name, read.texts)))
+            policies.append((policy, _raw(name, named)))
     unread = bool(found)
     facts: Book | None = None
     if book is not None and not unread:
@@ -78,43 +79,6 @@ def explain(code: str) -> str:
     return pages[code].read_text(encoding="utf-8")
 
 
-def _places(folders: Sequence[Path]) -> list[Path]:
-    """The policy folders in ``folders``: themselves, or those that they hold."""
-    found: list[Path] = []
-    problems: list[Problem] = []
-    for folder in folders:
-        if not folder.is_dir():
-            problems.append(_no_folder(folder))
-            continue
-        inside = _inside(folder)
-        if not inside:
-            reason = "there is no policy in this folder"
-            hint = "name a folder with a policy.yaml in it, or a book"
-            problems.append(problem("option", Where(str(folder)), reason=reason, hint=hint))
-        found += [one for one in inside if one not in found]
-    if problems:
-        raise ProblemError(problems)
-    return found
-
-
-def _no_folder(folder: Path) -> Problem:
-    where, hint = Where(str(folder)), f"name a folder with a {POLICY_FILE} in it"
-    if not folder.is_file():
-        return problem("folder-missing", where, hint=hint)
-    if folder.name == POLICY_FILE:
-        hint = f"name its folder: {folder.parent}"
-    return problem("option", where, reason="this is a file", hint=hint)
-
-
-def _inside(folder: Path) -> list[Path]:
-    if (folder / POLICY_FILE).is_file():
-        return [folder]
-    shelf = folder / POLICIES
-    if shelf.is_dir():
-        return [one for one in sorted(shelf.iterdir()) if one.is_dir() and one.name[0] != "."]
-    return [one for one in sorted(folder.iterdir()) if (one / POLICY_FILE).is_file()]
-
-
 def _contracts(book: Path) -> dict[str, str]:
     """The contracts' file as it is shown: it was read with the book."""
     path = book / CONTRACTS_FILE
@@ -132,37 +96,6 @@ def _in_book(found: Finding, book: Path | None) -> Finding:
 
     related = tuple(other._replace(where=here(other.where)) for other in found.related)
     return found._replace(where=here(found.where), related=related)
-
-
-class _Read(NamedTuple):
-    texts: Mapping[str, str]
-    problems: Sequence[Problem]
-
-
-def _read(folder: Path, name: str) -> _Read:
-    """The files of a policy folder by their names in it."""
-    texts: dict[str, str] = {}
-    problems: list[Problem] = []
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if path.suffix not in (".yaml", ".csv") or hidden or not path.is_file():
-            continue
-        where = Where(_place(name, inside.as_posix()))
-        try:
-            if path.stat().st_size > MOST_POLICY_BYTES:
-                reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
-                hint = "split the policy"
-                problems.append(problem("file-unreadable", where, reason=reason, hint=hint))
-                continue
-            texts[inside.as_posix()] = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            problems.append(problem("file-not-utf8", where, byte=error.start + 1))
-        except OSError as error:
-            reason = (error.strerror or "it cannot be opened").lower()
-            hint = "make it a file that you may read"
-            problems.append(problem("file-unreadable", where, reason=reason, hint=hint))
-    return _Read(texts, problems)
 
 
 def _raw(name: str, texts: Mapping[str, str]) -> Raw:

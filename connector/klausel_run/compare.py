@@ -10,10 +10,10 @@ from klausel.assemble import BookBuilder
 from klausel.compare import Comparison
 from klausel.compare import compare as compared
 from klausel.policy import Policy
-from klausel.policy.load import POLICY_FILE
 from klausel.port import Erp
 from klausel.problems import ProblemError, Where, listed, near, problem
-from klausel_book.reader import MOST_POLICY_BYTES, guarded
+from klausel_book.reader import texts_of_policy
+from klausel_run.policies import policy_folders, shown
 
 
 def compare(
@@ -55,35 +55,13 @@ def _pairs(old: Path, new: Path) -> list[tuple[Policy, Policy]]:
 
 def policies_in(folder: Path) -> dict[str, Policy]:
     """The policy in ``folder``, or those in folders in it, by name. Raises ``ProblemError``."""
-    hint = f"name a policy folder (with a {POLICY_FILE}), or a folder of some"
-    if not folder.is_dir():
-        raise ProblemError([problem("folder-missing", Where(str(folder)), hint=hint)])
-    inside = [folder]
-    if not (folder / POLICY_FILE).is_file():
-        inside = [child for child in sorted(folder.iterdir()) if (child / POLICY_FILE).is_file()]
-    if not inside:
-        raise ProblemError([problem("file-missing", Where(str(folder / POLICY_FILE)), hint=hint)])
     builder = BookBuilder()
-    for one in inside:
-        builder.add_policy(one.as_posix(), _texts(builder, one), one.name)
+    for one in policy_folders([folder]):
+        files, problems = texts_of_policy(one, shown(one))
+        if problems:
+            raise ProblemError(problems)
+        builder.add_policy(shown(one), files, one.name)
     return dict(builder.build().policies)
-
-
-def _texts(builder: BookBuilder, folder: Path) -> dict[str, str]:
-    """The files of a policy by their names in its folder."""
-    files: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix not in (".yaml", ".csv") or not path.is_file():
-            continue
-        shown = path.as_posix()
-        with guarded(builder, path, shown):
-            if path.stat().st_size > MOST_POLICY_BYTES:
-                reason = f"it is larger than {MOST_POLICY_BYTES // 1_000_000} MB"
-                said = problem("file-unreadable", Where(shown), reason=reason, hint="split it")
-                builder.say(said)
-                continue
-            files[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8-sig")
-    return files
 
 
 def _refused(place: str, reason: str, hint: str) -> ProblemError:

@@ -21,9 +21,8 @@ from klausel.scenario import Scenario, ScenarioShape, fragment_book
 from klausel.terms import TERM_WORDS
 from klausel.tree import Path as Place
 from klausel.tree import Tree, parse
-from klausel_book.reader import POLICIES
+from klausel_book.reader import POLICIES, texts_of_policy
 from klausel_book.writer import whole_folder
-from klausel_run.policies import policy_files
 
 CONTRACT_FILE = "contract.yaml"
 
@@ -84,7 +83,7 @@ def template(name: str) -> Template:
         hint = near(name, known) or "klausel init lists them"
         reason = f'there is no model "{name}"'
         raise ProblemError([problem("option", Where("MODEL"), reason=reason, hint=hint)])
-    texts, problems = policy_files(folder)
+    texts, problems = texts_of_policy(folder, name)
     if problems:
         raise ProblemError(problems)
     policy = _policy(name, texts)
@@ -174,13 +173,16 @@ def new_policy(found: Template, folder: Path, name: str, values: Mapping[str, st
     """
     texts = dict(found.files)
     for file in (POLICY_FILE, CONTRACT_FILE):
-        texts[file] = _POLICY.sub(rf"\g<word>{name}", texts[file], count=1)
+        texts[file] = _POLICY.sub(lambda line: line["word"] + _scalar(name), texts[file], count=1)
     try:
         policy = _policy(name, texts)
     except ProblemError as error:  # the template itself is fine: only its name was changed
         raise ProblemError(
             [one._replace(where=Where("--name")) for one in error.problems]
         ) from None
+    if policy.name != name:
+        reason, hint = "a policy's name is one word", "use letters, digits and hyphens"
+        raise ProblemError([problem("option", Where("--name"), reason=reason, hint=hint)])
     texts[CONTRACT_FILE] = _filled(texts[CONTRACT_FILE], found.questions, values)
     problems = contract_problems(policy, texts[CONTRACT_FILE])
     if problems:

@@ -57,7 +57,8 @@ def test(
     from klausel_run.output import write_whole
     from klausel_run.policies import policy_folders, run_tests
 
-    reports = run_tests(policy_folders(folders, book), propose)
+    books = [book] if book is not None else []
+    reports = run_tests(policy_folders([*folders, *books] or [Path()]), propose)
     if junit is not None:
         write_whole(junit, report.junit(reports))
     show = report.as_json if format_ == "json" else report.text
@@ -98,7 +99,7 @@ def init(
     chosen = template(model)
     ask = _asked if not yes and sys.stdin.isatty() else None
     values = answers(chosen.questions, given, ask)
-    folder = new_policy(chosen, to or USUAL_FOLDER, name or chosen.name, values)
+    folder = new_policy(chosen, to or USUAL_FOLDER, chosen.name if name is None else name, values)
     click.echo(f"The policy {folder.name} is in {folder}: {chosen.title(language)}")
     click.echo(f"  klausel test {folder}")
     click.echo(f"{folder / 'contract.yaml'} is an example of a contract that uses it.")
