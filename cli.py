@@ -86,9 +86,9 @@ def demo(as_of: date, customer: Words, copy: Path | None, output: Output) -> int
 @customer_option
 @activity_options
 def activity(source: Source, as_of: date, customer: Words, paper: Paper) -> int:
-    """List every entry behind what would be invoiced, to attach to the invoices.
+    """List every entry behind what would be invoiced.
 
-    What is billed, drawn from hours, included and waiting, in the customer's language. Afterwards
+    A record to attach to the invoices: what is billed, drawn from hours, included and waiting, in the customer's language. Afterwards
     there are no drafts: `bill --records FOLDER` makes the pages of what it writes. Writes nothing
     to the ERP.
     """
@@ -135,9 +135,9 @@ def bill(
     records: Path | None,
     adjust: bool,
 ) -> int:
-    """Write what the preview shows as draft invoices, customer by customer, each once.
+    """Write what the preview shows as draft invoices, each once.
 
-    Exit 1 if a customer was refused; running again goes on from there.
+    Customer by customer. Exit 1 if a customer was refused; running again goes on from there.
     """
     from klausel_run.bill import bill as job
     from klausel_run.preview import Options
@@ -160,9 +160,9 @@ def bill(
 def openings(
     source: Source, file: Path, as_of: date, replace: bool, dry_run: bool, yes: bool
 ) -> int:
-    """Load balances at go-live: what was billed by hand before is never billed again.
+    """Load at go-live what was billed by hand before.
 
-    Shows first what the openings mean for billing, and asks. Rows that are there already are
+    It is never billed again, and balances go on from there. Shows first what the openings mean for billing, and asks. Rows that are there already are
     skipped: the same file can be loaded again.
     """
     from klausel_run.openings import openings as job
@@ -189,9 +189,9 @@ def audit(source: Source, as_of: date) -> int:
 @cli.command()
 @source_options
 def doctor(source: Source) -> int:
-    """Check that everything a run needs works: server, login, addon, rights, policies.
+    """Check that everything a run needs works.
 
-    Settings for Odoo come from options, then the environment (KLAUSEL_ODOO_URL, _DATABASE,
+    That is server, login, addon, rights, policies. Settings for Odoo come from options, then the environment (KLAUSEL_ODOO_URL, _DATABASE,
     _LOGIN, _PASSWORD, _COMPANY; KLAUSEL_POLICIES), then klausel.toml, table [odoo]. The password
     or API key comes from KLAUSEL_ODOO_PASSWORD or the keyring, never from a file.
     """

@@ -48,10 +48,11 @@ _output = click.option("--output", type=FILE, help="Write to this file instead o
 def test(
     folders: tuple[Path, ...], book: Path | None, propose: bool, junit: Path | None, format_: str
 ) -> int:
-    """Play the tests of policies, and say which rules and boundaries no test reaches.
+    """Play the tests of policies, and name what none reaches.
 
-    A FOLDER is a policy's or has policy folders in it; without one the policies here are meant.
-    Tests stand in policy.yaml below tests: and in files in tests/. Exit 1 if one fails.
+    FOLDER is a policy folder, a folder of such folders, or a book; without it the policies of the
+    current folder are meant. Tests stand in policy.yaml below tests: and in files in tests/.
+    Exit 1 if one fails.
     """
     from klausel.policy_tests import report
     from klausel_run.output import write_whole
@@ -85,9 +86,9 @@ def init(
     model: str | None, to: Path | None, name: str | None, given: tuple[str, ...], yes: bool,
     language: str,
 ) -> int:  # fmt: skip
-    """Make a policy folder from a ready model; without MODEL, list the models.
+    """Make a policy from a ready model, or list the models.
 
-    On a terminal the values of the example contract are asked. Nothing is written over.
+    MODEL is one of those that are listed without it. On a terminal the values of the example contract are asked. Nothing is written over.
     """
     from klausel_run.templates import USUAL_FOLDER, answers, new_policy, template, templates
 
@@ -132,10 +133,11 @@ def check(
     strict: bool,
     explain: str | None,
 ) -> int:
-    """Find what is wrong or doubtful in policies, without billing anything.
+    """Find what is wrong or doubtful in policies. Bills nothing.
 
-    FOLDER is a policy folder or holds some; without it the policies of --book, else those of the
-    current folder. Exit 0: nothing but notes; 1: findings; 2: a policy cannot be read.
+    FOLDER is a policy folder, a folder of such folders, or a book; without it the policies of
+    --book, else those of the current folder. Exit 0: nothing but notes; 1: findings; 2: a policy
+    cannot be read.
     """
     from klausel.formats.findings import render
     from klausel_run import check as job
@@ -237,7 +239,10 @@ def schema(result: bool) -> None:
     """Print the JSON Schema of policy files, for editors.
 
     In an editor with a YAML language server, save it as policy.schema.json beside the policy and
-    begin the file with: # yaml-language-server: $schema=policy.schema.json
+    begin the file with:
+
+    \b
+      # yaml-language-server: $schema=policy.schema.json
     """
     from klausel_run.schema import schema_text
 
