@@ -88,9 +88,9 @@ def demo(as_of: date, customer: Words, copy: Path | None, output: Output) -> int
 def activity(source: Source, as_of: date, customer: Words, paper: Paper) -> int:
     """List every entry behind what would be invoiced.
 
-    A record to attach to the invoices: what is billed, drawn from hours, included and waiting, in the customer's language. Afterwards
-    there are no drafts: `bill --records FOLDER` makes the pages of what it writes. Writes nothing
-    to the ERP.
+    A record to attach to the invoices: what is billed, drawn from hours, included and waiting, in
+    the customer's language. Afterwards there are no drafts: `bill --records FOLDER` makes the pages
+    of what it writes. Writes nothing to the ERP.
     """
     from klausel_shell.show import show_activity
 
@@ -162,8 +162,8 @@ def openings(
 ) -> int:
     """Load at go-live what was billed by hand before.
 
-    It is never billed again, and balances go on from there. Shows first what the openings mean for billing, and asks. Rows that are there already are
-    skipped: the same file can be loaded again.
+    It is never billed again, and balances go on from there. Shows first what the openings mean for
+    billing, and asks. Rows that are there already are skipped: the same file can be loaded again.
     """
     from klausel_run.openings import openings as job
     from klausel_shell.terminal import Terminal
@@ -191,9 +191,10 @@ def audit(source: Source, as_of: date) -> int:
 def doctor(source: Source) -> int:
     """Check that everything a run needs works.
 
-    That is server, login, addon, rights, policies. Settings for Odoo come from options, then the environment (KLAUSEL_ODOO_URL, _DATABASE,
-    _LOGIN, _PASSWORD, _COMPANY; KLAUSEL_POLICIES), then klausel.toml, table [odoo]. The password
-    or API key comes from KLAUSEL_ODOO_PASSWORD or the keyring, never from a file.
+    That is server, login, addon, rights, policies. Settings for Odoo come from options, then the
+    environment (KLAUSEL_ODOO_URL, _DATABASE, _LOGIN, _PASSWORD, _COMPANY; KLAUSEL_POLICIES), then
+    klausel.toml, table [odoo]. The password or API key comes from KLAUSEL_ODOO_PASSWORD or the
+    keyring, never from a file.
     """
     from klausel_run.doctor import examine
     from klausel_shell.show import show_checks

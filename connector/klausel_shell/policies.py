@@ -88,7 +88,8 @@ def init(
 ) -> int:  # fmt: skip
     """Make a policy from a ready model, or list the models.
 
-    MODEL is one of those that are listed without it. On a terminal the values of the example contract are asked. Nothing is written over.
+    MODEL is one of those that are listed without it. On a terminal the values of the example
+    contract are asked. Nothing is written over.
     """
     from klausel_run.templates import USUAL_FOLDER, answers, new_policy, template, templates
 
