@@ -85,11 +85,11 @@ def demo(as_of: date, customer: Words, copy: Path | None, output: Output) -> int
 @customer_option
 @activity_options
 def activity(source: Source, as_of: date, customer: Words, paper: Paper) -> int:
-    """List every entry behind what would be invoiced, to attach to the invoices.
+    """List every entry behind what would be invoiced.
 
-    What is billed, drawn from hours, included and waiting, in the customer's language. Afterwards
-    there are no drafts: `bill --records FOLDER` makes the pages of what it writes. Writes nothing
-    to the ERP.
+    A record to attach to the invoices: what is billed, drawn from hours, included and waiting, in
+    the customer's language. Afterwards there are no drafts: `bill --records FOLDER` makes the pages
+    of what it writes. Writes nothing to the ERP.
     """
     from klausel_shell.show import show_activity
 
@@ -134,9 +134,9 @@ def bill(
     records: Path | None,
     adjust: bool,
 ) -> int:
-    """Write what the preview shows as draft invoices, customer by customer, each once.
+    """Write what the preview shows as draft invoices, each once.
 
-    Exit 1 if a customer was refused; running again goes on from there.
+    Customer by customer. Exit 1 if a customer was refused; running again goes on from there.
     """
     from klausel_run.bill import bill as job
     from klausel_run.preview import Options
@@ -159,10 +159,10 @@ def bill(
 def openings(
     source: Source, file: Path, as_of: date, replace: bool, dry_run: bool, yes: bool
 ) -> int:
-    """Load balances at go-live: what was billed by hand before is never billed again.
+    """Load at go-live what was billed by hand before.
 
-    Shows first what the openings mean for billing, and asks. Rows that are there already are
-    skipped: the same file can be loaded again.
+    It is never billed again, and balances go on from there. Shows first what the openings mean for
+    billing, and asks. Rows that are there already are skipped: the same file can be loaded again.
     """
     from klausel_run.openings import openings as job
     from klausel_shell.terminal import Terminal
@@ -188,11 +188,12 @@ def audit(source: Source, as_of: date) -> int:
 @cli.command()
 @source_options
 def doctor(source: Source) -> int:
-    """Check that everything a run needs works: server, login, addon, rights, policies.
+    """Check that everything a run needs works.
 
-    Settings for Odoo come from options, then the environment (KLAUSEL_ODOO_URL, _DATABASE,
-    _LOGIN, _PASSWORD, _COMPANY; KLAUSEL_POLICIES), then klausel.toml, table [odoo]. The password
-    or API key comes from KLAUSEL_ODOO_PASSWORD or the keyring, never from a file.
+    That is server, login, addon, rights, policies. Settings for Odoo come from options, then the
+    environment (KLAUSEL_ODOO_URL, _DATABASE, _LOGIN, _PASSWORD, _COMPANY; KLAUSEL_POLICIES), then
+    klausel.toml, table [odoo]. The password or API key comes from KLAUSEL_ODOO_PASSWORD or the
+    keyring, never from a file.
     """
     from klausel_run.doctor import examine
     from klausel_shell.show import show_checks

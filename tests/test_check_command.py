@@ -309,13 +309,15 @@ def test_explain(capsys: Capture) -> None:
 
 
 def test_the_demo_has_no_flaw(capsys: Capture) -> None:
+    """Of its contracts it is said that most have no term for what is more than service."""
+    assert ran(capsys, "--strict", str(demo_folder()))[0] == 0
     code, out = ran(capsys, "--book", str(demo_folder()))
     assert code == 0
     assert out.splitlines()[-1] == "4 policies checked: 12 infos"
 
 
 def test_five_thousand_rules() -> None:
-    """Ends, and finds the two rules that were put in vain (python -m bench check has the time)."""
+    """Ends, and finds the two rules that were put in vain (see python -m bench policies)."""
     text = large_policy(5000)
     policy = load_policy("", {POLICY_FILE: text})
     assert isinstance(policy, Policy)

@@ -34,6 +34,7 @@ def place(tmp_path: Path, monkeypatch: Patch) -> Path:
     (tmp_path / "notes.txt").write_text("A file, not a folder.\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KLAUSEL_DEBUG", raising=False)
+    monkeypatch.setenv("KLAUSEL_ODOO_PASSWORD", "secret")
     return tmp_path
 
 
@@ -67,6 +68,30 @@ def test_a_broken_book_stops_every_command(place: Path, capsys: Capture) -> None
         assert cli.run(arguments) == 2
         assert capsys.readouterr() == ("", said)
     assert not (place / "new").exists()
+
+
+def test_a_broken_policy_stops_every_command(place: Path, capsys: Capture) -> None:
+    """One sentence, whoever reads it; ``check`` shows the place as well."""
+    path = place / "book" / "policies" / "care" / "policy.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("then: inc", "then: ink"))
+    said = 'book/policies/care/policy.yaml:16:7: error: "then": inkluded is not known\n'
+    said += '    did you mean "included"?\n'
+    odoo = ["--odoo", "--url", "http://localhost:1", "--database", "d", "--login", "l"]
+    for arguments in (
+        ["test", "book"],
+        ["test", "--book", "book", "--propose"],
+        ["diff", "--book", "book", "book", "book"],
+        ["publish", *odoo, "--policies", "book/policies"],
+        ["publish", *odoo, "--policies", "book/policies", "care"],
+    ):
+        assert cli.run(arguments) == 2
+        assert capsys.readouterr() == ("", said)
+    assert cli.run(["explain", "--book", "book", "--as-of", "2026-07-01", "e1"]) == 2
+    assert said.removeprefix("book/") in capsys.readouterr().err
+    assert cli.run(["check", "book"]) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == said.splitlines()[0] + " [value-choice]"
+    assert err == ""
 
 
 def test_a_waiting_customer_is_said_and_fails_the_run(place: Path, capsys: Capture) -> None:

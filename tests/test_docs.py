@@ -67,7 +67,7 @@ def test_readme_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command of the README, in order, with the edits it tells the reader to make."""
     monkeypatch.chdir(tmp_path)
     tour = blocks(ROOT / "README.md", "console")
-    assert len(tour) == 8
+    assert len(tour) == 9
     old = '{id: service, plan: service-quarterly, price: "88.00"}'
     new = re.findall(r"- (\{id: service.*\})", (ROOT / "README.md").read_text("utf-8"))[0]
     edits = {3: (old, new), 4: (new, old.replace("88.00", "92,00"))}

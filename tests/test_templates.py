@@ -80,6 +80,14 @@ def test_its_tests_pass_and_reach_everything(name: str) -> None:
     assert (runs[-1].as_of - runs[0].as_of).days > 600
 
 
+def test_a_strict_check_finds_nothing(capsys: Capture) -> None:
+    """Nothing but what ``otherwise`` decides by design."""
+    assert cli.run(["check", "--strict", "--format", "json", str(templates_folder())]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [Path(folder).name for folder in found["policies"]] == MODELS
+    assert {one["code"] for one in found["findings"]} == {"only-otherwise"}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_oracle_gives_its_figures(name: str) -> None:
     """What was worked out by hand is what the second implementation gives, too."""
@@ -226,6 +234,8 @@ def test_what_is_made_of_it_passes_at_once(name: str, tmp_path: Path, capsys: Ca
     assert not report.failed
     assert not report.coverage.missing
     assert report.policy.name == f"our-{name}"
+    assert cli.run(["check", "--strict", str(made)]) == 0
+    capsys.readouterr()
     contract = (made / CONTRACT_FILE).read_text(encoding="utf-8")
     (data,) = parse(contract, name).data
     wanted = {"customer": "c7", "start": "2027-02-01", "code": "OUR-1", "policy": f"our-{name}"}

@@ -19,7 +19,8 @@ from klausel.problems import Problem, ProblemError, Where, near, problem
 from klausel.tree import parse
 from klausel_book import BookSource
 from klausel_book.policy_folder import policy_files
-from klausel_book.reader import CONTRACTS_FILE, POLICIES
+from klausel_book.reader import CONTRACTS_FILE
+from klausel_run.policies import policy_folders, shown
 
 
 class Outcome(NamedTuple):
@@ -44,16 +45,16 @@ def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> O
     found: list[Finding] = []
     texts: dict[str, str] = {}
     policies: list[tuple[Policy, Raw]] = []
-    places = _places(folders or [book or Path()])
+    places = policy_folders(folders or [book or Path()])
     for folder in places:
-        name = "" if folder == Path() else folder.as_posix()
-        inside, problems = policy_files(folder, name)
-        texts |= {_place(name, file): text for file, text in inside.items()}
-        policy = problems or load_policy(name, inside)
+        name = shown(folder)
+        named, problems = policy_files(folder, name)
+        texts |= {_place(name, inside): text for inside, text in named.items()}
+        policy = problems or load_policy(name, named)
         if isinstance(policy, list):
             found += [_as_finding(one) for one in policy]
         else:
-            policies.append((policy, _raw(name, inside)))
+            policies.append((policy, _raw(name, named)))
     unread = bool(found)
     facts: Book | None = None
     if book is not None and not unread:
@@ -78,43 +79,6 @@ def explain(code: str) -> str:
         reason = f'there is no page on "{code}"'
         raise ProblemError([problem("option", Where("--explain"), reason=reason, hint=hint)])
     return pages[code].read_text(encoding="utf-8")
-
-
-def _places(folders: Sequence[Path]) -> list[Path]:
-    """The policy folders in ``folders``: themselves, or those that they hold."""
-    found: list[Path] = []
-    problems: list[Problem] = []
-    for folder in folders:
-        if not folder.is_dir():
-            problems.append(_no_folder(folder))
-            continue
-        inside = _inside(folder)
-        if not inside:
-            reason = "there is no policy in this folder"
-            hint = "name a folder with a policy.yaml in it, or a book"
-            problems.append(problem("option", Where(str(folder)), reason=reason, hint=hint))
-        found += [one for one in inside if one not in found]
-    if problems:
-        raise ProblemError(problems)
-    return found
-
-
-def _no_folder(folder: Path) -> Problem:
-    where, hint = Where(str(folder)), f"name a folder with a {POLICY_FILE} in it"
-    if not folder.is_file():
-        return problem("folder-missing", where, hint=hint)
-    if folder.name == POLICY_FILE:
-        hint = f"name its folder: {folder.parent}"
-    return problem("option", where, reason="this is a file", hint=hint)
-
-
-def _inside(folder: Path) -> list[Path]:
-    if (folder / POLICY_FILE).is_file():
-        return [folder]
-    shelf = folder / POLICIES
-    if shelf.is_dir():
-        return [one for one in sorted(shelf.iterdir()) if one.is_dir() and one.name[0] != "."]
-    return [one for one in sorted(folder.iterdir()) if (one / POLICY_FILE).is_file()]
 
 
 def _contracts(book: Path) -> dict[str, str]:

@@ -10,10 +10,10 @@ from klausel.assemble import BookBuilder
 from klausel.compare import Comparison
 from klausel.compare import compare as compared
 from klausel.policy import Policy
-from klausel.policy.load import POLICY_FILE
 from klausel.port import Erp
 from klausel.problems import ProblemError, Where, listed, near, problem
 from klausel_book.policy_folder import policy_files
+from klausel_run.policies import policy_folders, shown
 
 
 def compare(
@@ -55,20 +55,12 @@ def _pairs(old: Path, new: Path) -> list[tuple[Policy, Policy]]:
 
 def policies_in(folder: Path) -> dict[str, Policy]:
     """The policy in ``folder``, or those in folders in it, by name. Raises ``ProblemError``."""
-    hint = f"name a policy folder (with a {POLICY_FILE}), or a folder of some"
-    if not folder.is_dir():
-        raise ProblemError([problem("folder-missing", Where(str(folder)), hint=hint)])
-    inside = [folder]
-    if not (folder / POLICY_FILE).is_file():
-        inside = [child for child in sorted(folder.iterdir()) if (child / POLICY_FILE).is_file()]
-    if not inside:
-        raise ProblemError([problem("file-missing", Where(str(folder / POLICY_FILE)), hint=hint)])
     builder = BookBuilder()
-    for one in inside:
-        files, problems = policy_files(one, one.as_posix())
+    for one in policy_folders([folder]):
+        files, problems = policy_files(one, shown(one))
         if problems:
             raise ProblemError(problems)
-        builder.add_policy(one.as_posix(), files, one.name)
+        builder.add_policy(shown(one), files, one.name)
     return dict(builder.build().policies)
 
 

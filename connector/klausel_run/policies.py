@@ -12,42 +12,46 @@ from klausel.policy_tests.read import TESTS
 from klausel.policy_tests.report import Report
 from klausel.problems import Problem, ProblemError, Where, problem
 from klausel_book.policy_folder import policy_files
+from klausel_book.policy_folder import policy_folders as folders_in
 from klausel_book.reader import POLICIES
 
-_HINT = "name a policy folder, or a folder with policy folders in it"
+_HINT = f"name a folder with a {POLICY_FILE} in it, a folder of such folders, or a book"
 
 
-def policy_folders(folders: Sequence[Path], book: Path | None = None) -> list[Path]:
-    """The policy folders that are meant: ``folders``, what lies in them, those of ``book``.
-
-    Where nothing is given: the folder one stands in, or its ``policies``. Raises ``ProblemError``.
-    """
-    given = [*folders, *([book / POLICIES] if book is not None else [])]
-    if not given:
-        here = [folder for folder in (Path(), Path(POLICIES)) if _inside(folder)]
-        if not here:
-            reason, hint = "no policy folder is given, and none is here", f"{_HINT}, or --book"
-            raise ProblemError([problem("option", Where("klausel"), reason=reason, hint=hint)])
-        given = here[:1]
+def policy_folders(folders: Sequence[Path]) -> list[Path]:
+    """The policy folders that ``folders`` are or hold, each once. Raises ``ProblemError``."""
     found: dict[Path, None] = {}
-    for folder in given:
-        if not folder.is_dir():
-            raise ProblemError([problem("folder-missing", Where(str(folder)), hint=_HINT)])
+    problems: list[Problem] = []
+    for folder in folders:
         inside = _inside(folder)
         if not inside:
-            where = Where((folder / POLICY_FILE).as_posix())
-            raise ProblemError([problem("file-missing", where, hint=_HINT)])
+            problems.append(_nothing(folder))
         found.update(dict.fromkeys(inside))
+    if problems:
+        raise ProblemError(problems)
     return list(found)
 
 
 def _inside(folder: Path) -> list[Path]:
-    """``folder``, if it is a policy's, else the policy folders in it."""
+    """``folder``, if it is a policy's, else the policy folders of a book, else those in it."""
     if (folder / POLICY_FILE).is_file():
         return [folder]
+    if (folder / POLICIES).is_dir():
+        return folders_in(folder / POLICIES)
     if not folder.is_dir():
         return []
     return sorted(child for child in folder.iterdir() if (child / POLICY_FILE).is_file())
+
+
+def _nothing(folder: Path) -> Problem:
+    where = Where(str(folder))
+    if folder.is_dir():
+        reason = "there is no policy in this folder"
+        return problem("option", where, reason=reason, hint=_HINT)
+    if not folder.is_file():
+        return problem("folder-missing", where, hint=_HINT)
+    hint = f"name its folder: {folder.parent}" if folder.name == POLICY_FILE else _HINT
+    return problem("option", where, reason="this is a file", hint=hint)
 
 
 def shown(folder: Path) -> str:
@@ -71,10 +75,10 @@ def run_tests(folders: Sequence[Path], proposing: bool = False) -> list[Report]:
 
 
 def _tested(folder: Path, proposing: bool) -> Report | list[Problem]:
-    files, problems = policy_files(folder, shown(folder))
+    name = shown(folder)
+    files, problems = policy_files(folder, name)
     if problems:
         return problems
-    name = shown(folder)
     policy = load_policy(name, {file: files[file] for file in files if not file.startswith(TESTS)})
     if isinstance(policy, list):
         return policy

@@ -18,7 +18,7 @@ from klausel.publishing import (
     changes_text,
     refuse_lost_plans,
 )
-from klausel_book.reader import POLICIES, read_policies
+from klausel_book.reader import read_policies
 from klausel_run.screen import Screen
 
 
@@ -73,11 +73,16 @@ def local(folder: Path, names: Sequence[str] = ()) -> list[Policy]:
 
     Raises ``ProblemError`` where one of them has an error, is not there, or where there is none.
     """
+    hint = "give --policies, or set KLAUSEL_POLICIES"
+    if folder.is_file():
+        hint += ", with the folder of the policy folders"
+        raise ProblemError(
+            [problem("option", Where(str(folder)), reason="this is a file", hint=hint)]
+        )
     if not folder.is_dir():
-        hint = "give --policies, or set KLAUSEL_POLICIES"
         raise ProblemError([problem("folder-missing", Where(str(folder)), hint=hint)])
     builder = BookBuilder()
-    read_policies(builder, folder, POLICIES)
+    read_policies(builder, folder, folder.as_posix())
     policies, errors = builder.policies()
     if errors and not (names and set(names) <= policies.keys()):
         raise ProblemError(errors)

@@ -174,13 +174,16 @@ def new_policy(found: Template, folder: Path, name: str, values: Mapping[str, st
     """
     texts = dict(found.files)
     for file in (POLICY_FILE, CONTRACT_FILE):
-        texts[file] = _POLICY.sub(rf"\g<word>{name}", texts[file], count=1)
+        texts[file] = _POLICY.sub(lambda line: line["word"] + _scalar(name), texts[file], count=1)
     try:
         policy = _policy(name, texts)
     except ProblemError as error:  # the template itself is fine: only its name was changed
         raise ProblemError(
             [one._replace(where=Where("--name")) for one in error.problems]
         ) from None
+    if policy.name != name:
+        reason, hint = "a policy's name is one word", "use letters, digits and hyphens"
+        raise ProblemError([problem("option", Where("--name"), reason=reason, hint=hint)])
     texts[CONTRACT_FILE] = _filled(texts[CONTRACT_FILE], found.questions, values)
     problems = contract_problems(policy, texts[CONTRACT_FILE])
     if problems:

@@ -48,16 +48,18 @@ _output = click.option("--output", type=FILE, help="Write to this file instead o
 def test(
     folders: tuple[Path, ...], book: Path | None, propose: bool, junit: Path | None, format_: str
 ) -> int:
-    """Play the tests of policies, and say which rules and boundaries no test reaches.
+    """Play the tests of policies, and name what none reaches.
 
-    A FOLDER is a policy's or has policy folders in it; without one the policies here are meant.
-    Tests stand in policy.yaml below tests: and in files in tests/. Exit 1 if one fails.
+    FOLDER is a policy folder, a folder of such folders, or a book; without it the policies of the
+    current folder are meant. Tests stand in policy.yaml below tests: and in files in tests/.
+    Exit 1 if one fails.
     """
     from klausel.policy_tests import report
     from klausel_run.output import write_whole
     from klausel_run.policies import policy_folders, run_tests
 
-    reports = run_tests(policy_folders(folders, book), propose)
+    books = [book] if book is not None else []
+    reports = run_tests(policy_folders([*folders, *books] or [Path()]), propose)
     if junit is not None:
         write_whole(junit, report.junit(reports))
     show = report.as_json if format_ == "json" else report.text
@@ -84,9 +86,10 @@ def init(
     model: str | None, to: Path | None, name: str | None, given: tuple[str, ...], yes: bool,
     language: str,
 ) -> int:  # fmt: skip
-    """Make a policy folder from a ready model; without MODEL, list the models.
+    """Make a policy from a ready model, or list the models.
 
-    On a terminal the values of the example contract are asked. Nothing is written over.
+    MODEL is one of those that are listed without it. On a terminal the values of the example
+    contract are asked. Nothing is written over.
     """
     from klausel_run.templates import USUAL_FOLDER, answers, new_policy, template, templates
 
@@ -98,7 +101,7 @@ def init(
     chosen = template(model)
     ask = _asked if not yes and sys.stdin.isatty() else None
     values = answers(chosen.questions, given, ask)
-    folder = new_policy(chosen, to or USUAL_FOLDER, name or chosen.name, values)
+    folder = new_policy(chosen, to or USUAL_FOLDER, chosen.name if name is None else name, values)
     click.echo(f"The policy {folder.name} is in {folder}: {chosen.title(language)}")
     click.echo(f"  klausel test {folder}")
     click.echo(f"{folder / 'contract.yaml'} is an example of a contract that uses it.")
@@ -131,10 +134,11 @@ def check(
     strict: bool,
     explain: str | None,
 ) -> int:
-    """Find what is wrong or doubtful in policies, without billing anything.
+    """Find what is wrong or doubtful in policies. Bills nothing.
 
-    FOLDER is a policy folder or holds some; without it the policies of --book, else those of the
-    current folder. Exit 0: nothing but infos; 1: findings; 2: a policy cannot be read.
+    FOLDER is a policy folder, a folder of such folders, or a book; without it the policies of
+    --book, else those of the current folder. Exit 0: nothing but infos; 1: findings; 2: a policy
+    cannot be read.
     """
     from klausel.formats.findings import render
     from klausel_run import check as job
@@ -236,7 +240,10 @@ def schema(result: bool) -> None:
     """Print the JSON Schema of policy files, for editors.
 
     In an editor with a YAML language server, save it as policy.schema.json beside the policy and
-    begin the file with: # yaml-language-server: $schema=policy.schema.json
+    begin the file with:
+
+    \b
+      # yaml-language-server: $schema=policy.schema.json
     """
     from klausel_run.schema import schema_text
 

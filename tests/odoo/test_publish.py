@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+import cli
 from klausel.problems import ErpError
 from klausel.publishing import changes
+from klausel_book.source import copy_demo
 from klausel_odoo import OdooSource
 from klausel_run.bill import write
 from klausel_run.preview import Options, preview
 from klausel_run.publish import local
+from tests.story import steps
 
 from . import scene
 from .scene import Log, Said, Term
@@ -467,3 +470,48 @@ def test_the_server_refuses_what_was_read_too_early(world: World) -> None:
     assert str(caught.value) == (
         "Somebody else has published mill since this run read it.\n    run it again"
     )
+
+
+# --- the page on policies -----------------------------------------------------------------------
+
+
+def test_the_policy_of_the_page_is_published_and_bills(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/policies.md: its publish step says what the page shows; the quarter costs as much."""
+    client = world.client
+    society = client.create_one("res.partner", name="Society", is_company=True)
+    extras = {"price": "72.00"}
+    scene.contract(
+        client, society, "SOC-1",
+        [
+            Term("service", "service-by-project", world.product, extras, takes="service"),
+            Term("extras", "agreed-extras", world.product, extras, takes="change"),
+        ],
+        "society", scene.currency(client, "EUR"),
+    )  # fmt: skip
+    project = scene.project(client, society, "Programme")
+    work = [
+        Log(project, 0, "2026-01-20", 0.5, "Termine Februar und März eingetragen"),
+        Log(project, 0, "2026-02-20", 0.25, "Konzertabsage eingepflegt"),
+        Log(project, 0, "2026-03-23", 0.5, "Termine April bis Juni eingetragen"),
+    ]
+    scene.log(client, scene.employee(client, "Lo"), work)
+    monkeypatch.chdir(tmp_path)
+    copy_demo(tmp_path / "mybook")
+    outputs: dict[str, Said] = {}
+    for command, shown in steps(tmp_path):
+        _, name, *arguments = command.split()
+        if name == "init":
+            assert cli.run([name, *arguments]) == 0
+        elif name == "publish":
+            outputs[shown] = world.say(name, *arguments)
+    place = "https://odoo.example.com (database production)"
+    assert len(outputs) == 1
+    assert list(outputs.values()) == [
+        Said(0, shown.replace(place, world.name), "") for shown in outputs
+    ]
+    source = scene.source(world.odoo, world.company, Path("mybook/policies"))
+    result = preview(source, Options(APRIL, (str(society),), record=True))
+    assert not result.problems
+    assert [str(draft.total) for draft in result.drafts] == ["18.00"]

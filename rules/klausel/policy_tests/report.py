@@ -30,7 +30,7 @@ class Report(NamedTuple):
 
 def text(reports: Sequence[Report]) -> str:
     """For people: what failed and why, what no test reaches."""
-    return "\n".join(line for report in reports for line in _lines(report)) + "\n"
+    return "\n".join(line for report in reports for line in _lines(report)).rstrip("\n") + "\n"
 
 
 def _lines(report: Report) -> list[str]:
@@ -49,7 +49,8 @@ def _lines(report: Report) -> list[str]:
         return lines
     texts = [found.text for found in report.proposals if found.text is not None]
     if texts:
-        lines.append(f"  Tests to add, each of them passes. Put them into {report.folder}/tests/:")
+        place = f"{report.folder}/tests/"
+        lines.append(f"  Tests to add, each of them passes. Put them into a file in {place}:")
         lines += ["", "tests:", *"".join(texts).splitlines(), ""]
     lines += [
         f"    {found.goal.where}: no example was found for {found.goal.name}; can it ever happen?"
