@@ -138,6 +138,15 @@ def test_files_that_nothing_names_are_known_and_change_the_hash() -> None:
     assert content_hash({"a": "x", "b": "y"}) != content_hash({"a": "y", "b": "x"})
 
 
+def test_tests_and_the_example_of_a_contract_change_no_hash() -> None:
+    """Who adds a test has changed nothing that is billed, and need not publish again."""
+    beside = {"tests/scope.yaml": "tests: []", "contract.yaml": "code: C1"}
+    assert content_hash({"policy.yaml": "x", **beside}) == content_hash({"policy.yaml": "x"})
+    assert content_hash({"policy.yaml": "x", "scope.yaml": "y"}) != content_hash(
+        {"policy.yaml": "x"}
+    )
+
+
 def test_includes_are_not_endless() -> None:
     files = {"policy.yaml": START + "include: f1.yaml\nscope:\n" + OTHERWISE}
     for number in range(1, MOST_DEPTH + 5):

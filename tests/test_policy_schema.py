@@ -23,6 +23,7 @@ from tests.test_book_errors import CASES as BOOKS
 from tests.test_cases import SCENARIOS, name
 from tests.test_docs import ROOT, blocks
 from tests.test_policy_errors import CASES as BAD
+from tests.test_schema import objects
 
 PAGE = ROOT / "rules" / "README.md"
 SCHEMA = policy_schema()
@@ -138,16 +139,6 @@ def test_what_is_broken_in_form_does_not_fit() -> None:
 
 def test_it_is_as_strict_as_the_shapes() -> None:
     """Objects either know all of their words or are lists of names."""
-
-    def objects(schema: Any) -> Iterator[dict[str, Any]]:
-        if isinstance(schema, dict):
-            if schema.get("type") == "object":
-                yield schema
-            for value in schema.values():
-                yield from objects(value)
-        elif isinstance(schema, list):
-            for value in schema:
-                yield from objects(value)
 
     found = list(objects(SCHEMA))
     assert len(found) > 25

@@ -5,16 +5,13 @@ import json
 from decimal import ROUND_HALF_UP, Decimal
 
 from markupsafe import Markup
-from odoo.exceptions import UserError
 from odoo.fields import Command, Date
 from odoo.tools import SQL, plaintext2html
 from psycopg2.errors import UniqueViolation
 
+from .call import Call
 from .fingerprint import fingerprint
-from .payload import BadPayload, parse
-
-#: Version of the calls between the addon and the connector.
-PROTOCOL = 1
+from .payload import parse
 
 #: Lines of an invoice that a person sees.
 VISIBLE = ("product", "line_section", "line_subsection", "line_note")
@@ -33,32 +30,9 @@ KEY = (
 TEXTS = ("term", "component", "line_group", "lot")
 
 
-class Application:
-    """``env`` has all rights: whoever makes one of these has checked the caller."""
-
-    def __init__(self, env, company, data):
-        self.env = env
-        self.company = company
-        self._data = data
-
+class Application(Call):
     def apply(self):
-        if self._data.get("protocol") != PROTOCOL:
-            self._refuse(
-                "protocol",
-                self.env._(
-                    "The addon speaks protocol %(ours)s, the program that called speaks"
-                    " %(theirs)s: bring both to the same version.",
-                    ours=PROTOCOL,
-                    theirs=self._data.get("protocol"),
-                ),
-            )
-        try:
-            self.asked = parse(self._data)
-        except BadPayload as error:
-            self._refuse(
-                "protocol",
-                self.env._("The program that called sent something else for “%s”.", error),
-            )
+        self.asked = self._read(parse)
         before = self.env["klausel.run"].search(
             [("company_id", "=", self.company.id), ("key", "=", self.asked.key)]
         )
@@ -95,10 +69,6 @@ class Application:
         for _key, move in moves:
             move._message_log(body=self.env._("Written by Klausel for %s.", self.run.display_name))
         return self._finish(moves, rows)
-
-    def _refuse(self, code, sentence):
-        message = f"[klausel:{code}] {sentence}"
-        raise UserError(message)
 
     def _finish(self, moves, rows):
         result = {

@@ -2,7 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules import Manifest
 
-from .application import PROTOCOL, Application
+from .application import Application
+from .call import PROTOCOL
 from .contract_part import NO_NOTES
 
 

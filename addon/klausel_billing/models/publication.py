@@ -2,41 +2,17 @@
 
 import json
 
-from odoo.exceptions import UserError
 from odoo.fields import Datetime
 from odoo.tools import SQL
 from psycopg2.errors import UniqueViolation
 
-from .application import PROTOCOL
-from .payload import BadPayload, parse_policies
+from .call import Call
+from .payload import parse_policies
 
 
-class Publication:
-    """``env`` has all rights: whoever makes one of these has checked the caller."""
-
-    def __init__(self, env, company, data):
-        self.env = env
-        self.company = company
-        self._data = data
-
+class Publication(Call):
     def publish(self):
-        if self._data.get("protocol") != PROTOCOL:
-            self._refuse(
-                "protocol",
-                self.env._(
-                    "The addon speaks protocol %(ours)s, the program that called speaks"
-                    " %(theirs)s: bring both to the same version.",
-                    ours=PROTOCOL,
-                    theirs=self._data.get("protocol"),
-                ),
-            )
-        try:
-            asked = parse_policies(self._data)
-        except BadPayload as error:
-            self._refuse(
-                "protocol",
-                self.env._("The program that called sent something else for “%s”.", error),
-            )
+        asked = self._read(parse_policies)
         policies = self.env["klausel.policy"]
         current = policies._klausel_current(self.company)
         contracts = policies._klausel_contracts(self.company)
@@ -57,10 +33,6 @@ class Publication:
             self._refuse_moved(", ".join(one.name for one, _there in new))
         self.env.invalidate_all()  # contracts know their policy by its name
         return {"published": [one.name for one, _there in new]}
-
-    def _refuse(self, code, sentence):
-        message = f"[klausel:{code}] {sentence}"
-        raise UserError(message)
 
     def _refuse_moved(self, name):
         self._refuse(

@@ -1,0 +1,41 @@
+"""What calls of the connector have in common: one protocol, and refusals that it understands."""
+
+from odoo.exceptions import UserError
+
+from .payload import BadPayload
+
+#: Version of the calls between the addon and the connector.
+PROTOCOL = 1
+
+
+class Call:
+    """``env`` has all rights: whoever makes one of these has checked the caller."""
+
+    def __init__(self, env, company, data):
+        self.env = env
+        self.company = company
+        self._data = data
+
+    def _read(self, parse):
+        """What ``parse`` makes of the data; refuses another protocol, and what is not as agreed."""
+        if self._data.get("protocol") != PROTOCOL:
+            self._refuse(
+                "protocol",
+                self.env._(
+                    "The addon speaks protocol %(ours)s, the program that called speaks"
+                    " %(theirs)s: bring both to the same version.",
+                    ours=PROTOCOL,
+                    theirs=self._data.get("protocol"),
+                ),
+            )
+        try:
+            return parse(self._data)
+        except BadPayload as error:
+            self._refuse(
+                "protocol",
+                self.env._("The program that called sent something else for “%s”.", error),
+            )
+
+    def _refuse(self, code, sentence):
+        message = f"[klausel:{code}] {sentence}"
+        raise UserError(message)
