@@ -80,11 +80,13 @@ def _day(approval: Approval) -> date:
     return approval.decided_on
 
 
-def _decided(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
+def decided(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
+    """Sorts decisions as they were taken: by day, then by id."""
     return _day(approval), natural(approval.id)
 
 
-def _concerns(approval: Approval, ticket: str) -> bool:
+def concerns(approval: Approval, ticket: str) -> bool:
+    """Whether it is for ``ticket``, or for the whole contract."""
     return not approval.tickets or ticket in approval.tickets
 
 
@@ -99,7 +101,7 @@ class Gate:
         approved = [approval for approval in self._all if approval.state == "approved"]
         self._rooms = [
             Room(approval, approval.limit_seconds, approval.limit_amount)
-            for approval in sorted(approved, key=_decided)
+            for approval in sorted(approved, key=decided)
         ]
         self._rejected = [approval for approval in self._all if approval.state == "rejected"]
 
@@ -107,7 +109,7 @@ class Gate:
         """Days on which something was approved that may concern ``ticket``, oldest first."""
         return list(
             dict.fromkeys(
-                _day(room.approval) for room in self._rooms if _concerns(room.approval, ticket)
+                _day(room.approval) for room in self._rooms if concerns(room.approval, ticket)
             )
         )
 
@@ -132,9 +134,9 @@ class Gate:
 
     def _void(self, approval: Approval, ticket: str, at: date) -> bool:
         return any(
-            _decided(found) > _decided(approval) and _day(found) <= at
+            decided(found) > decided(approval) and _day(found) <= at
             for found in self._rejected
-            if _concerns(found, ticket)
+            if concerns(found, ticket)
         )
 
     def use(self, rooms: Sequence[Room], entry: str, rounded: int, price: Decimal) -> int:
@@ -160,7 +162,7 @@ class Gate:
         concerned = [
             approval
             for approval in self._all
-            if _concerns(approval, ticket)
+            if concerns(approval, ticket)
             and (approval.decided_on is None or approval.decided_on <= at)
         ]
         approved = [

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from klausel.approvals import Gate
+from klausel.approvals import Gate, concerns, decided
 from klausel.model import Approval, natural
 from klausel.money import ZERO
 from klausel.policy.ir import Requirement
@@ -29,16 +29,6 @@ class Judged(NamedTuple):
     amount: Decimal | None = None
 
 
-def _is_for(approval: Approval, ticket: str) -> bool:
-    return not approval.tickets or ticket in approval.tickets
-
-
-def _order(approval: Approval) -> tuple[date, tuple[tuple[int, int, str], ...]]:
-    """Sorts decisions as they were taken."""
-    assert approval.decided_on is not None
-    return approval.decided_on, natural(approval.id)
-
-
 class JudgingGate(Gate):
     """A gate that can be asked for its reasons."""
 
@@ -49,7 +39,7 @@ class JudgingGate(Gate):
         return tuple(
             self._judge(approval, needed, ticket, day, at)
             for approval in known
-            if _is_for(approval, ticket)
+            if concerns(approval, ticket)
         )
 
     def _judge(
@@ -64,7 +54,7 @@ class JudgingGate(Gate):
             return Judged(approval, "pending" if fits else "for_tickets")
         if not self._fits(approval, needed, ticket, day):
             return Judged(approval, "for_tickets" if approval.tickets else "other_month")
-        if not needed.retroactive and _order(approval)[0] > day:
+        if not needed.retroactive and decided(approval)[0] > day:
             return Judged(approval, "not_backwards")
         if approval.expires_on is not None and approval.expires_on < day:
             return Judged(approval, "expired")
@@ -72,9 +62,9 @@ class JudgingGate(Gate):
             later = [
                 found
                 for found in self._rejected
-                if _is_for(found, ticket) and _order(found) > _order(approval)
+                if concerns(found, ticket) and decided(found) > decided(approval)
             ]
-            return Judged(approval, "overruled", min(later, key=_order))
+            return Judged(approval, "overruled", min(later, key=decided))
         room = next(room for room in self._rooms if room.approval is approval)
         verdict: Verdict = "counts" if room.is_open(0, ZERO) else "used_up"
         return Judged(approval, verdict, None, room.seconds, room.amount)

@@ -38,6 +38,7 @@ class Budgets:
 
     @property
     def sums(self) -> Mapping[tuple[str, str], Decimal]:
+        """By rule and what is counted together: money, or seconds."""
         return self._sums
 
     def place(self, watch: Watch, work: Work) -> str:
