@@ -267,7 +267,7 @@ class _CustomerRun(Usual, Balances, Tracing):
         last = (1, 0, 0)
         for id_, parts in self._parts.items():
             if len(parts) == 1:
-                yield made(EntryParts, (id_, (parts[0],)))
+                yield made(EntryParts, (id_, tuple(parts)))
                 continue
             # In the order in which terms were asked; what waits stands last.
             parts.sort(key=lambda p: last if p.held else rank.get((p.contract, p.term), last))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import NamedTuple
 
 from klausel.charges import BALANCES, COMPONENTS
 from klausel.charges.base import NO_FACTS, Binding, Bound, DatedNumber, Facts, Parameter
@@ -17,7 +17,8 @@ from klausel.shapes import parse_number
 from klausel.tree import Path
 
 
-class BoundComponent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BoundComponent:
     """One component of a term's plan, at work."""
 
     id: str
@@ -30,7 +31,8 @@ class BoundComponent(NamedTuple):
         return self.plan_component.kind in BALANCES
 
 
-class BoundTerm(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BoundTerm:
     term: Term
     plan: Plan
     span: Span
@@ -41,7 +43,8 @@ class BoundTerm(NamedTuple):
     """Last day whose time was billed or is in the opening balance (semantics 6)."""
 
 
-class BoundContract(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BoundContract:
     contract: Contract
     policy: Policy
     terms: tuple[BoundTerm, ...]
@@ -210,7 +213,7 @@ def _bind_term(
             BoundComponent(
                 component.id,
                 kind.takes_time(component.shape, contract),
-                kind.bind(component.shape, binding._replace(component=component.id)),
+                kind.bind(component.shape, replace(binding, component=component.id)),
                 component,
             )
         )

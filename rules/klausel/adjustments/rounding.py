@@ -42,6 +42,8 @@ def _steps(rule: Rounding, seconds: int) -> int:
 def shared(seconds: Sequence[int], total: int) -> list[int]:
     """``total`` over entries of ``seconds``: what is added goes to the last one, what is removed
     comes off the last, then the one before. A sum below zero is the mirror of one above."""
+    if len(seconds) == 1:
+        return [total]
     if sum(seconds) < 0:
         return [-found for found in shared([-worked for worked in seconds], -total)]
     found = list(seconds)

@@ -84,10 +84,13 @@ class Budgets:
         key = (watch.rule.id, place)
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
         found = self._sums[key] = self._sums.get(key, ZERO) + more
-        self._gross[key] = self._gross.get(key, ZERO) + max(more, ZERO)
+        if more > 0:
+            self._gross[key] = self._gross.get(key, ZERO) + more
         for percent, enough in _steps(watch.budget, watch.notify_at):
+            if found < enough:
+                break  # they ascend
             mark = (*key, percent)
-            if found >= enough and mark not in self.reached:
+            if mark not in self.reached:
                 self.reached[mark] = Reached(watch, place, percent, on)
 
 

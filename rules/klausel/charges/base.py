@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
@@ -176,7 +177,8 @@ NO_FACTS = Facts()
 Recorded = Sequence[LedgerRow]
 
 
-class Binding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Binding:
     """Where a component is bound: its term and what the term and the company say."""
 
     contract: Contract
@@ -249,6 +251,10 @@ class Account(Protocol):
     def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
         """A draw of ``cost`` for ``rounded`` seconds of ``entry``, ``late`` or in its place, is on
         record and will be forced: nobody else may have these hours."""
+        ...  # pragma: no cover
+
+    def wait_on_record(self, entry: Entry) -> None:
+        """A correction of ``entry`` waits on record: it takes back nothing that was drawn since."""
         ...  # pragma: no cover
 
     def force(self, part: Taken) -> Taken:

@@ -394,7 +394,7 @@ class Lines(State):
             title = text_in(term.plan.title, self._language, term.plan.name)
             description = line_text(title, label, self._language, late)
         shares = [made(EntryShare, (part[0][0][0], part[1], part[2])) for part in charge.taken]
-        if len({share[0] for share in shares}) < len(shares):
+        if len(shares) > 1 and len({share[0] for share in shares}) < len(shares):
             shares = _each_once(shares)
         facts = (
             key, label.first, label.last, description, label, charge.quantity, charge.unit,

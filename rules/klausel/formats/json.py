@@ -22,8 +22,9 @@ _NUMBERS = '"seconds": 0, "rounded": 0'
 _LINE = '"line": null'
 _DRAW = '"drawn": 0, "before": null, "after": null'
 
-#: Rows that are written together.
-_AT_ONCE = 500
+#: Rows that are written together; drafts have many lines each.
+_AT_ONCE = {"drafts": 10}
+_ROWS_AT_ONCE = 500
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -34,7 +35,7 @@ def render(result: Result, view: View) -> str:
 
 
 def written(result: Result, view: View) -> Iterator[str]:
-    """The same in pieces of some hundred rows."""
+    """The same in pieces of some rows."""
     before = "{\n"
     rows = _rows(result)
     bare = replace(result, drafts=(), entries=(), uncovered=())  # rows are their texts
@@ -46,7 +47,8 @@ def written(result: Result, view: View) -> Iterator[str]:
             continue
         texts = value if isinstance(value, Iterator) else map(encode, value)
         between = "[\n  "
-        while some := list(islice(texts, _AT_ONCE)):
+        at_once = _AT_ONCE.get(name, _ROWS_AT_ONCE)
+        while some := list(islice(texts, at_once)):
             yield between + ",\n  ".join(some)
             between = ",\n  "
         yield "[]" if between == "[\n  " else "\n ]"

@@ -55,7 +55,8 @@ class Rule:
         )
 
 
-class Surcharge(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Surcharge:
     """Time that costs more: ``times`` the price of billed time, or the hours a balance loses."""
 
     rule: Rule
@@ -63,7 +64,8 @@ class Surcharge(NamedTuple):
     on: Literal["price", "hours"]
 
 
-class Requirement(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Requirement:
     """Work that needs a customer's approval (semantics 4, "Approval gate")."""
 
     rule: Rule
@@ -71,7 +73,8 @@ class Requirement(NamedTuple):
     retroactive: bool
 
 
-class Watch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Watch:
     """A budget that is watched (semantics 4, "Thresholds")."""
 
     rule: Rule
@@ -85,7 +88,8 @@ class Watch(NamedTuple):
     hold: bool
 
 
-class Rounding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rounding:
     """How time that passes is rounded (semantics 4, "Rounding")."""
 
     to: int
@@ -96,7 +100,8 @@ class Rounding(NamedTuple):
     """Seconds."""
 
 
-class PlanComponent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PlanComponent:
     """One component of a plan: the charge shape ``kind`` with its settings."""
 
     id: str
