@@ -29,7 +29,7 @@ from klausel.approvals import (
     within,
 )
 from klausel.charges.base import ONE, Account, Bound, Taken, Work, rounded_to
-from klausel.model import Entry, LedgerKey, in_order, made
+from klausel.model import Entry, LedgerKey, in_order
 from klausel.money import ZERO, line_amount
 from klausel.period import ONE_DAY, Span
 from klausel.policy.ir import Requirement, Watch
@@ -185,7 +185,8 @@ class Outcome:
     last_closed: date = date.min
 
 
-class _Stop(NamedTuple):
+@dataclass(slots=True)
+class _Stop:
     """A component that is asked to take time."""
 
     term: str
@@ -196,7 +197,8 @@ class _Stop(NamedTuple):
     """Last day whose time was billed before go-live."""
 
 
-class _Route(NamedTuple):
+@dataclass(slots=True)
+class _Route:
     """Whom time of one disposition is offered to, in this order, from ``first`` to ``last``."""
 
     first: date
@@ -297,6 +299,9 @@ class Clerk:
             item.decisive = day
             if item.record:
                 self._expect(item)
+            elif item.stuck and item.work.rounded < 0:
+                for account in self._accounts.values():
+                    account.wait_on_record(entry)
             here = naturals.get(day)
             if here is None:
                 here = naturals[day] = self._at(self._window(day)).natural
@@ -448,9 +453,15 @@ class Clerk:
         passed: list[Item] = []
         used: dict[str, tuple[int, Decimal]] = {}
         tries: list[tuple[date, int, bool, Item]] = []
+        asked: list[Item] = []
         for item in window.natural:
-            tries.append((item.work.entry.date, item.rank, not item.record, item))
-        for item in [*waiting, *window.natural]:
+            if item.plain:
+                passed.append(item)  # it uses nothing that others need
+            else:
+                asked.append(item)
+                tries.append((item.work.entry.date, item.rank, not item.record, item))
+        asked = [*waiting, *asked]
+        for item in asked:
             needed = item.requirement
             if needed is not None and needed.retroactive and not item.record:
                 for day in self._gate.decisions(item.work.ticket):
@@ -465,8 +476,7 @@ class Clerk:
                 gone.add(id(item))
                 item.decisive = self._passed_on(item, window.span) if item.record else day
                 passed.append(item)
-        still = [item for item in (*waiting, *window.natural) if id(item) not in gone]
-        return passed, still
+        return passed, [item for item in asked if id(item) not in gone]
 
     def _passes(self, item: Item, day: date, used: dict[str, tuple[int, Decimal]]) -> bool:
         if item.record or item.again or item.stuck:
@@ -699,11 +709,6 @@ class Clerk:
                 return
         shares: list[tuple[str, str, Taken | None, str, int]] = []
         self._allocate(item, work, None, False, shares)
-        if len(shares) == 1:
-            term, component, found, *_ = shares[0]
-            if found is not None and found.seconds == work.seconds:
-                item.done = (term, component, found)
-                return
         self._keep(item, shares, ZERO, False)
 
     def _allocate(
@@ -834,11 +839,12 @@ class Clerk:
         With ``try_again`` the last piece does not wait, it comes back as an item of its own.
         """
         left = item.work.seconds
+        if len(pieces) == 1 and not item.cut and not item.again:
+            term, component, taken, _, _ = pieces[0]
+            if taken is not None and taken.seconds == left:
+                item.done = (term, component, taken)
+                return []
         shares = self._parts.setdefault(item.key, [])
-        if len(pieces) == 1 and pieces[0][2] is not None and pieces[0][2].seconds == left:
-            term, component, taken, held, wanted = pieces[0]
-            shares.append(made(Share, (term, component, taken, held, left, wanted, None)))
-            return []
         for number, (term, component, taken, held, wanted) in enumerate(pieces, start=1):
             seconds = left if number == len(pieces) else _at_most(wanted, left)
             left -= seconds

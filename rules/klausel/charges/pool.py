@@ -240,7 +240,8 @@ class PoolAccount(Stock):
 
     def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
         if rest < 0:
-            found, cost = covered(-rest, self.deficit, work.hours_factor)
+            owed = self.returnable_of(work, DEFICIT, self.deficit)
+            found, cost = covered(-rest, owed, work.hours_factor)
             if found:
                 self.deficit -= cost
                 taken = [*taken, self._owed(work, -found, -cost)]

@@ -189,13 +189,11 @@ class BoundStock:
 
     def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
         """When time is settled: the day after each period's last day."""
-        opened = self.binding.opened
         for period in self.all_periods(as_of):
             due = period.last + ONE_DAY
             if due > as_of:
                 return
-            if opened is None or period.last > opened:
-                yield period, due
+            yield period, due
 
     def as_billed(self, period: Period, last: date) -> Period:
         return period
@@ -326,6 +324,10 @@ class Stock:
         """By entry and lot: rounded seconds that are paid on record, and what they drew."""
         self.on_record: dict[str, int] = {}
         """By lot: seconds that are drawn on record, less those given back."""
+        self.made: dict[str, int] = {}
+        """Of :attr:`on_record` what is done so far in this simulation."""
+        self.waited: set[str] = set()
+        """Entries of which a correction waits on record."""
         self.reached = date.min
         """The last day that is over."""
         self._turns = 0
@@ -356,15 +358,15 @@ class Stock:
 
     def offer(self, work: Work, day: date, late: bool) -> Offer:
         lots = self.drawable(work, day, late)
-        if work.rounded < 0:
+        rest, home = work.rounded, work.entry.date
+        if rest < 0:
             return self._give_back(work, lots, day, late)
-        if not work.rounded and lots:
+        if not rest and lots:
             # An entry without time is settled where it would have been drawn.
-            return Offer((self.part(work, 0, lots[0], 0, work.entry.date),), 0)
+            return Offer((self.part(work, 0, lots[0], 0, home),), 0)
         taken: list[Taken] = []
-        rest = work.rounded
         for lot in lots:
-            found = self.draw(lot, work, rest, day, work.entry.date)
+            found = self.draw(lot, work, rest, day, home)
             if found is not None:
                 taken.append(found)
                 rest -= found.rounded
@@ -393,9 +395,10 @@ class Stock:
         left = self.free(lot)
         if left <= 0:
             return None
-        found, cost = covered(wanted, left, work.hours_factor)
-        before = self.paid_to.get((work.entry.id, lot.id)) if work.hours_factor != ONE else None
-        if before is not None and drawn(before[0] + found, work.hours_factor) - before[1] > left:
+        factor = work.hours_factor
+        found, cost = covered(wanted, left, factor)
+        before = self.paid_to.get((work.entry.id, lot.id)) if factor != ONE else None
+        if before is not None and drawn(before[0] + found, factor) - before[1] > left:
             return None  # what this lot could not pay is not drawn bit by bit
         if found <= 0:
             return None
@@ -420,14 +423,20 @@ class Stock:
         )  # fmt: skip
         return made(Taken, facts)
 
+    def returnable_of(self, work: Work, lot: str, had: int) -> int:
+        """Seconds of ``had`` that negative ``work`` may take back: a correction that waits on
+        record has had all that was drawn before it, and the rest is drawn behind it."""
+        return had if work.entry.id not in self.waited else max(had - self.made.get(lot, 0), 0)
+
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
         """Negative time: what was drawn comes back, the latest lot first."""
         taken = []
         rest = work.rounded
         for lot in reversed(lots):
-            if not rest or not lot.drawn:
+            had = self.returnable_of(work, lot.id, lot.drawn)
+            if not rest or not had:
                 continue
-            found, cost = covered(-rest, lot.drawn, work.hours_factor)
+            found, cost = covered(-rest, had, work.hours_factor)
             if found:
                 lot.drawn -= cost
                 taken.append(self.part(work, -found, lot, -cost, work.entry.date))
@@ -466,8 +475,13 @@ class Stock:
                 still.append(work._replace(rounded=rest))
         self.waiting = still
 
+    def wait_on_record(self, entry: Entry) -> None:
+        """A correction of ``entry`` waits on record: it is asked again in its old place."""
+        self.waited.add(entry.id)
+
     def forget(self, part: Taken) -> None:
         """The draw on record that was expected is made."""
+        self.made[part.lot] = self.made.get(part.lot, 0) + part.drawn
         if part.drawn > 0:
             self.expected[part.lot] -= part.drawn
 
