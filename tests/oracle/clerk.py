@@ -55,8 +55,12 @@ def empty_state() -> Facts:
 
 
 def changed(before: Facts, today: Facts) -> bool:
-    """Whether an entry is another one today; to be validated is no change."""
-    return {**before, "validated": True} != {**today, "validated": True}
+    """Whether an entry is another one today.
+
+    To be validated is no change, nor is other work on its ticket.
+    """
+    same = {"validated": True, "ticket_seconds": 0}
+    return {**before, **same} != {**today, **same}
 
 
 def settled(state: Facts, entry: str) -> bool:
