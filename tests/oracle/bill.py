@@ -83,7 +83,7 @@ def owned(facts: Facts, records: dict[str, Facts]) -> dict[str, str]:
         for code, one in records.items()
         if one["state"]
         for entry, before in one["state"]["facts"].items()
-        if settled(one["state"], entry) or (entry in today and not changed(before, today[entry]))
+        if settled(one, entry) or (entry in today and not changed(before, today[entry]))
     }
 
 

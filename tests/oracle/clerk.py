@@ -63,9 +63,11 @@ def changed(before: Facts, today: Facts) -> bool:
     return {**before, **same} != {**today, **same}
 
 
-def settled(state: Facts, entry: str) -> bool:
+def settled(record: Facts, entry: str) -> bool:
     """Whether something of an entry is on record here; what was billed elsewhere is not."""
-    return any(part["rule"] != "opening" for part in state["parts"].get(entry, []))
+    parts = record["state"]["parts"].get(entry, [])
+    paid = any(row["piece"]["entry"] == entry for row in record["paid"])
+    return paid or any(part["rule"] != "opening" for part in parts)
 
 
 def copied(state: Facts) -> Facts:
@@ -393,9 +395,10 @@ class Clerk:
     def _change(self) -> None:
         """What is held and changed is as if it were entered now, if nothing of it is settled."""
         state = self.state
+        record = {**self.record, "state": state}
         for entry in list(state["facts"]):
             row = self.entries.get(entry)
-            if settled(state, entry) or (row and not changed(state["facts"][entry], row["entry"])):
+            if settled(record, entry) or (row and not changed(state["facts"][entry], row["entry"])):
                 continue
             for kind in KEPT:
                 state[kind] = [piece for piece in state[kind] if piece["entry"] != entry]
