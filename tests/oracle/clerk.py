@@ -92,6 +92,7 @@ class Clerk:
         self.closing = False  # late facts: behind all of ``today``
         self.snapshot: Facts | None = None
         self.paid: list[Facts] = deepcopy(record["paid"])
+        self.grown: list[tuple[Facts, Facts, Facts, int]] = []  # periods that have more hours now
 
     # What the clerk can look up
 
@@ -389,8 +390,10 @@ class Clerk:
                         if component["kind"] != "pool":
                             lot["last"] = period["last"]
                         fresh = balances.granted(self, term, component, period)
-                        fresh = balances.in_lot(component, fresh)
+                        fresh, before = balances.in_lot(component, fresh), lot["granted"]
                         balances.resize(self.balance(term, component), lot, fresh)
+                        if lot["granted"] > before:
+                            self.grown.append((term, component, lot, lot["granted"] - before))
 
     def _change(self) -> None:
         """What is held and changed is as if it were entered now, if nothing of it is settled."""
@@ -591,7 +594,7 @@ class Clerk:
                     bought.append(made)
                     events.append((purchase["date"], 0, purchase["date"], natural(purchase["id"]),
                                    made))  # fmt: skip
-        balances.ask_again(self, bought)
+        balances.ask_again(self, bought, self.grown)
         since = self.state["kept"]
         for row in self.new_rows(self.contract["start"], closed):
             piece = self.piece(row) | {"new": True}
