@@ -48,7 +48,8 @@ def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
         return parts, 0, False
     if rest == 0:
         lot = _any_lot(desk, term, component, entry)
-        if lot is None and kind == "block" and component.get("empty") == "next":
+        passes = component.get("empty" if kind == "block" else "beyond") == "next"
+        if lot is None and kind in ("block", "contingent") and passes:
             return [], 0, False
         return [_part(term, component, 0, lot)], 0, False
     if kind == "block" and component.get("empty") == "top_up" and rest > 0:
