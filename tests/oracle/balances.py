@@ -494,7 +494,7 @@ def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
             containing = desk.grid_period(term, component, opening["date"])
             number_ = containing["number"]
             if component["kind"] != "pool" and last is None:
-                last = containing["last"]
+                last = containing["grid_last"]  # the term may yet end later
         if secs < 0 and component["kind"] == "pool":
             balance["deficit"] += -secs
         if secs <= 0 or (last and last < first):

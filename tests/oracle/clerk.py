@@ -151,7 +151,8 @@ class Clerk:
         while True:
             first, last = grid(term["anchor"], every, align or "calendar", count)
             if last >= day:
-                return {"number": count, "first": first, "last": min(last, term["last"] or FOREVER)}
+                ends = min(last, term["last"] or FOREVER)
+                return {"number": count, "first": first, "last": ends, "grid_last": last}
             count += 1
 
     def weight_of(self, piece: Facts) -> Fraction:
