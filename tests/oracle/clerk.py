@@ -318,7 +318,7 @@ class Clerk:
                 level = lot["granted"] * percent
                 if after * 100 <= level < before * 100:
                     rule = f"{term['plan']}.block"
-                    self.notice(rule, lot["name"], percent, place["decided"])
+                    self.notice(rule, lot["name"], percent, max(lot["first"], place["decided"]))
 
     def notice(self, rule: str, period: str, percent: int, day: date) -> None:
         key = (self.contract["code"], rule, period, percent)
