@@ -505,7 +505,7 @@ def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
         lot = stock.new_lot(name, secs, first, last, own_last=last, price=price, number=number_)
         if component["kind"] != "pool":
             clip(lot, term)
-        lot["opening"] = True
+        lot["left"] = component["kind"] != "block"
         if component["kind"] == "pool" and containing["last"] == opening["date"]:
             balance["lots"].append(lot)  # its period is over: what that lets expire is gone
             _carry(desk, term, component, containing, opening["date"])
