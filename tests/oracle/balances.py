@@ -48,7 +48,8 @@ def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
         return parts, 0, False
     if rest == 0:
         lot = _any_lot(desk, term, component, entry)
-        if lot is None and kind == "block" and component.get("empty") == "next":
+        passes = component.get("empty" if kind == "block" else "beyond") == "next"
+        if lot is None and kind in ("block", "contingent") and passes:
             return [], 0, False
         return [_part(term, component, 0, lot)], 0, False
     if kind == "block" and component.get("empty") == "top_up" and rest > 0:
@@ -290,11 +291,17 @@ def _may_have(desk: Any, term: Facts, component: Facts, piece: Facts, lot: Lot) 
     return stock.good_on(lot, desk.entry(piece)["date"])
 
 
-def ask_again(desk: Any, found: list[tuple[Facts, Facts, Lot]]) -> None:
-    """Lots that are entered late, for work of earlier runs that waits or that no term took.
+def ask_again(
+    desk: Any, bought: list[tuple[Facts, Facts, Lot]], grown: list[tuple[Facts, Facts, Lot, int]]
+) -> None:
+    """Lots that are entered late or grew, for work of earlier runs that waits or is with no term.
 
     It is asked in its old place: by lots of its day, then (if it waits for them) by later ones.
+    Of a lot that grew there is only what it has more now: all else was used up at that place.
     """
+    found = [one[:3] for one in grown] + bought
+    used = {id(lot): (lot["drawn"], lot["drawn"] + more) for _, _, lot, more in grown}
+    taken: set[tuple[str, str]] = set()
     kept = [("waiting", one) for one in desk.state["waiting"]]
     kept += [("stuck", one) for one in desk.state["stuck"] if one["reason"] == "no_term"]
     for kind, piece in sorted(kept, key=lambda one: one[1]["number"]):
@@ -316,19 +323,56 @@ def ask_again(desk: Any, found: list[tuple[Facts, Facts, Lot]]) -> None:
             if piece["rounded"] < 0:
                 lots = [one for one in reversed(lots) if one[2]["first"] <= day]
             for term, component, lot in lots:
-                if piece and piece["rounded"]:
-                    piece = _pay(desk, term, component, lot, kind, piece)
+                if piece and component["kind"] == "quota":
+                    piece = _ask_request(desk, term, component, lot, kind, piece, taken)
+                elif piece and piece["rounded"]:
+                    span = used.get(id(lot), (0, lot["granted"]))
+                    piece = _pay(desk, term, component, lot, kind, piece, span)
+
+
+def _ask_request(
+    desk: Any, term: Facts, component: Facts, lot: Lot, kind: str, piece: Facts,
+    taken: set[tuple[str, str]],
+) -> Facts | None:  # fmt: skip
+    """A request that an open period has more now, for kept work; returns what still waits.
+
+    ``taken`` are the tickets of requests that work before it in this asking took.
+    """
+    if not any(one is piece for one in desk.state[kind]):
+        return None  # it went along with other work on its ticket
+    entry, balance = desk.entry(piece), desk.balance(term, component)
+    ticket = entry["ticket"] or f"entry {entry['id']}"
+    mine = (key_of(term, component), ticket)
+    if mine not in taken:
+        waits = balance["tickets"].get(ticket, ("hold", None))[0] == "hold"
+        if not waits or stock.remaining(lot) < 1:
+            return piece
+        lot["drawn"] += 1
+        balance["tickets"][ticket] = ("lot", lot["name"])
+        taken.add(mine)
+    name = balance["tickets"][ticket][1]
+    part = _part(term, component, piece["rounded"], name) | {"seconds": piece["worked"]}
+    desk.settle_part(piece, part)
+    _forget(desk, kind, piece)
+    _take_along(desk, term, component, ticket, lot)
+    return None
 
 
 def _pay(
-    desk: Any, term: Facts, component: Facts, lot: Lot, kind: str, piece: Facts
-) -> Facts | None:
-    """A lot pays for kept work what it can, or takes back; returns what is left."""
+    desk: Any, term: Facts, component: Facts, lot: Lot, kind: str, piece: Facts,
+    span: tuple[int, int] | None = None,
+) -> Facts | None:  # fmt: skip
+    """A lot pays for kept work what it can, or takes back; returns what is left.
+
+    ``span`` is between what sums its drawn hours can come to lie by that.
+    """
     factor = desk.weight_of(piece)
+    least, most = span or (0, lot["granted"])
     if piece["rounded"] < 0:
-        some = -stock.payable(-piece["rounded"], factor, lot["drawn"])
+        some = -stock.payable(-piece["rounded"], factor, lot["drawn"] - least)
     else:
-        some = stock.payable(piece["rounded"], factor, stock.remaining(lot))
+        left = min(stock.remaining(lot), most - lot["drawn"])
+        some = stock.payable(piece["rounded"], factor, left)
     if some == 0:
         return piece
     day = max(lot["first"], piece["since"])
@@ -450,7 +494,7 @@ def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
             containing = desk.grid_period(term, component, opening["date"])
             number_ = containing["number"]
             if component["kind"] != "pool" and last is None:
-                last = containing["last"]
+                last = containing["grid_last"]  # the term may yet end later
         if secs < 0 and component["kind"] == "pool":
             balance["deficit"] += -secs
         if secs <= 0 or (last and last < first):
@@ -461,7 +505,7 @@ def opening_lots(desk: Any, term: Facts, component: Facts, day: date) -> None:
         lot = stock.new_lot(name, secs, first, last, own_last=last, price=price, number=number_)
         if component["kind"] != "pool":
             clip(lot, term)
-        lot["opening"] = True
+        lot["left"] = component["kind"] != "block"
         if component["kind"] == "pool" and containing["last"] == opening["date"]:
             balance["lots"].append(lot)  # its period is over: what that lets expire is gone
             _carry(desk, term, component, containing, opening["date"])

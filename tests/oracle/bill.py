@@ -83,7 +83,7 @@ def owned(facts: Facts, records: dict[str, Facts]) -> dict[str, str]:
         for code, one in records.items()
         if one["state"]
         for entry, before in one["state"]["facts"].items()
-        if settled(one["state"], entry) or (entry in today and not changed(before, today[entry]))
+        if settled(one, entry) or (entry in today and not changed(before, today[entry]))
     }
 
 
@@ -234,10 +234,10 @@ def time_lines(clerk: Clerk) -> list[Line]:
     found: dict[tuple[Any, ...], list[Facts]] = {}
     for charge in clerk.state["charges"]:
         if not charge["billed"] and charge["due"] <= clerk.as_of:
-            key = tuple(
-                str(charge[name])
-                for name in ("term", "place", "first", "last", "price", "group", "late", "unit")
-            )
+            names = ["term", "place", "first", "last", "price", "group", "late", "unit"]
+            if charge["group"] == "settle" and charge["late"]:
+                names.remove("late")  # all that is owed late stands on one further line
+            key = (bool(charge["late"]), *(str(charge[name]) for name in names))
             found.setdefault(key, []).append(charge)
     lines = []
     for number_, charges in enumerate(found.values()):

@@ -55,13 +55,19 @@ def empty_state() -> Facts:
 
 
 def changed(before: Facts, today: Facts) -> bool:
-    """Whether an entry is another one today; to be validated is no change."""
-    return {**before, "validated": True} != {**today, "validated": True}
+    """Whether an entry is another one today.
+
+    To be validated is no change, nor is other work on its ticket.
+    """
+    same = {"validated": True, "ticket_seconds": 0}
+    return {**before, **same} != {**today, **same}
 
 
-def settled(state: Facts, entry: str) -> bool:
+def settled(record: Facts, entry: str) -> bool:
     """Whether something of an entry is on record here; what was billed elsewhere is not."""
-    return any(part["rule"] != "opening" for part in state["parts"].get(entry, []))
+    parts = record["state"]["parts"].get(entry, [])
+    paid = any(row["piece"]["entry"] == entry for row in record["paid"])
+    return paid or any(part["rule"] != "opening" for part in parts)
 
 
 def copied(state: Facts) -> Facts:
@@ -86,6 +92,7 @@ class Clerk:
         self.closing = False  # late facts: behind all of ``today``
         self.snapshot: Facts | None = None
         self.paid: list[Facts] = deepcopy(record["paid"])
+        self.grown: list[tuple[Facts, Facts, Facts, int]] = []  # periods that have more hours now
 
     # What the clerk can look up
 
@@ -144,7 +151,8 @@ class Clerk:
         while True:
             first, last = grid(term["anchor"], every, align or "calendar", count)
             if last >= day:
-                return {"number": count, "first": first, "last": min(last, term["last"] or FOREVER)}
+                ends = min(last, term["last"] or FOREVER)
+                return {"number": count, "first": first, "last": ends, "grid_last": last}
             count += 1
 
     def weight_of(self, piece: Facts) -> Fraction:
@@ -310,7 +318,7 @@ class Clerk:
                 level = lot["granted"] * percent
                 if after * 100 <= level < before * 100:
                     rule = f"{term['plan']}.block"
-                    self.notice(rule, lot["name"], percent, place["decided"])
+                    self.notice(rule, lot["name"], percent, max(lot["first"], place["decided"]))
 
     def notice(self, rule: str, period: str, percent: int, day: date) -> None:
         key = (self.contract["code"], rule, period, percent)
@@ -383,15 +391,18 @@ class Clerk:
                         if component["kind"] != "pool":
                             lot["last"] = period["last"]
                         fresh = balances.granted(self, term, component, period)
-                        fresh = balances.in_lot(component, fresh)
+                        fresh, before = balances.in_lot(component, fresh), lot["granted"]
                         balances.resize(self.balance(term, component), lot, fresh)
+                        if lot["granted"] > before:
+                            self.grown.append((term, component, lot, lot["granted"] - before))
 
     def _change(self) -> None:
         """What is held and changed is as if it were entered now, if nothing of it is settled."""
         state = self.state
+        record = {**self.record, "state": state}
         for entry in list(state["facts"]):
             row = self.entries.get(entry)
-            if settled(state, entry) or (row and not changed(state["facts"][entry], row["entry"])):
+            if settled(record, entry) or (row and not changed(state["facts"][entry], row["entry"])):
                 continue
             for kind in KEPT:
                 state[kind] = [piece for piece in state[kind] if piece["entry"] != entry]
@@ -584,7 +595,7 @@ class Clerk:
                     bought.append(made)
                     events.append((purchase["date"], 0, purchase["date"], natural(purchase["id"]),
                                    made))  # fmt: skip
-        balances.ask_again(self, bought)
+        balances.ask_again(self, bought, self.grown)
         since = self.state["kept"]
         for row in self.new_rows(self.contract["start"], closed):
             piece = self.piece(row) | {"new": True}

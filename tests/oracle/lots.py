@@ -45,7 +45,8 @@ def expired_since(lot: Lot, day: date) -> int:
 
 
 def draw_order(lot: Lot) -> tuple[Any, ...]:
-    return (lot["last"] or FOREVER, lot["first"], natural(lot["name"]))
+    begins = 0 if lot.get("left") else 1  # what go-live left, before hours of a period
+    return (lot["last"] or FOREVER, lot["first"], begins, natural(lot["name"]))
 
 
 def good_on(lot: Lot, day: date) -> bool:
