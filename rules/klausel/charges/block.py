@@ -223,7 +223,7 @@ class BlockAccount(Stock):
             return  # late work drew it: hours of a lot that has ended are no news
         for percent in self.bound.shape.notify_left:
             if lot.left * 100 <= lot.granted * percent:
-                self._noticed.setdefault((lot.id, percent), day)
+                self._noticed.setdefault((lot.id, percent), max(day, lot.first))
 
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
         offer = super()._give_back(work, lots, day, late)

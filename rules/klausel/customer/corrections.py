@@ -190,7 +190,7 @@ class Corrections(Lines):
         ]
         wanted: dict[str, Decimal] = {}
         charges: dict[str, Charge] = {}
-        for _, batch in batches(parts):
+        for _, batch in batches(bound, parts):
             for charge in component.bound.charges(period, period.last + ONE_DAY, batch):
                 amount = line_amount(charge.quantity, charge.unit_price, term.term.discount)
                 wanted[charge.group] = wanted.get(charge.group, ZERO) + amount

@@ -102,7 +102,7 @@ class Lines(State):
                 continue  # nobody has worked in it
             # Kept up to date: a correction of the same run must not take a late line's key.
             groups = ledger.groups.setdefault(place, {})
-            for counted, parts in batches(mine):
+            for counted, parts in batches(bound, mine):
                 late = closed or counted is not None
                 yield from self._batch(bound, term, component, (period, due), parts, groups, late)
             if not closed:

@@ -47,6 +47,23 @@ from klausel.result import (
 from klausel.terms import BoundContract
 
 
+def _resting(item: Item, rest: HeldBefore) -> Item:
+    """``rest`` of an entry, as ``item`` is."""
+    cut = rest.reason == LIMIT
+    return replace(
+        item,
+        work=item.work._replace(seconds=rest.seconds, rounded=rest.rounded),
+        held_before=True,
+        gated_before=rest.gated,
+        waits_for=rest.reason,
+        old_place=rest.counted,
+        cut=cut,
+        stuck=rest.reason in (NO_HOURS, NO_TERM),
+        # Without an approval in play it was a budget that cut it off.
+        over_budget=cut and item.requirement is None,
+    )
+
+
 class Scoping(State):
     """The first stage: every entry finds its contract."""
 
@@ -63,8 +80,11 @@ class Scoping(State):
             self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
             return
         decision = self._offer(entry, override)
+        rests = self._held_before.get(entry.id, ())
         if decision is None:
             self._uncover(entry)
+            if settled and not self._adjust:
+                self._wait_on(entry, rests)
             return
         code = decision.contract.contract.code
         rule = decision.rule
@@ -76,7 +96,13 @@ class Scoping(State):
                 return
         elif settled:
             self._compare(entry, decision)
-        rests = [rest for rest in self._held_before.get(entry.id, ()) if rest.contract == code]
+        stays = settled and not (self._adjust and not self._is_billed_in(entry, code))
+        if stays:
+            here = "" if decision.settles else code
+            self._wait_on(entry, [rest for rest in rests if rest.contract != here])
+            if decision.settles:
+                return
+        rests = [rest for rest in rests if rest.contract == code]
         reopened = self._others.reopened.get(entry.id) if settled else None
         if reopened is not None and reopened.contract != code:
             reopened = None
@@ -104,11 +130,10 @@ class Scoping(State):
             self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
             return
         if decision.settles:
-            if entry.id not in self._settled:
-                self._settle_free(entry, decision.contract, rule)
-                for rest in rests:
-                    item = Item(self._work(entry, decision))
-                    self._put_held(decision.contract, item, rest.reason, 0, 0, rest)
+            self._settle_free(entry, decision.contract, rule)
+            for rest in rests:
+                item = Item(self._work(entry, decision))
+                self._put_held(decision.contract, item, rest.reason, 0, 0, rest)
             return
         work = self._work(entry, decision)
         if not decision.contract.stateful:
@@ -126,22 +151,31 @@ class Scoping(State):
             self._items[code].append(replace(item, work=work, held_before=True))
         elif not rests:
             self._items[code].append(item)
+        self._items[code] += [_resting(item, rest) for rest in rests]
+
+    def _is_billed_in(self, entry: Entry, code: str) -> bool:
+        return any(part.key.contract == code for part in self._settled[entry.id].parts)
+
+    def _wait_on(self, entry: Entry, rests: Sequence[HeldBefore]) -> None:
+        """What waits of an entry that is billed in part waits on as what it was billed as, whatever
+        it would be today (semantics 8)."""
+        known = {bound.contract.code: bound for bound in self._contracts}
         for rest in rests:
-            cut = rest.reason == LIMIT
-            self._items[code].append(
-                replace(
-                    item,
-                    work=work._replace(seconds=rest.seconds, rounded=rest.rounded),
-                    held_before=True,
-                    gated_before=rest.gated,
-                    waits_for=rest.reason,
-                    old_place=rest.counted,
-                    cut=cut,
-                    stuck=rest.reason in (NO_HOURS, NO_TERM),
-                    # Without an approval in play it was a budget that cut it off.
-                    over_budget=cut and item.requirement is None,
-                )
-            )
+            if not self._is_billed_in(entry, rest.contract):
+                continue  # an adjustment took it to another contract
+            part = self._settled[entry.id].parts[0]
+            rule = Rule(part.rule, part.disposition, {}, NO_WHERE)
+            bound = known.get(rest.contract)
+            if bound is None or not bound.stateful or not bound.span.covers(entry.date):
+                held = (rest.seconds, rest.rounded, None, rest.reason)
+                self._hold(entry, rest.contract, rule, *held)
+                continue
+            self._rules.setdefault((rest.contract, rule.id), rule)
+            around = self._around(entry)
+            decision = Decision(bound, rule, False, self._see(bound, entry, around), around)
+            work = self._work(entry, decision)
+            item = self._item(entry, decision, work, not held_reason(entry))
+            self._items[rest.contract].append(_resting(item, rest))
 
     def _term_before_go_live(self, decision: Decision, day: date) -> str | None:
         """The term that ``day`` belongs to, where that was billed before go-live (semantics 6)."""
@@ -180,6 +214,9 @@ class Scoping(State):
         settled = self._settled[entry.id]
         mine = [part for part in settled.parts if part.key.contract == code]
         if not mine:
+            return False
+        if settles and entry.id in self._held_before:
+            self._compare(entry, decision)  # a part of it waits: it is left as it is
             return False
         if settles:
             self._add(entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code))

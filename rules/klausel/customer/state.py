@@ -190,7 +190,7 @@ def corrected(label: Label) -> Label:
     return label._replace(details=(*label.details, ("phrase", "correction")))
 
 
-def batches(parts: Sequence[Taken]) -> list[tuple[date | None, list[Taken]]]:
+def batches(bound: BoundContract, parts: Sequence[Taken]) -> list[tuple[date | None, list[Taken]]]:
     """Regular parts together (none is a batch, too), late ones by the day they count behind."""
     regular: list[Taken] = []
     late: dict[date, list[Taken]] = {}
@@ -198,8 +198,20 @@ def batches(parts: Sequence[Taken]) -> list[tuple[date | None, list[Taken]]]:
         if part.counted is None:
             regular.append(part)
         else:
-            late.setdefault(part.counted, []).append(part)
+            late.setdefault(_busy(bound, part.counted), []).append(part)
     return [(None, regular), *sorted(late.items())]
+
+
+def _busy(bound: BoundContract, day: date) -> date:
+    """The last day up to ``day`` on which a term takes time: all days behind it are one place."""
+    ends = []
+    for term in bound.terms:
+        if any(component.takes_time for component in term.components):
+            if term.span.covers(day):
+                return day
+            if term.span.last is not None and term.span.last < day:
+                ends.append(term.span.last)
+    return max(ends, default=day)
 
 
 def gone(id_: str, day: date) -> Entry:
