@@ -604,7 +604,7 @@ class Clerk:
         """What passed in an earlier run has used its budgets, whatever else is tried."""
         total = sum(part.rounded for part in item.record) if item.record else item.work.rounded
         price = self._value_price(item.work)
-        self._budgets.count(item.watches, item.work, total, price, item.decisive)
+        self._budgets.count(item.watches, item.work, total, price, item.decisive, False)
 
     def _held_by_budget(self, item: Item) -> bool:
         """Whether it was a budget that cut ``item`` off, and no approval's limit."""

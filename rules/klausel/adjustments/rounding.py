@@ -53,5 +53,4 @@ def shared(seconds: Sequence[int], total: int) -> list[int]:
         off = min(-missing, max(found[number], 0))
         found[number] -= off
         missing += off
-    found[-1] += missing
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from klausel.approvals import value, within
 from klausel.charges.base import Work
-from klausel.money import ZERO, multiply
+from klausel.money import multiply
 from klausel.period import grid_start
 from klausel.policy.ir import Watch
 
@@ -30,8 +31,8 @@ class Budgets:
     """Counts of all budgets of one contract in one simulation."""
 
     def __init__(self, quantity_digits: int) -> None:
-        self._sums: dict[tuple[str, str], Decimal] = {}
-        self._gross: dict[tuple[str, str], Decimal] = {}
+        self._sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        self._gross: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
         """As :attr:`_sums`, without time that was taken back."""
         self._digits = quantity_digits
         self.reached: dict[tuple[str, str, int], Reached] = {}
@@ -57,7 +58,7 @@ class Budgets:
         rounded: int,
         price: Decimal,
         on: date,
-        held: bool = False,
+        held: bool,
     ) -> int:
         """Counts ``rounded`` seconds that passed; gives back those that no budget holds.
 
@@ -69,8 +70,7 @@ class Budgets:
             watches = tuple([watch for watch in watches if watch.per != "ticket"])
         for watch in watches:
             if watch.hold:
-                spent = sums.get((watch.rule.id, self.place(watch, work)), ZERO)
-                left = watch.budget - spent
+                left = watch.budget - sums[watch.rule.id, self.place(watch, work)]
                 if watch.measure == "amount":
                     passes = min(passes, within(rounded, price, None, left, self._digits))
                 else:
@@ -83,9 +83,9 @@ class Budgets:
         place = self.place(watch, work)
         key = (watch.rule.id, place)
         more = value(rounded, price) if watch.measure == "amount" else Decimal(rounded)
-        found = self._sums[key] = self._sums.get(key, ZERO) + more
+        found = self._sums[key] = self._sums[key] + more
         if more > 0:
-            self._gross[key] = self._gross.get(key, ZERO) + more
+            self._gross[key] += more
         for percent, enough in _steps(watch.budget, watch.notify_at):
             if found < enough:
                 break  # they ascend
