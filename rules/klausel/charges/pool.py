@@ -130,7 +130,7 @@ class PoolAccount(Stock):
         lot = self.add(Lot(period.first.isoformat(), period.first, None, seconds))
         self._number[lot.id] = number
         # Of draws on record those that are still to come: the others are in the lot.
-        to_come = max(self.on_record.get(lot.id, 0) - early, 0)
+        to_come = max(self.on_record[lot.id] - early, 0)
         repaid = min(self.deficit, max(lot.left - to_come, 0))
         lot.drawn += repaid
         self.deficit -= repaid

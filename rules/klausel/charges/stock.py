@@ -6,6 +6,7 @@ is driven forward day by day, never back.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
@@ -322,9 +323,9 @@ class Stock:
         """By lot: seconds that draws on record will take from it, later in this simulation."""
         self.paid_to: dict[tuple[str, str], tuple[int, int]] = {}
         """By entry and lot: rounded seconds that are paid on record, and what they drew."""
-        self.on_record: dict[str, int] = {}
+        self.on_record: defaultdict[str, int] = defaultdict(int)
         """By lot: seconds that are drawn on record, less those given back."""
-        self.made: dict[str, int] = {}
+        self.made: defaultdict[str, int] = defaultdict(int)
         """Of :attr:`on_record` what is done so far in this simulation."""
         self.waited: set[str] = set()
         """Entries of which a correction waits on record."""
@@ -376,13 +377,13 @@ class Stock:
 
     def grant_of(self, period: Period) -> int:
         """Seconds that ``period`` grants: where an end cut it later, no fewer than were drawn."""
-        drawn = self.on_record.get(period.first.isoformat(), 0)
+        drawn = self.on_record[period.first.isoformat()]
         return max(self.bound.hours_of(period), drawn)
 
     def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
         before = self.paid_to.get((entry.id, lot), (0, 0))
         self.paid_to[entry.id, lot] = before[0] + rounded, before[1] + cost
-        self.on_record[lot] = self.on_record.get(lot, 0) + cost
+        self.on_record[lot] += cost
         if cost > 0:
             self.expected[lot] = self.expected.get(lot, 0) + cost
 
@@ -426,7 +427,7 @@ class Stock:
     def returnable_of(self, work: Work, lot: str, had: int) -> int:
         """Seconds of ``had`` that negative ``work`` may take back: a correction that waits on
         record has had all that was drawn before it, and the rest is drawn behind it."""
-        return had if work.entry.id not in self.waited else max(had - self.made.get(lot, 0), 0)
+        return had if work.entry.id not in self.waited else max(had - self.made[lot], 0)
 
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
         """Negative time: what was drawn comes back, the latest lot first."""
@@ -446,13 +447,13 @@ class Stock:
         return self.rest(work, rest, day, late, taken)
 
     def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
-        """What becomes of time that no lot pays for."""
+        """What becomes of time that no lot pays for; without any where no lot was there."""
         beyond = self.bound.shape.beyond
-        if beyond == "bill" and (rest or not taken):
+        if beyond == "bill":
             found = self.bound.beyond(work, rest, work.entry.date)
             if found is not None:
                 return Offer((*taken, found), 0)
-        if beyond == "hold" and not rest and not taken:
+        if beyond == "hold" and not rest:
             return Offer((self._part(work, 0, "", 0, work.entry.date, None),), 0)
         if beyond == "hold":
             return Offer(tuple(taken), rest, waits=True)
@@ -481,7 +482,7 @@ class Stock:
 
     def forget(self, part: Taken) -> None:
         """The draw on record that was expected is made."""
-        self.made[part.lot] = self.made.get(part.lot, 0) + part.drawn
+        self.made[part.lot] += part.drawn
         if part.drawn > 0:
             self.expected[part.lot] -= part.drawn
 
