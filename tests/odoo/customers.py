@@ -7,6 +7,7 @@ afterwards.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -152,6 +153,11 @@ def environment(odoo: Odoo, **more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], **ours, **more}
 
 
+def _hear_ctrl_c() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Asked:
     """A ``klausel bill`` that has shown its preview and waits for an answer."""
 
@@ -164,6 +170,7 @@ class Asked:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear_ctrl_c,
         )
         self.preview = self._read(self.process.stdout)
 
