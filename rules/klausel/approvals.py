@@ -151,11 +151,11 @@ class Gate:
                     self._users.add((room.approval.id, entry))
         return passed
 
-    def has_more(self, rooms: Iterable[Room], entry: str) -> bool:
-        """Whether an approval that ``entry`` used has room left: none of them cut it off."""
-        return any(
-            (room.approval.id, entry) in self._users and room.is_open(0, ZERO) for room in rooms
-        )
+    def has_more(self, rooms: Iterable[Room], entry: str, rounded: int, price: Decimal) -> bool:
+        """Whether an approval that ``entry`` used would let pass of ``rounded`` seconds more: then
+        none of them cut it off."""
+        used = [room for room in rooms if (room.approval.id, entry) in self._users]
+        return any(within(rounded, price, room.seconds, room.amount, self._digits) for room in used)
 
     def reason(self, needed: Requirement, ticket: str, day: date, at: date) -> str:
         """What work of ``day`` waits for, seen on ``at``."""

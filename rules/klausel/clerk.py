@@ -606,10 +606,12 @@ class Clerk:
         price = self._value_price(item.work)
         self._budgets.count(item.watches, item.work, total, price, item.decisive, False)
 
-    def _held_by_budget(self, item: Item) -> bool:
+    def _held_by_budget(self, item: Item, price: Decimal) -> bool:
         """Whether it was a budget that cut ``item`` off, and no approval's limit."""
-        more = item.requirement is None or self._gate.has_more(item.rooms, item.work.entry.id)
-        return item.cut and more
+        if not item.cut or item.requirement is None:
+            return item.cut
+        work = item.work
+        return self._gate.has_more(item.rooms, work.entry.id, work.rounded, price)
 
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding
@@ -678,7 +680,7 @@ class Clerk:
             return self._keep(item, shares, ZERO, False)
         price = self._value_price(work) if (item.rooms or item.watches) else ZERO
         passes = work.rounded
-        held = self._held_by_budget(item)
+        held = self._held_by_budget(item, price)
         if item.requirement is not None:
             used = self._gate.use(item.rooms, work.entry.id, work.rounded, price)
             passes = work.rounded if item.again or item.stuck else used
