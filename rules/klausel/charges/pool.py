@@ -190,7 +190,8 @@ class PoolAccount(Stock):
     def offer(self, work: Work, day: date, late: bool) -> Offer:
         if work.rounded < 0:
             return self._give_back(work, self.returnable(work), day, late)
-        if not late or not work.rounded:
+        in_place = not late and day == work.entry.date
+        if in_place or not work.rounded:
             return super().offer(work, day, late)
         # Hours that expired on the entry's day or after it pay first (semantics 8).
         found_in: dict[str, Taken] = {}  # of each lot one part: two would be one row on record
