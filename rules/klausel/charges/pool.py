@@ -258,7 +258,7 @@ class PoolAccount(Stock):
                 self.deficit += cost
                 taken = [*taken, self._owed(work, found, cost)]
                 rest -= found
-        elif not rest and not taken:
+        elif not taken:
             return Offer((self._owed(work, 0, 0),), 0)
         if not rest:
             return Offer(tuple(taken), 0)
