@@ -142,8 +142,12 @@ def _draw(
         some = stock.payable(rest, factor, stock.remaining(lot))
         if some and rest:
             desk.draw(term, component, lot, piece, some, place)
-            parts.append(_part(term, component, some, lot["name"]))
             rest -= some
+            drawn = next((part for part in parts if part["lot"] == lot["name"]), None)
+            if drawn:  # of one lot there is one part
+                drawn["rounded"] += some
+            else:
+                parts.append(_part(term, component, some, lot["name"]))
     if component["kind"] == "pool" and rest:
         some = _into_deficit(desk, term, component, rest, factor, place)
         if some:

@@ -198,7 +198,9 @@ class PoolAccount(Stock):
         rest = work.rounded
         for lot in self.lots:
             gone = self._gone(lot, work.entry.date) - self.expected.get(lot.id, 0)
-            found, cost = covered(rest, gone, work.hours_factor) if rest and gone > 0 else (0, 0)
+            if gone <= 0:
+                continue
+            found, cost = covered(rest, gone, work.hours_factor)
             if found:
                 self._take_back(lot, work.entry.date, cost)
                 day_ = work.entry.date
@@ -257,7 +259,7 @@ class PoolAccount(Stock):
                 self.deficit += cost
                 taken = [*taken, self._owed(work, found, cost)]
                 rest -= found
-        elif not rest and not taken:
+        elif not taken:
             return Offer((self._owed(work, 0, 0),), 0)
         if not rest:
             return Offer(tuple(taken), 0)
