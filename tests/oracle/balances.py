@@ -110,16 +110,20 @@ def _lots_for(desk: Any, term: Facts, component: Facts, entry: Facts) -> list[Lo
     return sorted(found, key=stock.draw_order)
 
 
-def _later_lots(
-    desk: Any, term: Facts, component: Facts, entry: Facts, position: date
-) -> list[Lot]:
-    """Lots that late work would have waited for: they began after its day, and still run."""
+def _later_lots(desk: Any, term: Facts, component: Facts, entry: Facts, place: Facts) -> list[Lot]:
+    """Lots that late work would have waited for: they began after its day, and still run.
+
+    Those that begin behind its place, but by the day of its decision, count as well.
+    """
     if (component.get("empty") or "hold") not in ("hold", "top_up"):
         return []
+    if place["decided"] > place["position"]:
+        desk.foresee(term, component, place)
+    until = max(place["position"], place["decided"])
     found = [
         lot
         for lot in desk.balance(term, component)["lots"]
-        if lot["first"] > entry["date"] and (lot["last"] or FOREVER) > position
+        if entry["date"] < lot["first"] <= until and (lot["last"] or FOREVER) > place["position"]
     ]
     return sorted(found, key=stock.draw_order)
 
@@ -130,8 +134,8 @@ def _draw(
     entry, parts = desk.entry(piece), []
     factor = desk.weight_of(piece)
     lots = _lots_for(desk, term, component, entry)
-    if place["late"] and component["kind"] == "block":
-        lots += _later_lots(desk, term, component, entry, place["position"])
+    if rest and place["late"] and component["kind"] == "block":
+        lots += _later_lots(desk, term, component, entry, place)
     for lot in lots:  # what expired on or after the day of the work covers it first
         some = stock.payable(rest, factor, stock.expired_since(lot, entry["date"]))
         if some:
@@ -266,6 +270,8 @@ def offer(desk: Any, term: Facts, component: Facts, lot: Lot, since: int = 0) ->
     for piece in list(desk.state["waiting"]):
         if piece["component"] != key_of(term, component) or piece["number"] < since:
             continue
+        if "foreseen" in lot and piece["late"] and piece["since"] >= lot["first"]:
+            continue  # it had its share of the lot in its own place
         if component["kind"] == "quota":
             if _request_from(desk, term, component, piece, lot):
                 _forget(desk, "waiting", piece)

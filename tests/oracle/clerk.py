@@ -749,6 +749,10 @@ class Clerk:
                 for period in self.periods(term, component):
                     if period["first"] == day:
                         balances.grant(self, term, component, period)
+        for term, component in self.components():
+            for lot in self.balance(term, component)["lots"]:
+                if "foreseen" in lot and lot["first"] == day:
+                    balances.offer(self, term, component, lot, since=lot["foreseen"])
         for purchase in self.purchases():
             if purchase["date"] <= day and (made := self._buy(purchase)):
                 balances.offer(self, *made)
@@ -791,6 +795,21 @@ class Clerk:
     def _buy(self, purchase: Facts) -> tuple[Facts, Facts, Facts] | None:
         self.state["bought"].append(purchase["id"])
         return balances.buy(self, purchase)
+
+    def foresee(self, term: Facts, component: Facts, place: Facts) -> None:
+        """Lots that begin behind a place, up to the day of the decision that frees work there.
+
+        Work that waits already is before it; what comes to wait until the lot's day is asked then.
+        """
+        for purchase in self.purchases():
+            mine = str(purchase["term"]) == term["id"] and purchase["date"] <= place["decided"]
+            if mine and (made := self._buy(purchase)):
+                balances.offer(self, *made)
+                made[2]["foreseen"] = self.state["kept"]
+        day = place["position"] + ONE
+        while day <= place["decided"]:
+            balances.keep_top_ups(self, term, component, day)
+            day += ONE
 
     def _end_late(self, term: Facts, component: Facts, lot: Facts) -> None:
         """A lot whose last day is over before it was entered."""
