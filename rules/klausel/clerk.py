@@ -71,6 +71,8 @@ class Item:
     """It is (a part of) an entry that is on record as held, with the seconds it was held with."""
     gated_before: bool = False
     """It was held before rounding when its window was closed."""
+    first_counted: date | None = None
+    """The day behind which the first that is on record of its entry counted."""
     included: bool = False
     """A fixed price pays for it."""
     waits_for: str = ""
@@ -552,7 +554,7 @@ class Clerk:
             if item.counted is None:
                 here.append(item)
             else:
-                item.adds_to_group = not item.gated_before
+                item.adds_to_group = not (item.gated_before or self._was_freed(item))
                 self._after(item.counted).late.append(item)
         elif closed and (item.stuck or item.over_budget):
             item.counted = self._last_closed
@@ -582,7 +584,7 @@ class Clerk:
         for item in window.natural:
             if not item.record and not item.held_before:
                 continue
-            if item.gated_before or not item.is_rounded:
+            if item.gated_before or not item.is_rounded or self._was_freed(item):
                 continue
             known = self._groups[window.span.first, group_of(rule, item.work)]
             if item.record:
@@ -591,6 +593,25 @@ class Clerk:
             else:
                 known[0] += item.work.seconds
                 known[1] += item.work.rounded
+
+    def _was_freed(self, item: Item) -> bool:
+        """Whether what is on record passed by a decision after its own window, and so was never
+        rounded, though no run has put it on record as held."""
+        needed, counted = item.requirement, item.first_counted
+        if needed is None or counted is None:
+            return False
+        ticket, own = item.work.ticket, item.work.entry.date
+        decisions = [day for day in self._gate.decisions(ticket) if own < day <= self._as_of]
+        for day in (own, *sorted(decisions)):
+            if self._gate.rooms(needed, ticket, own, day):
+                return not self._window(own).covers(day) and counted == self._place_before(day)
+        return False
+
+    def _place_before(self, day: date) -> date:
+        """The day behind which stands what a decision of ``day`` frees of earlier windows."""
+        span = self._safe_window(day)
+        behind = (span.first if span is not None else day) - ONE_DAY
+        return min(behind, self._bound.contract.end or behind)
 
     def _expect(self, item: Item) -> None:
         """Keeps what a record draws later in this simulation from work that is tried before it."""

@@ -172,10 +172,15 @@ def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:
             row.counted,
             fingerprint=row.fingerprint,
         )
+    seconds, rounded = before.seconds + row.seconds, before.rounded + row.rounded
+    if not seconds and not rounded and row.fingerprint != before.fingerprint:
+        gated = False  # it was taken up with other facts, as if it had been entered then
+    else:
+        gated = gated or before.gated
     return before._replace(
-        seconds=before.seconds + row.seconds,
-        rounded=before.rounded + row.rounded,
-        gated=before.gated or gated,
+        seconds=seconds,
+        rounded=rounded,
+        gated=gated,
         taken_up=True,
         sequence=max(before.sequence, row.key.sequence),
         fingerprint=row.fingerprint or before.fingerprint,

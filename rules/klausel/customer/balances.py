@@ -107,6 +107,7 @@ class Balances(Corrections):
                         seen.watches(some[0].disposition),
                         record=some,
                         gated_before=settled.gated,
+                        first_counted=settled.counted,
                     )
                 )
         return found

@@ -247,6 +247,7 @@ class Scoping(State):
                 held_before=settled.gated,
                 gated_before=settled.gated,
                 counted=settled.counted,
+                first_counted=settled.counted,
                 again=True,
             )
         )
