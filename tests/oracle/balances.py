@@ -134,7 +134,8 @@ def _draw(
     entry, parts = desk.entry(piece), []
     factor = desk.weight_of(piece)
     lots = _lots_for(desk, term, component, entry)
-    if rest and place["late"] and component["kind"] == "block":
+    freed = place["decided"] > entry["date"]  # within its own window, or behind it
+    if rest and (place["late"] or freed) and component["kind"] == "block":
         lots += _later_lots(desk, term, component, entry, place)
     for lot in lots:  # what expired on or after the day of the work covers it first
         some = stock.payable(rest, factor, stock.expired_since(lot, entry["date"]))

@@ -306,6 +306,8 @@ class Warned(NamedTuple):
     lot: str
     at_percent: int
     on: date
+    ahead: bool = False
+    """It tells of a day to come, and is of no use once that is closed."""
 
 
 class Bound(Protocol):

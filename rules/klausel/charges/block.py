@@ -201,14 +201,25 @@ class BlockAccount(Stock):
     def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
         day_ = work.entry.date
         found = [lot for lot in self.lots if lot.good(day_)]
-        if late and work.rounded > 0 and self.bound.shape.empty in ("hold", "top_up"):
-            # Known in time it would have waited for these.
-            found += [
-                lot for lot in self.lots
-                if day_ < lot.first <= max(self.reached, day)
-                and (lot.last is None or lot.last > self.reached)
-            ]  # fmt: skip
-        return found
+        return found + self._later(work, day) if late or day > day_ else found
+
+    def _later(self, work: Work, day: date) -> list[Lot]:
+        """Lots that ``work`` would have waited for, had it been known, or free to pass, in time."""
+        if work.rounded <= 0 or self.bound.shape.empty not in ("hold", "top_up"):
+            return []
+        return [
+            lot for lot in self.lots
+            if work.entry.date < lot.first <= max(self.reached, day)
+            and (lot.last is None or lot.last > self.reached)
+        ]  # fmt: skip
+
+    def offer(self, work: Work, day: date, late: bool) -> Offer:
+        if self.waiting and (late or day > work.entry.date):
+            # Of lots that are still to come at its place, what waits longer has the first of it.
+            for lot in sorted(self._later(work, day), key=lambda lot: lot.first):
+                if lot.first > self.reached:
+                    self.pay_waiting([lot], lot.first)
+        return super().offer(work, day, late)
 
     def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
         found = super().draw(lot, work, wanted, day, home)
@@ -335,7 +346,7 @@ class BlockAccount(Stock):
             day = max(lot.last - timedelta(days=days), lot.first)
             before = sum(cost for on, cost in self._history.get(lot.id, ()) if on <= day)
             if day <= as_of and lot.granted > before:
-                yield Warned(f"{rule}.expiry", lot.id, 0, day)
+                yield Warned(f"{rule}.expiry", lot.id, 0, day, ahead=True)
 
 
 class Block:

@@ -427,7 +427,9 @@ class Stock:
     def returnable_of(self, work: Work, lot: str, had: int) -> int:
         """Seconds of ``had`` that negative ``work`` may take back: a correction that waits on
         record has had all that was drawn before it, and the rest is drawn behind it."""
-        return had if work.entry.id not in self.waited else max(had - self.made[lot], 0)
+        if work.entry.id in self.waited:
+            had -= max(self.made[lot], 0)
+        return max(had, 0)
 
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
         """Negative time: what was drawn comes back, the latest lot first."""

@@ -264,7 +264,7 @@ class Balances(Corrections):
         for stand in account.balances(self._as_of):
             self.balances.append(Balance(code, term.term.id, *stand, unit=account.unit))
         for found in account.notices(self._as_of):
-            if found.at_percent == 0 and found.on <= self._closed_until[code]:
+            if found.ahead and found.on <= self._closed_until[code]:
                 continue  # of a lot that was entered too late for it
             text = text_in(term.plan.title, self._language, term.plan.name)
             self._notice(bound, found.rule, found.lot, found.at_percent, found.on, text)
