@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def meaning(policy: Policy) -> list[Any]:
         policy.fields, [said(rule) for rule in policy.rules], said(policy.otherwise), plans,
         [(said(found.rule), found.times, found.on) for found in policy.surcharges],
         [(said(found.rule), found.per, found.retroactive) for found in policy.requirements],
-        [(said(found.rule), *found[1:]) for found in policy.watches], policy.rounding, policy.title,
+        [replace(found, rule=said(found.rule)) for found in policy.watches], policy.rounding,
+        policy.title,
     ]  # fmt: skip
 
 
@@ -261,8 +263,9 @@ scope:
         ("task_tag", {"update", "patch"}),
         ("text_has", {"cve"}),
     ]
-    ((rule, times, on),) = found.surcharges
-    assert (rule.id, dict(rule.because), str(times), on) == (
+    (dear,) = found.surcharges
+    rule = dear.rule
+    assert (rule.id, dict(rule.because), str(dear.times), dear.on) == (
         "Z1", {"en": "Dear.", "de": "Teuer."}, "1.5", "hours",
     )  # fmt: skip
     (watch,) = found.watches

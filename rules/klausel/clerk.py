@@ -81,6 +81,8 @@ class Item:
     """It is on record as held with other facts: today's take their place."""
     cut: bool = False
     """An approval's limit cut it off."""
+    whole: bool = False
+    """Nothing of its entry has passed: it is on record as held, and that is all of it."""
     stuck: bool = False
     """It had passed the gate, and no term had hours for it: it is tried again in its place."""
     old_place: date | None = None
@@ -890,7 +892,7 @@ class Clerk:
         work = item.work
         if not item.validated:
             reason = NOT_VALIDATED
-        elif item.cut:
+        elif item.cut and not item.whole:
             reason = LIMIT
         else:
             assert item.requirement is not None

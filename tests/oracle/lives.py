@@ -636,14 +636,23 @@ def _again(dice: Dice, runs: list[dict[str, Any]]) -> None:
     runs.sort(key=lambda run: str(run["as_of"]))
 
 
+#: What says how much may pass by an approval.
+_LIMITS = ("limit_hours", "limit_amount")
+
+
 def _late(dice: Dice, book: dict[str, Any], runs: list[dict[str, Any]]) -> None:
     """Facts that become known later, mostly after their month was billed."""
+    limited = any(name in row for row in book.get("approvals", []) for name in _LIMITS)
     for name in ("entries", "purchases", "approvals"):
         for row in list(book.get(name, [])):
             if dice.chance(3) or (dice.tardy and dice.chance(2)):
                 book[name].remove(row)
                 day = date.fromisoformat(row.get("date") or row.get("decided_on") or "2000-01-01")
                 run = _run_after(dice, runs, day)
+                if name == "approvals" and limited:
+                    # What billed work has used is worked out by the approvals of today: entered
+                    # later than the run after its day, one would have been used before.
+                    run = next((one for one in runs if one["as_of"] >= day.isoformat()), run)
                 run.setdefault("add", {}).setdefault(name, []).append(row)
     for row in book.get("approvals", []):
         if row["state"] != "approved" and dice.chance(3):

@@ -47,8 +47,8 @@ from klausel.result import (
 from klausel.terms import BoundContract
 
 
-def _resting(item: Item, rest: HeldBefore) -> Item:
-    """``rest`` of an entry, as ``item`` is."""
+def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
+    """``rest`` of an entry, as ``item`` is; ``whole`` where nothing of the entry has passed."""
     cut = rest.reason == LIMIT
     return replace(
         item,
@@ -58,6 +58,7 @@ def _resting(item: Item, rest: HeldBefore) -> Item:
         waits_for=rest.reason,
         old_place=rest.counted,
         cut=cut,
+        whole=whole,
         stuck=rest.reason in (NO_HOURS, NO_TERM),
         # Without an approval in play it was a budget that cut it off.
         over_budget=cut and item.requirement is None,
@@ -151,7 +152,8 @@ class Scoping(State):
             self._items[code].append(replace(item, work=work, held_before=True))
         elif not rests:
             self._items[code].append(item)
-        self._items[code] += [_resting(item, rest) for rest in rests]
+        whole = entry.id not in self._settled and len(rests) == 1
+        self._items[code] += [_resting(item, rest, whole) for rest in rests]
 
     def _is_billed_in(self, entry: Entry, code: str) -> bool:
         return any(part.key.contract == code for part in self._settled[entry.id].parts)
@@ -175,7 +177,7 @@ class Scoping(State):
             decision = Decision(bound, rule, False, self._see(bound, entry, around), around)
             work = self._work(entry, decision)
             item = self._item(entry, decision, work, not held_reason(entry))
-            self._items[rest.contract].append(_resting(item, rest))
+            self._items[rest.contract].append(_resting(item, rest, False))
 
     def _term_before_go_live(self, decision: Decision, day: date) -> str | None:
         """The term that ``day`` belongs to, where that was billed before go-live (semantics 6)."""
