@@ -199,9 +199,8 @@ class BlockAccount(Stock):
     # -- work --------------------------------------------------------------------------------------
 
     def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
-        day_ = work.entry.date
-        found = [lot for lot in self.lots if lot.good(day_)]
-        return found + self._later(work, day) if late or day > day_ else found
+        home = work.entry.date
+        return [lot for lot in self.lots if lot.good(home)] + self._later(work, day)
 
     def _later(self, work: Work, day: date) -> list[Lot]:
         """Lots that ``work`` would have waited for, had it been known, or free to pass, in time."""
@@ -214,11 +213,10 @@ class BlockAccount(Stock):
         ]  # fmt: skip
 
     def offer(self, work: Work, day: date, late: bool) -> Offer:
-        if self.waiting and (late or day > work.entry.date):
-            # Of lots that are still to come at its place, what waits longer has the first of it.
-            for lot in sorted(self._later(work, day), key=lambda lot: lot.first):
-                if lot.first > self.reached:
-                    self.pay_waiting([lot], lot.first)
+        # Of lots that are still to come at its place, what waits longer has the first of it.
+        for lot in sorted(self._later(work, day), key=lambda lot: lot.first):
+            if lot.first > self.reached:
+                self.pay_waiting([lot], lot.first)
         return super().offer(work, day, late)
 
     def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
