@@ -41,7 +41,7 @@ def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
     if kind == "quota":
         return _spend_quota(desk, term, component, piece, rest, place)
     if rest < 0:
-        parts, rest = _give_back(desk, term, component, piece, rest)
+        parts, rest = _give_back(desk, term, component, piece, rest, place)
     else:
         parts, rest = _draw(desk, term, component, piece, rest, place)
     if rest == 0 and parts:
@@ -179,7 +179,7 @@ def _into_deficit(
 
 
 def _give_back(
-    desk: Any, term: Facts, component: Facts, piece: Facts, rest: int
+    desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
 ) -> tuple[Parts, int]:
     """Negative time returns what was drawn, the last lot first (and a deficit last)."""
     entry, parts = desk.entry(piece), []
@@ -190,6 +190,7 @@ def _give_back(
         some = stock.payable(-rest, factor, lot["drawn"])
         if some:
             stock.give_back(lot, stock.weight(some, factor))
+            stock.freed(lot, -stock.weight(some, factor), place)
             parts.append(_part(term, component, -some, lot["name"]))
             rest += some
     if component["kind"] == "pool" and rest:
@@ -256,11 +257,17 @@ def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
     lot["drawn"] += desk.drawn_before(term, component, lot["name"])
     balance["lots"].append(lot)
     if component["kind"] == "pool":
-        paid = min(balance["deficit"], stock.remaining(lot))
-        balance["deficit"] -= paid
-        lot["drawn"] += paid
-        lot["repaid"] = paid
+        repay(balance, lot, stock.remaining(lot))
     offer(desk, term, component, lot)
+
+
+def repay(balance: Facts, lot: Lot, new: int) -> int:
+    """New hours of a pool repay what is owed; returns how much (other balances owe nothing)."""
+    paid = min(balance["deficit"], new, stock.remaining(lot))
+    balance["deficit"] -= paid
+    lot["drawn"] += paid
+    lot["repaid"] = lot.get("repaid", 0) + paid
+    return int(paid)
 
 
 def offer(desk: Any, term: Facts, component: Facts, lot: Lot, since: int = 0) -> None:

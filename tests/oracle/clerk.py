@@ -310,7 +310,9 @@ class Clerk:
              place: Facts) -> None:  # fmt: skip
         entry = self.entry(piece)
         before = stock.remaining(lot)
-        stock.draw(lot, stock.weight(secs, self.weight_of(piece)), entry["date"])
+        loses = stock.weight(secs, self.weight_of(piece))
+        stock.draw(lot, loses, entry["date"])
+        stock.freed(lot, loses, place)
         after = stock.remaining(lot)
         ended = place["late"] and lot["last"] and lot["last"] <= place["position"]
         if component["kind"] == "block" and not ended:
@@ -392,9 +394,12 @@ class Clerk:
                             lot["last"] = period["last"]
                         fresh = balances.granted(self, term, component, period)
                         fresh, before = balances.in_lot(component, fresh), lot["granted"]
-                        balances.resize(self.balance(term, component), lot, fresh)
-                        if lot["granted"] > before:
-                            self.grown.append((term, component, lot, lot["granted"] - before))
+                        balance = self.balance(term, component)
+                        balances.resize(balance, lot, fresh)
+                        more = lot["granted"] - before
+                        if more > 0:
+                            more -= balances.repay(balance, lot, more)
+                            self.grown.append((term, component, lot, more))
 
     def _change(self) -> None:
         """What is held and changed is as if it were entered now, if nothing of it is settled."""
@@ -822,7 +827,8 @@ class Clerk:
             if component["kind"] != "block":
                 continue
             for lot in self.balance(term, component)["lots"]:
-                if balances.expiry_notice_day(component, lot) == day and stock.remaining(lot) > 0:
+                due = balances.expiry_notice_day(component, lot) == day
+                if due and stock.left_on(lot, day) > 0:
                     self.notice(f"{term['plan']}.block.expiry", lot["name"], 0, day)
 
     # One piece of work

@@ -83,6 +83,17 @@ def draw(lot: Lot, amount: int, day: date) -> None:
             amount -= some
 
 
+def freed(lot: Lot, amount: int, place: dict[str, Any]) -> None:
+    """Writes down what work draws whose decision comes after its place."""
+    if place["decided"] > place["position"]:
+        lot.setdefault("freed", []).append((place["decided"], amount))
+
+
+def left_on(lot: Lot, day: date) -> int:
+    """What is left on ``day``: what later decisions free has drawn nothing yet."""
+    return remaining(lot) + sum(amount for when, amount in lot.get("freed", ()) if when > day)
+
+
 def give_back(lot: Lot, amount: int) -> None:
     """Returns drawn hours; a lot that has expired has them expire at once."""
     lot["drawn"] -= amount
