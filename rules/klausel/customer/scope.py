@@ -57,6 +57,7 @@ def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
         gated_before=rest.gated,
         waits_for=rest.reason,
         old_place=rest.counted,
+        first_counted=rest.counted,
         cut=cut,
         whole=whole,
         stuck=rest.reason in (NO_HOURS, NO_TERM),
