@@ -164,14 +164,16 @@ class Scoping(State):
         it would be today (semantics 8)."""
         known = {bound.contract.code: bound for bound in self._contracts}
         for rest in rests:
-            if not self._is_billed_in(entry, rest.contract):
+            parts = self._settled[entry.id].parts
+            part = next((one for one in parts if one.key.contract == rest.contract), None)
+            if part is None:
                 continue  # an adjustment took it to another contract
-            part = self._settled[entry.id].parts[0]
             rule = Rule(part.rule, part.disposition, {}, NO_WHERE)
             bound = known.get(rest.contract)
             if bound is None or not bound.stateful or not bound.span.covers(entry.date):
-                held = (rest.seconds, rest.rounded, None, rest.reason)
-                self._hold(entry, rest.contract, rule, *held)
+                self._hold(
+                    entry, rest.contract, rule, rest.seconds, rest.rounded, None, rest.reason
+                )
                 continue
             self._rules.setdefault((rest.contract, rule.id), rule)
             around = self._around(entry)
