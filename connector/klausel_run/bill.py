@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from klausel.activity import records
+from klausel.backlog import backlogs
 from klausel.formats.text import count
 from klausel.model import LedgerRow
 from klausel.port import Application, Applied, Erp, Refused
-from klausel.problems import ErpError
+from klausel.problems import ErpError, Problem
 from klausel.publishing import differing
 from klausel.record import Sums, settled_with
 from klausel.result import Draft, Result
@@ -135,8 +136,10 @@ def write(
     result: Result,
     refresh: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    stopped: Mapping[str, Problem] | None = None,
 ) -> Report:
-    """Applies every customer of ``result``; a refused one does not stop the others.
+    """Applies every customer of ``result``; a refused one does not stop the others, and those
+    ``stopped`` are refused here.
 
     Raises ``BrokenOffError`` where the ERP can no longer be reached, and on Ctrl-C; what was
     written before stands, and running again goes on from there.
@@ -151,6 +154,10 @@ def write(
         if customer in refused:
             continue  # the rest of what was refused
         name = result.book.customers[customer].name
+        if stopped and customer in stopped:
+            found = stopped[customer]
+            report.refused.append(Refusal(customer, name, found.message, found.hint))
+            continue
         try:
             report.applied.append(erp.apply(application, result.book, refresh))
         except Refused as error:
@@ -182,13 +189,15 @@ def bill(
         result = preview(erp, options, tick)
     screen.show(result)
     refuse_unpublished(result)
-    if any(applications(result)):
-        corrections = sum(1 for draft in result.drafts if corrects(draft))
+    far = {} if options.backlog else {one.customer: one.problem for one in backlogs(result)}
+    if any(one.customer not in far for one in applications(result)):
+        drafts = [draft for draft in result.drafts if draft.customer not in far]
+        corrections = sum(1 for draft in drafts if corrects(draft))
         some = f", {corrections} of them corrections," if options.adjust else ""
-        screen.ask(f"Write {count(len(result.drafts), 'draft')}{some} to {erp.name}?")
+        screen.ask(f"Write {count(len(drafts), 'draft')}{some} to {erp.name}?")
     try:
         with screen.progress("writing") as tick:
-            report = write(erp, result, refresh, tick)
+            report = write(erp, result, refresh, tick, far)
     except BrokenOffError as error:
         screen.say(summary(error.report))
         _record(result, error.report, record_in, screen)
