@@ -15,7 +15,7 @@ from typing import NamedTuple
 from klausel.customer.state import fingerprint, hours
 from klausel.model import Book, Entry, LedgerRow, entries_in_order
 from klausel.problems import Problem, Where, problem
-from klausel.record import HeldBefore, Settled, on_record
+from klausel.record import on_record
 
 
 class Move(NamedTuple):
@@ -104,7 +104,9 @@ class Homes:
         settled, waiting = records[home]
         found = settled[entry.id]
         move = Move(entry, home or "", found.parts[-1].key.contract, today)
-        stays = home is not None and not _has_moved(entry, found, waiting.get(entry.id, ()))
+        worked = sum(part.seconds for part in found.parts)
+        worked += sum(rest.seconds for rest in waiting.get(entry.id, ()))
+        stays = home is not None and not has_moved(entry, found.fingerprint, found.booked, worked)
         return move, stays
 
     def _hand_over(self, goes: Mapping[str, str], today: Mapping[str, str]) -> None:
@@ -151,12 +153,15 @@ class Homes:
         return (customer.name if customer else "") or root or "no customer"
 
 
-def _has_moved(entry: Entry, settled: Settled, waiting: Iterable[HeldBefore]) -> bool:
-    """Whether ``entry`` stands on something else than when it was settled."""
-    if settled.fingerprint == fingerprint(entry):
+def has_moved(entry: Entry, known: str, booked: str, worked: int | None = None) -> bool:
+    """Whether ``entry`` stands on something else than when it was settled.
+
+    ``known`` is its fingerprint then, ``booked`` what it stood on; where that was not kept yet,
+    ``worked`` are its seconds then.
+    """
+    if known == fingerprint(entry):
         return False
-    if settled.booked:
-        return settled.booked != entry.booked
-    # On record before what an entry stands on was kept: were only the hours corrected?
-    worked = sum(part.seconds for part in settled.parts) + sum(rest.seconds for rest in waiting)
-    return settled.fingerprint != fingerprint(entry._replace(seconds=worked))
+    if booked:
+        return booked != entry.booked
+    # Were only the hours corrected?
+    return worked is None or known != fingerprint(entry._replace(seconds=worked))

@@ -201,6 +201,12 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.contract", "klausel_info"): [
             Call("klausel_info", (1,)), Call("klausel_info", named={"company_id": 1}),
         ],
+        ("klausel.ledger", "klausel_elsewhere"): [
+            Call("klausel_elsewhere", (1, [])),
+            Call("klausel_elsewhere", (1, []), {
+                "entry_ids": secret.ids["account.analytic.line"],
+            }),
+        ],
         ("klausel.contract", "klausel_apply"): [
             Call("klausel_apply", (one,))
             for one in (payload, {**payload, "company_id": "1"}, {**payload, "company_id": True})

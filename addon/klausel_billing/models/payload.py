@@ -69,6 +69,7 @@ class Row(NamedTuple):
     counted: date | None
     last: date | None
     line: str
+    booked: str
 
 
 class Parameter(NamedTuple):
@@ -250,6 +251,7 @@ def _row(data):
         counted=_optional_day(data, "counted"),
         last=_optional_day(data, "last"),
         line=_text(data, "line"),
+        booked=_text(data, "booked"),
     )
 
 
