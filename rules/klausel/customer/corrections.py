@@ -127,7 +127,7 @@ class Corrections(Lines):
             changes = [(next(iter(sums)), [0, 0, 0])]
         for ident, (seconds, rounded, drawn) in changes:
             self._correction_row(
-                ident, entry_id, facts, bound.policy.stamp, seconds, rounded, drawn,
+                bound, ident, entry_id, facts, seconds, rounded, drawn,
                 rules.get(ident) or parts[0].rule,
             )  # fmt: skip
         return {
@@ -137,8 +137,8 @@ class Corrections(Lines):
         }
 
     def _correction_row(
-        self, ident: Ident, entry: str, facts: str, policy: str, seconds: int, rounded: int,
-        drawn: int, rule: str,
+        self, bound: BoundContract, ident: Ident, entry: str, facts: str, seconds: int,
+        rounded: int, drawn: int, rule: str,
     ) -> None:  # fmt: skip
         if not self._on_record:
             return
@@ -167,9 +167,11 @@ class Corrections(Lines):
                 ident.rate,
                 ident.lot,
                 fingerprint=facts,
-                policy=policy,
+                policy=bound.policy.stamp,
                 drawn=drawn,
                 counted=ident.counted,
+                customer=bound.contract.customer,
+                currency=bound.contract.currency,
             )
         )
 

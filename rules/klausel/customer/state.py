@@ -462,6 +462,8 @@ class State:
                     entry.id if entry is not None else "",
                     fingerprint=fingerprint(entry) if entry is not None else "",
                     policy=bound.policy.stamp,
+                    customer=bound.contract.customer,
+                    currency=bound.contract.currency,
                     **facts,
                 )
             )
