@@ -34,6 +34,7 @@ LAYERS: list[list[str]] = [
     ["klausel.clerk"],
     ["klausel.record"],
     ["klausel.customer"],
+    ["klausel.homes"],
     ["klausel.engine", "klausel.activity", "klausel.explain", "klausel.compare", "klausel.formats"],
     ["klausel.scenario", "klausel.openings", "klausel.backlog"],
     ["klausel.policy_tests"],

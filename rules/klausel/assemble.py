@@ -905,9 +905,13 @@ class BookBuilder:
                 continue
             owner = owner_of(book, kind, id_)
             if owner and owner != root:
+                # What has billed was right when it did: its project went to somebody else since.
+                billed = any(row.key.contract == contract.code for row in book.ledger)
+                if billed and contract.end is not None:
+                    continue
                 self.say(
                     problem(
-                        "covers-foreign", where, contract.customer,
+                        "covers-gone" if billed else "covers-foreign", where, contract.customer,
                         contract=contract.code, table=kind, id=id_, owner=owner, customer=root,
                     )
                 )  # fmt: skip
@@ -1158,7 +1162,10 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
     def day(name: str) -> date | None:
         return parse_date(data[name]) if data.get(name) else None
 
-    texts = ("contract", "term", "component", "period", "group", "entry", "disposition", "rule")
+    texts = (
+        "contract", "term", "component", "period", "group", "entry", "disposition", "rule",
+        "booked",
+    )  # fmt: skip
     if not all(isinstance(data.get(name, ""), str) for name in texts):
         raise TypeError("a text is expected")
     state = data.get("state", "live")
@@ -1191,6 +1198,7 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         last=day("last"),
         document=data.get("document", ""),
         invoiced=number("invoiced"),
+        booked=data.get("booked", ""),
     )
 
 

@@ -292,9 +292,24 @@ CATALOG: dict[str, Message] = {
         "contract {contract} covers {table} {id}, which belongs to customer {owner}",
         "a contract covers only what belongs to its own customer, {customer}",
     ),
+    "covers-gone": _warning(
+        "contract {contract} covers {table} {id}, which belongs to customer {owner} now",
+        "leave it there for what {contract} has settled; new work on it is {owner}'s",
+    ),
     "contracts-clash": _error(
         "contracts {first} and {second} are equally narrow and both take entry {entry} of {date}",
         "let one of them cover less (a project or a ticket), or leave the work to one of the two",
+    ),
+    "entry-of-another": _warning(
+        "entry {entry} of {date}, {hours}, is settled with {settled} under contract {contract}:"
+        " {customer} is not billed for it",
+        "klausel bill --adjust, for {settled} and {customer} in one run, takes it back there and"
+        " bills it here",
+    ),
+    "entry-contract-gone": _warning(
+        "entry {entry} of {date}, {hours}, is settled under contract {contract}, which is not"
+        " there: it is not billed again",
+        "a contract that has billed stays in the book, with its end",
     ),
     "backlog": _warning(
         "{count} periods of {name} from {first} on would be billed at once: {amount}",
