@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
-from klausel.model import Book
+from klausel.model import Book, LedgerRow
 from klausel.port import (
     Application,
     Applied,
@@ -20,6 +20,7 @@ from klausel.port import (
     Written,
 )
 from klausel.problems import ProblemError
+from klausel.record import settled_with
 from klausel_book import ledger_file, openings_file
 from klausel_book.ledger_file import LEDGER_FILE, SEAL_FILE
 from klausel_book.policy_folder import leaves, policy_folders, policy_paths
@@ -65,6 +66,21 @@ def _text(path: Path) -> str:
         return ""
 
 
+def _settled_twice(rows: Iterable[LedgerRow], application: Application, book: Book) -> str:
+    """An entry that ``application`` would settle beside another customer's ``rows``, if any."""
+    owners = {c.code: book.root(c.customer) for c in book.contracts}
+    asked = {row.entry for row in application.rows if row.entry}
+    before = settled_with((row for row in rows if row.entry in asked), owners)
+    new = settled_with(application.rows, owners)
+    for entry, customers in new.items():
+        others = before.get(entry, {})
+        if customers.get(application.customer) and any(
+            settled for customer, settled in others.items() if customer != application.customer
+        ):
+            return entry
+    return ""
+
+
 class BookSource:
     """Reads a book folder."""
 
@@ -108,6 +124,11 @@ class BookSource:
                 raise Refused("changed", "the book was changed since it was read", "run it again")
             if any(live):
                 raise Refused("duplicate", "somebody else has billed this by now", "run it again")
+            entries = {row.entry for row in application.rows if row.entry}
+            twice = _settled_twice(chain.rows_of(entries), application, book)
+            if twice:
+                said = f"entry {twice} is settled with another customer already"
+                raise Refused("duplicate", said, "run it again")
             self._write(stream, lambda: chain.transaction(application.rows, application.key))
         return Applied(application.customer, drafts, len(application.rows))
 

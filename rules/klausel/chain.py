@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,6 +31,10 @@ WAY_BACK = (
     "take the ledger from a backup; or find out what happened, and seal what stands there now:"
     " klausel audit --repair"
 )
+
+
+#: What no two rows have in common: key, entry, lot.
+_Place = tuple[LedgerKey, str, str]
 
 
 class Seal(NamedTuple):
@@ -60,7 +65,7 @@ class Chain:
         self.file = file
         self.number = 0
         """Of the last line, blank ones counted."""
-        self.rows: dict[tuple[LedgerKey, str, str], LedgerRow] = {}
+        self.rows: dict[_Place, LedgerRow] = {}
         """The last row of each part: a row that was released later counts as released."""
         self.transactions: set[str] = set()
         self.broken: Problem | None = None
@@ -74,6 +79,8 @@ class Chain:
         self._lines = 0
         self._state = hashlib.blake2b(digest_size=16)
         self._sealed = False
+        self._places: defaultdict[str, dict[_Place, None]] | None = None
+        """By entry: where its rows are; made when it is asked for."""
 
     @property
     def seal(self) -> Seal:
@@ -105,11 +112,26 @@ class Chain:
                 self.number -= 1
             return
         holds = self._link(text, "checksum" in data)
-        self.rows.update(((row.key, row.entry, row.lot), row) for row in rows)
+        self._put(rows)
         if "transaction" in data:
             self.transactions.add(data["transaction"])
         if "repair" in data and holds:
             self._repaired(data["repair"])
+
+    def rows_of(self, entries: Iterable[str]) -> list[LedgerRow]:
+        """What stands on record of ``entries``."""
+        if self._places is None:
+            self._places = defaultdict(dict)
+            for place in self.rows:
+                self._places[place[1]][place] = None
+        return [self.rows[place] for entry in entries for place in self._places.get(entry, ())]
+
+    def _put(self, rows: Iterable[LedgerRow]) -> None:
+        for row in rows:
+            place = (row.key, row.entry, row.lot)
+            self.rows[place] = row
+            if self._places is not None:
+                self._places[row.entry][place] = None
 
     def end(self) -> None:
         """There are no more lines."""
@@ -134,13 +156,13 @@ class Chain:
             **({"contracts": contracts} if contracts else {}),
             "rows": [_without(row, contracts) for row in rows],
         }
-        self.rows.update(((row.key, row.entry, row.lot), row) for row in rows)
+        self._put(rows)
         self.transactions.add(key)
         return self._write(data)
 
     def row(self, row: LedgerRow) -> bytes:
         """The line that puts a single row on record, as snapshots do; it is taken up already."""
-        self.rows[row.key, row.entry, row.lot] = row
+        self._put([row])
         return self._write(ledger_data(row))
 
     def repair(self, on: str, by: str, why: str) -> bytes:

@@ -115,6 +115,11 @@ class Entry(NamedTuple):
     billed_elsewhere: str
     order: str
 
+    @property
+    def booked(self) -> str:
+        """Ids of what says whose it is: project, ticket and customer of its own."""
+        return f"{self.project};{self.ticket};{self.customer}"
+
 
 class Dated(NamedTuple):
     """A value with a history: ``(first day, value)`` oldest first; ``date.min`` is "always"."""
@@ -321,6 +326,8 @@ class LedgerRow(NamedTuple):
     """Of the line that the row stands for; below zero where it gives back. None as above."""
     discount: Decimal | None = None
     """Percent, of the line that the row stands for, where it has one."""
+    booked: str = ""
+    """What its entry stood on, as :attr:`Entry.booked`; empty on rows of before this was kept."""
 
 
 class PublishedPolicy(NamedTuple):
