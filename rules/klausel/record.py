@@ -108,6 +108,9 @@ def on_record(
             found = settled[row.entry] = Settled(row.key, "", counted=row.counted)
             places[row.entry] = {}
             counts[row.entry] = []
+        elif sum(counts[row.entry]) > 1 and not any(map(_time, found.parts)):
+            # All of it was taken back: this is a new beginning.
+            found.key, found.counted = row.key, row.counted
         found.fingerprint, found.booked = row.fingerprint, row.booked
         same = (
             row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
@@ -142,7 +145,7 @@ def on_record(
         kept = [
             part
             for part, count in zip(settled[entry].parts, counts[entry], strict=True)
-            if count == 1 or part.seconds or part.rounded or part.drawn
+            if count == 1 or _time(part)
         ]
         if kept:
             settled[entry].parts = kept
@@ -159,6 +162,10 @@ def on_record(
             # What a limit cut off later is of time that was held before rounding, too.
             waiting.setdefault(entry, []).append(rest._replace(gated=entry in gated))
     return settled, waiting
+
+
+def _time(part: OnRecord) -> bool:
+    return bool(part.seconds or part.rounded or part.drawn)
 
 
 Sums = dict[str, dict[str, bool]]

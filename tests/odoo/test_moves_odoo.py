@@ -83,7 +83,8 @@ class World(NamedTuple):
         return " ".join(said.out.split())
 
     def preview(self, *sides: Side, adjust: bool = False) -> Result:
-        company = str(sides[0].client.company) if sides[0].client is not self.client else ""
+        clients = {side.client for side in sides} - {self.client}
+        company = str(clients.pop().company) if clients else ""
         options = Options(
             LATER, customers=[str(side.customer) for side in sides] or None, record=True,
             adjust=adjust,
@@ -194,7 +195,8 @@ def test_an_invoiced_hour_on_another_customers_project(world: World) -> None:
     )  # fmt: skip
     world.client.button("sale.order", "action_confirm", [order])
     (line,) = world.client.ids("sale.order.line", [("order_id", "=", order)])
-    world.client.write("project.project", [new.project], sale_line_id=line)
+    values = {"allow_billable": True, "partner_id": new.customer, "sale_line_id": line}
+    world.client.write("project.project", [new.project], **values)
 
     def offered() -> float:
         (row,) = world.client.find("sale.order.line", [("id", "=", line)], ["qty_to_invoice"])
@@ -288,10 +290,16 @@ def test_another_company(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     entry, own = world.log(here, 2), world.log(there, 1)
     world.bill(here, there, day=BILLED)
     both = [world.client.company, ours.company]
-    values = {"project_id": there.project, "task_id": there.ticket}
-    world.client.call(
-        "account.analytic.line", "write", [entry], values, context={"allowed_company_ids": both}
-    )
+    theirs = scene.employee(ours, "Di")
+
+    def move(side: Side, who: int) -> None:
+        values = {"project_id": side.project, "task_id": side.ticket, "employee_id": who}
+        world.client.call(
+            "account.analytic.line", "write", [entry], values,
+            context={"allowed_company_ids": both},
+        )  # fmt: skip
+
+    move(there, theirs)
     (row,) = ours.find("account.analytic.line", [("id", "=", entry)], ["company_id"])
     assert row["company_id"] == ours.company
     said = world.bill(there)
@@ -310,17 +318,11 @@ def test_another_company(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         )
     assert "Nothing new to write." in world.bill(there)
     # Back again nothing has happened.
-    values = {"project_id": here.project, "task_id": here.ticket}
-    world.client.call(
-        "account.analytic.line", "write", [entry], values, context={"allowed_company_ids": both}
-    )
+    move(here, world.who)
     world.quiet(here)
     world.quiet(there)
     # And taken back in the one company it is the other's.
-    values = {"project_id": there.project, "task_id": there.ticket}
-    world.client.call(
-        "account.analytic.line", "write", [entry], values, context={"allowed_company_ids": both}
-    )
+    move(there, theirs)
     world.bill(here, adjust=True)
     world.bill(there)
     assert (world.net(here), world.net(there)) == (0, 240)

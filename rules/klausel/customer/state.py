@@ -468,6 +468,8 @@ class State:
                     fingerprint=fingerprint(entry) if entry is not None else "",
                     booked=entry.booked if entry is not None else "",
                     policy=bound.policy.stamp,
+                    customer=bound.contract.customer,
+                    currency=bound.contract.currency,
                     **facts,
                 )
             )
