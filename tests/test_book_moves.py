@@ -23,6 +23,7 @@ BILLED, ADJUSTED = "2026-02-01", "2026-02-02"
 POLICY = """policy: care
 version: "1"
 scope: {otherwise: {then: service, because: day to day}}
+rounding: {to: 15m, per: day}
 plans:
   plan: {title: Service, components: [{time: {every: 1 month}}]}
 """
