@@ -29,6 +29,8 @@ class Settled:
     """It was held before rounding when its window was closed."""
     counted: date | None = None
     """The day behind which it counted when it went on record, whatever was corrected since."""
+    role: str = ""
+    """With which it was settled last; empty where that is not on record."""
 
 
 class HeldBefore(NamedTuple):
@@ -107,6 +109,7 @@ def on_record(
             places[row.entry] = {}
             counts[row.entry] = []
         found.fingerprint = row.fingerprint
+        found.role = row.role
         same = (
             row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
         )  # fmt: skip

@@ -129,6 +129,7 @@ class Corrections(Lines):
             self._correction_row(
                 ident, entry_id, facts, bound.policy.stamp, seconds, rounded, drawn,
                 rules.get(ident) or parts[0].rule,
+                self._around(entry).employee.role if entry is not None else settled.role,
             )  # fmt: skip
         return {
             (ident.key.term, ident.key.component, ident.key.period)
@@ -138,7 +139,7 @@ class Corrections(Lines):
 
     def _correction_row(
         self, ident: Ident, entry: str, facts: str, policy: str, seconds: int, rounded: int,
-        drawn: int, rule: str,
+        drawn: int, rule: str, role: str,
     ) -> None:  # fmt: skip
         if not self._on_record:
             return
@@ -170,6 +171,7 @@ class Corrections(Lines):
                 policy=policy,
                 drawn=drawn,
                 counted=ident.counted,
+                role=role,
             )
         )
 

@@ -50,6 +50,7 @@ DIFFERENCE = {
     "changed": "the entry was changed",
     "vanished": "the entry is gone",
     "terms": "rule, term or price changed",
+    "role": "the role of who worked changed",
     "amount": "the amount changed",
     "edited": "the invoice line was changed by hand",
 }
