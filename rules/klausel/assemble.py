@@ -7,7 +7,6 @@ all build their books here, so that one set of checks holds for all of them.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,6 +67,7 @@ _LENGTH_HINTS = (
     "write a comma for every field, also for empty ones: one,,three",
     'put text that has a comma in it in double quotes: "one, two"',
 )
+_NOTHING: Mapping[str, Any] = {}
 _POLICY_NAME = re.compile(r"(?m)^policy:\s*[\"']?([\w-]+)")
 
 RECORDS: dict[str, type[Any]] = {
@@ -561,30 +561,6 @@ class BookBuilder:
         """Policies that are read already."""
         self._policies |= {policy.name: policy for policy in policies}
 
-    def add_ledger(self, lines: Iterable[str], file: str) -> None:
-        """``ledger.jsonl``: one settled part a line."""
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                self._ledger += ledger_rows(json.loads(line))
-            except (
-                ValueError,
-                KeyError,
-                TypeError,
-                AttributeError,
-                ArithmeticError,
-                RecursionError,
-            ):
-                if not line.endswith("\n"):
-                    break  # the last line, cut off by a crash: nothing of it was billed
-                self.say(
-                    problem(
-                        "shape", Where(file, number), reason="this is not a ledger row",
-                        hint="the ledger is written by klausel; take the file from a backup",
-                    )
-                )  # fmt: skip
-
     def set_sequences(self, sequences: Mapping[str, int]) -> None:
         """By commercial customer, the number that every change in the ERP raises."""
         self._sequences = sequences
@@ -975,9 +951,13 @@ class BookBuilder:
                 continue
             owner = owner_of(book, kind, id_)
             if owner and owner != root:
+                # What has billed was right when it did: its project went to somebody else since.
+                billed = any(row.key.contract == contract.code for row in book.ledger)
+                if billed and contract.end is not None:
+                    continue
                 self.say(
                     problem(
-                        "covers-foreign", where, contract.customer,
+                        "covers-gone" if billed else "covers-foreign", where, contract.customer,
                         contract=contract.code, table=kind, id=id_, owner=owner, customer=root,
                     )
                 )  # fmt: skip
@@ -1219,14 +1199,23 @@ def _contract(shape: ContractShape, code: str, terms: tuple[Term, ...], where: W
 
 
 def ledger_rows(data: Mapping[str, Any]) -> list[LedgerRow]:
-    """The rows of one line: a transaction's or a single one; raises as :func:`ledger_row`."""
-    if "transaction" in data:
-        return [ledger_row(row) for row in data["rows"]]
-    return [ledger_row(data)]
+    """The rows of one line: a transaction's, a single one, or those of a repair, which has none.
+
+    Raises as :func:`ledger_row`.
+    """
+    if "repair" in data:
+        return []
+    if "transaction" not in data:
+        return [ledger_row(data)]
+    contracts = data.get("contracts", _NOTHING)
+    return [ledger_row(row, contracts.get(row["contract"], _NOTHING)) for row in data["rows"]]
 
 
-def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
-    """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none."""
+def ledger_row(data: Mapping[str, Any], contract: Mapping[str, Any] = _NOTHING) -> LedgerRow:
+    """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none.
+
+    ``contract`` is what its transaction says of the row's contract: customer and currency.
+    """
 
     def number(name: str) -> Decimal | None:
         return None if data.get(name) is None else parse_number(data[name])
@@ -1234,8 +1223,14 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
     def day(name: str) -> date | None:
         return parse_date(data[name]) if data.get(name) else None
 
-    texts = ("contract", "term", "component", "period", "group", "entry", "disposition", "rule")
+    texts = (
+        "contract", "term", "component", "period", "group", "entry", "disposition", "rule",
+        "booked",
+    )  # fmt: skip
     if not all(isinstance(data.get(name, ""), str) for name in texts):
+        raise TypeError("a text is expected")
+    customer, code = (data.get(name, contract.get(name, "")) for name in ("customer", "currency"))
+    if not (isinstance(customer, str) and isinstance(code, str)):
         raise TypeError("a text is expected")
     state = data.get("state", "live")
     if state not in ("live", "released"):
@@ -1268,6 +1263,11 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         document=data.get("document", ""),
         role=data.get("role", ""),
         invoiced=number("invoiced"),
+        customer=customer,
+        currency=code,
+        quantity=number("quantity"),
+        discount=number("discount"),
+        booked=data.get("booked", ""),
     )
 
 
@@ -1276,7 +1276,7 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     data: dict[str, Any] = {**row.key._asdict(), **row._asdict()}
     del data["key"]
     data["period"] = row.key.period.isoformat()
-    for name in ("rate", "amount", "invoiced"):
+    for name in ("rate", "amount", "invoiced", "quantity", "discount"):
         if data[name] is not None:
             data[name] = format(data[name], "f")
     for name in ("counted", "last"):

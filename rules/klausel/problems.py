@@ -300,9 +300,24 @@ CATALOG: dict[str, Message] = {
         "contract {contract} covers {table} {id}, which belongs to customer {owner}",
         "a contract covers only what belongs to its own customer, {customer}",
     ),
+    "covers-gone": _warning(
+        "contract {contract} covers {table} {id}, which belongs to customer {owner} now",
+        "leave it there for what {contract} has settled; new work on it is {owner}'s",
+    ),
     "contracts-clash": _error(
         "contracts {first} and {second} are equally narrow and both take entry {entry} of {date}",
         "let one of them cover less (a project or a ticket), or leave the work to one of the two",
+    ),
+    "entry-of-another": _warning(
+        "entry {entry} of {date}, {hours}, is settled with {settled} under contract {contract}:"
+        " {customer} is not billed for it",
+        "klausel bill --adjust, for {settled} and {customer} in one run, takes it back there and"
+        " bills it here",
+    ),
+    "entry-contract-gone": _warning(
+        "entry {entry} of {date}, {hours}, is settled under contract {contract}, which is not"
+        " there: it is not billed again",
+        "a contract that has billed stays in the book, with its end",
     ),
     "backlog": _warning(
         "{count} periods of {name} from {first} on would be billed at once: {amount}",
@@ -373,6 +388,23 @@ CATALOG: dict[str, Message] = {
     "policy-published": _warning(
         "policy {policy} is published as {published}, but the files in use are {used}",
         "publish again: klausel publish {policy}; or use the files that were published",
+    ),
+    # the ledger
+    "ledger-changed": _error(
+        "the checksum does not fit: this line was changed, or lines before it were changed,"
+        " removed or moved",
+        "{hint}",
+    ),
+    "ledger-bare": _error(
+        "this line has no checksum, though one before it has: klausel did not write it", "{hint}"
+    ),
+    "ledger-short": _error("the ledger has {there} lines, and {lines} were written", "{hint}"),
+    "ledger-cut": _error(
+        "the last line is cut off: what it had put on record would be billed again", "{hint}"
+    ),
+    "ledger-remains": _warning(
+        "the last line is cut off: a run broke off before it had billed this customer",
+        "the next bill takes its place",
     ),
     # command line
     "option": _error("{reason}", "{hint}"),
