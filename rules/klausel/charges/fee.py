@@ -367,15 +367,15 @@ class BoundFee(Plain):
         grid = Span(period.grid_first, period.grid_last)
         start = self._binding.span.first
         covered = Span(period.first, period.last)
+        billed = self._binding.billed_until or date.min
         months = []
         for piece in periods(grid, 1, self._shape.align, start, period.grid_last):
             inside = intersect(Span(piece.first, piece.last), covered)
             days = 0
             if inside is not None and inside.last is not None:
                 days = (inside.last - inside.first).days + 1
-            if self._shape.proration == "none" or (
-                self._shape.proration == "started_months" and days
-            ):
+            whole = {"daily": False, "started_months": days > 0, "none": piece.last > billed}
+            if whole[self._shape.proration]:
                 days = piece.grid_days
             full = days == piece.grid_days
             months.append(Month(piece.first, piece.last, full, days, piece.grid_days))
