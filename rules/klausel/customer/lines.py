@@ -413,6 +413,8 @@ class Lines(State):
                 rate=charge.unit_price,
                 amount=-exact if charge.credit else exact,
                 last=min(line.last, charge.period.last),
+                quantity=-charge.quantity if charge.credit else charge.quantity,
+                discount=discount or None,
             )
         self._show(bound, charge.taken, key.term, key.component, text_key)
         for part in () if self._untouched and not self._on_record else charge.taken:
