@@ -38,7 +38,7 @@ class _Count:
         self.sums: defaultdict[Key, Decimal] = defaultdict(Decimal)
         """Seconds, or seconds x price of an hour."""
         self._lines: dict[Key, Shown] = {}
-        self._shown: defaultdict[Key, Decimal] = defaultdict(Decimal)
+        self.shown: defaultdict[Key, Decimal] = defaultdict(Decimal)
 
     def within(self, key: Key, watch: Watch, wanted: int, worth: Worth) -> int:
         """How many of ``wanted`` seconds a budget that holds has room for."""
@@ -48,7 +48,7 @@ class _Count:
         if left <= 0 and worth.price:
             return min(wanted, 0)
         lines = self._lines.get(key) or Shown(*self._digits)
-        return lines.within(worth, wanted, watch.budget - self._shown[key])
+        return lines.within(worth, wanted, watch.budget - self.shown[key])
 
     def add(self, key: Key, watch: Watch, seconds: int, worth: Worth) -> Decimal:
         """Counts ``seconds``; the sum with them."""
@@ -57,7 +57,7 @@ class _Count:
             lines = self._lines.get(key)
             if lines is None:
                 lines = self._lines[key] = Shown(*self._digits)
-            self._shown[key] += lines.put(worth, seconds)
+            self.shown[key] += lines.put(worth, seconds)
         self.sums[key] += multiply(worth.price, seconds) if money else seconds
         return self.sums[key]
 
@@ -79,9 +79,13 @@ class Budgets:
         self.reached: dict[tuple[str, str, int], Reached] = {}
 
     def counted(self, watch: Watch, place: str) -> Decimal:
-        """Money, rounded to the currency, or seconds that are counted together in ``place``."""
-        found = self._net.sums.get((watch.rule.id, place), ZERO)
-        return value(1, found, self._money_digits) if watch.measure == "amount" else found
+        """Money, rounded to the currency, or seconds that are counted together in ``place``;
+        where lines show more than time is worth, and the budget holds, what they show."""
+        key = (watch.rule.id, place)
+        found = self._net.sums.get(key, ZERO)
+        if watch.measure == "hours":
+            return found
+        return max(value(1, found, self._money_digits), self._net.shown.get(key, ZERO))
 
     def place(self, watch: Watch, work: Work) -> str:
         """What is counted together: a period's first day, a ticket, or the contract."""
