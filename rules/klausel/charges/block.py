@@ -75,6 +75,10 @@ class BoundBlock(BoundStock):
     def open(self, recorded: Recorded) -> Account:
         return BlockAccount(self, recorded)
 
+    @property
+    def bills_time(self) -> bool:
+        return self.shape.empty == "bill"
+
     # -- lots --------------------------------------------------------------------------------------
 
     def bought(self) -> Iterator[Purchase]:
