@@ -94,6 +94,8 @@ def on_record(
 
     Parts that an adjustment has taken back as a whole are no longer on record.
     """
+    rows = list(rows)
+    lines = {row.key for row in rows if row.amount is not None}
     settled: dict[str, Settled] = {}
     places: dict[str, dict[tuple[object, ...], int]] = {}
     counts: dict[str, list[int]] = {}
@@ -119,6 +121,7 @@ def on_record(
         same = (
             row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
         )  # fmt: skip
+        piece = (row.key.sequence if row.key in lines else -1, row.rounded)
         position = places[row.entry].get(same)
         if position is None:
             places[row.entry][same] = len(found.parts)
@@ -135,6 +138,7 @@ def on_record(
                     row.lot,
                     row.counted,
                     number,
+                    (piece,),
                 )
             )
         else:
@@ -144,6 +148,7 @@ def on_record(
                 seconds=part.seconds + row.seconds,
                 rounded=part.rounded + row.rounded,
                 drawn=part.drawn + row.drawn,
+                pieces=(*part.pieces, piece),
             )
     for entry in list(settled):
         kept = [

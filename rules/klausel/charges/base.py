@@ -389,6 +389,15 @@ class Bound(Protocol):
         """Whether it settles work as included."""
         ...  # pragma: no cover
 
+    @property
+    def bills_time(self) -> bool:
+        """Whether it bills time by the hour, not only sells or draws it."""
+        ...  # pragma: no cover
+
+    def line_of(self, work: Work) -> str:
+        """What keeps the line of ``work`` apart from others of its price and period."""
+        ...  # pragma: no cover
+
 
 class Plain:
     """What components without a balance have in common."""
@@ -400,6 +409,11 @@ class Plain:
         return None
 
     includes = False
+
+    bills_time = False
+
+    def line_of(self, work: Work) -> str:
+        return ""
 
     def as_billed(self, period: Period, last: date) -> Period:
         return period

@@ -76,6 +76,10 @@ class BoundBlock(BoundStock):
     def open(self, recorded: Recorded, afresh: bool) -> Account:
         return BlockAccount(self, recorded, afresh)
 
+    @property
+    def bills_time(self) -> bool:
+        return self.shape.empty == "bill"
+
     # -- lots --------------------------------------------------------------------------------------
 
     def bought(self) -> Iterator[Purchase]:

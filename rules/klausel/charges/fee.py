@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from pydantic import Field as ShapeField
@@ -104,7 +105,7 @@ class Paid(NamedTuple):
     first: date
     last: date
     whole: bool
-    amount: Decimal
+    amount: Fraction
     """Unrounded."""
 
 
@@ -245,8 +246,9 @@ class BoundFee(Plain):
         price = months[0].amount
         label = Label(months[0].first, months[-1].last, (("phrase", "refund"),))
         quantity = Decimal(len(months))
-        if any(month.amount != price for month in months) or price != round_half_up(price, digits):
-            price = round_half_up(sum((month.amount for month in months), ZERO), digits)
+        even = price == Fraction(round_half_up(price, digits))
+        if not even or any(month.amount != price for month in months):
+            price = sum((month.amount for month in months), Fraction(0))
             quantity = ONE
         return self._given_back(line, REFUND + line.key.group, end, label, quantity, price)
 
@@ -257,11 +259,11 @@ class BoundFee(Plain):
         end: date,
         label: Label,
         quantity: Decimal,
-        price: Decimal,
+        amount: Fraction | Decimal,
     ) -> Charge:
         first = line.key.period
         period = Period(first, label.last, first, label.last)
-        price = round_half_up(price, self._binding.money_digits)
+        price = round_half_up(amount, self._binding.money_digits)
         return Charge(
             period,
             group,

@@ -222,6 +222,13 @@ class BoundStock:
 
     includes = False
 
+    @property
+    def bills_time(self) -> bool:
+        return bool(self.shape.beyond == "bill")
+
+    def line_of(self, work: Work) -> str:
+        return ""
+
     def rate_again(self, work: Work, was: Decimal) -> Decimal | None:
         return self.rate(work)
 
