@@ -689,6 +689,7 @@ class Application(Call):
                     "counted": row.counted,
                     "last": row.last,
                     "booked": row.booked or False,
+                    "role": row.role or False,
                     "run_id": self.run.id,
                 }
             )

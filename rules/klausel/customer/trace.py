@@ -16,7 +16,6 @@ from klausel.matching import Condition
 from klausel.matching.port import Combination
 from klausel.matching.reference import first_failing
 from klausel.model import Entry, Ticket, natural
-from klausel.money import ZERO
 from klausel.policy.facts import FACTS, Clause, NumberField, Subject, VocabularyField
 from klausel.policy.ir import Policy, Rule, Surcharge
 from klausel.terms import BoundContract
@@ -41,7 +40,7 @@ class Tracing(Scoping):
     def trace(self, entry: Entry) -> Trace:
         """How ``entry`` went through the scope."""
         around = self._around(entry)
-        override = self._overrides.get(entry.id)
+        override = self._override_of(entry)
         contracts: list[ContractAsked] = []
         gate: GateSeen | None = None
         surcharges: tuple[Surcharge, ...] = ()
@@ -84,7 +83,7 @@ class Tracing(Scoping):
             return asked
         subject = self._subject(bound, entry, around)
         fields = tuple(field_seen(field, subject) for field in bound.policy.fields)
-        override = self._overrides.get(entry.id)
+        override = self._override_of(entry)
         rules: tuple[RuleAsked, ...] = ()
         if override is not None:
             decided = self._by_hand_rule(override)
@@ -128,8 +127,7 @@ class Tracing(Scoping):
         for watch in seen.watches(disposition):
             place = budgets.place(watch, work)
             if watch.hold and (watch.per != "ticket" or place):
-                counted = budgets.sums.get((watch.rule.id, place), ZERO)
-                watched.append(BudgetSeen(watch, place, counted))
+                watched.append(BudgetSeen(watch, place, budgets.counted(watch, place)))
         if needed is None and not watched:
             return None, surcharges
         return GateSeen(needed, approvals, tuple(watched)), surcharges
