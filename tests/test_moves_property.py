@@ -35,14 +35,15 @@ PROJECTS = {"p1": "c1", "p2": "c2", "p3": "c3", "p4": "c4"}
 CONTRACTS = [
     {"code": "A", "customer": "c1", "terms": [{"id": "S", "plan": "time", "price": "95.00"}]},
     {"code": "B", "customer": "c2", "terms": [
-        {"id": "H", "plan": "hours", "price": "90.00", "hours": "4", "beyond_price": "110.00"},
+        {"id": "H", "plan": "hours", "price": "90.00", "hours": "40", "beyond_price": "110.00"},
     ]},
     {"code": "C", "customer": "c3", "terms": [
-        {"id": "H", "plan": "hours", "price": "80.00", "hours": "2", "beyond_price": "120.00"},
+        {"id": "H", "plan": "hours", "price": "80.00", "hours": "40", "beyond_price": "120.00"},
     ]},
 ]  # fmt: skip
 
-#: No negative ones: late time stands behind what was billed, and gives back other hours there.
+#: Neither negative ones nor more than a contingent has: what is late stands behind what was billed,
+#: and then it is the order that decides what lies beyond.
 entries = st.fixed_dictionaries(
     {
         "date": st.dates(date(2026, 1, 5), date(2026, 2, 20)).map(str),

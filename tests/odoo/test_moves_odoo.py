@@ -327,6 +327,7 @@ def test_another_company(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # Back again nothing has happened.
     move(entry, here, world.who)
     move(free, here._replace(ticket=updated), world.who)
+    world.bill(here)
     world.quiet(here)
     world.quiet(there)
     # And taken back in the one company it is the other's.
