@@ -67,6 +67,9 @@ _LENGTH_HINTS = (
     'put text that has a comma in it in double quotes: "one, two"',
 )
 _NOTHING: Mapping[str, Any] = {}
+#: Fields of ledger rows by kind.
+_DECIMALS = ("rate", "amount", "invoiced", "quantity", "discount")
+_DAYS = ("counted", "last")
 _POLICY_NAME = re.compile(r"(?m)^policy:\s*[\"']?([\w-]+)")
 
 RECORDS: dict[str, type[Any]] = {
@@ -1202,22 +1205,36 @@ def ledger_row(data: Mapping[str, Any], contract: Mapping[str, Any] = _NOTHING) 
     )
 
 
+#: Fields of a row that are texts or whole numbers, and such that are not.
+_PLAIN = tuple(
+    (number, name)
+    for number, name in enumerate(LedgerRow._fields)
+    if name not in ("key", *_DECIMALS, *_DAYS)
+)
+_OTHER = tuple((LedgerRow._fields.index(name), name) for name in (*_DECIMALS, *_DAYS))
+
+
 def ledger_data(row: LedgerRow) -> dict[str, Any]:
     """``row`` as plain JSON data, empty fields left out; the inverse of :func:`ledger_row`."""
-    data: dict[str, Any] = {**row.key._asdict(), **row._asdict()}
-    del data["key"]
-    data["period"] = row.key.period.isoformat()
-    for name in ("rate", "amount", "invoiced", "quantity", "discount"):
-        if data[name] is not None:
-            data[name] = format(data[name], "f")
-    for name in ("counted", "last"):
-        if data[name] is not None:
-            data[name] = data[name].isoformat()
-    return {
-        name: value
-        for name, value in data.items()
-        if value not in ("", None, 0) or name in ("contract", "term", "component", "period")
-    }
+    contract, term, component, period, group, sequence = row.key
+    # Written out, as there are hundreds of thousands of them.
+    data: dict[str, Any] = {
+        "contract": contract, "term": term, "component": component, "period": period.isoformat(),
+    }  # fmt: skip
+    if group:
+        data["group"] = group
+    if sequence:
+        data["sequence"] = sequence
+    values: tuple[Any, ...] = row
+    for number, name in _PLAIN:
+        value = values[number]
+        if value:
+            data[name] = value
+    for number, name in _OTHER:
+        value = values[number]
+        if value is not None:
+            data[name] = format(value, "f") if name in _DECIMALS else value.isoformat()
+    return data
 
 
 __all__ = [

@@ -106,6 +106,8 @@ class Item:
     """A late entry that was never rounded: it pays what it adds to its group."""
     again: bool = False
     """It is on record and done again with today's facts, in its old place (semantics 8)."""
+    waited: bool = False
+    """And it waited for hours before: it does so again, in :attr:`old_place`."""
     rank: int = 0
     """Its place by date and id among all entries of the contract."""
     done: tuple[str, str, Taken] | None = None
@@ -564,11 +566,12 @@ class Clerk:
             else:
                 self._after(item.counted).late.append(item)
         elif item.again:
-            if item.counted is None:
+            place = item.old_place if item.waited else item.counted
+            if place is None:
                 here.append(item)
             else:
                 item.adds_to_group = not (item.gated_before or self._was_freed(item))
-                self._after(item.counted).late.append(item)
+                self._after(place).late.append(item)
         elif closed and (item.stuck or item.over_budget):
             item.counted = self._last_closed
             if item.old_place is None:
@@ -761,7 +764,8 @@ class Clerk:
     ) -> None:
         day = item.decisive
         rest = work.rounded
-        mark = item.counted if item.stuck or item.over_budget else behind
+        own_mark = item.stuck or item.over_budget or item.waited
+        mark = item.counted if own_mark else behind
         for stop in self._route(work).stops:
             if stop.billed_until is not None and work.entry.date <= stop.billed_until:
                 shares.append((stop.term, stop.component, None, ELSEWHERE, rest))

@@ -34,6 +34,7 @@ from klausel.model import (
 from klausel.money import (
     total,
 )
+from klausel.parties import altered
 from klausel.policy.ir import GroupBy, Scope
 from klausel.problems import Problem
 from klausel.record import reopened
@@ -92,6 +93,12 @@ def bill(
     for found in book.problems:
         if found.severity == "error":
             parked[found.customer].append(found)
+    problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
+    for one in altered(book):
+        for root in one.customers:
+            parked[root].append(one.problem)
+        if not one.customers:
+            problems.append(one.problem)
     contracts: dict[str, list[BoundContract]] = defaultdict(list)
     for contract in book.contracts:
         root = book.root(contract.customer)
@@ -147,10 +154,10 @@ def bill(
             runs.append(ended)
     if wanted is not None:
         parked = {root: found for root, found in parked.items() if root in wanted}
-    problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
     told = {root for root in roots if root}
     problems += [homes.problem(move) for move in kept.values() if move.today in told]
-    problems += [found for some in parked.values() for found in some]
+    # Some are two customers' at once.
+    problems += dict.fromkeys(found for some in parked.values() for found in some)
     return Result(
         as_of=as_of,
         book=book,
@@ -329,10 +336,12 @@ class _CustomerRun(Usual, Balances, Tracing):
         for term in bound.terms:
             for number, component in enumerate(term.components):
                 account = accounts.get((term.term.id, component.id))
-                found = [
-                    *self._singles(bound, term, component, account),
-                    *self._component(bound, term, component, taken),
-                ]
+                if component.has_balance:
+                    found = [*self._singles(bound, term, component, account)]
+                    found += self._component(bound, term, component, taken)
+                else:  # what goes back depends on what is billed
+                    own = [*self._component(bound, term, component, taken)]
+                    found = [*self._singles(bound, term, component, account, own), *own]
                 lines += [
                     ((line.first, term.number, number, position), line)
                     for position, line in enumerate(found)
@@ -354,7 +363,7 @@ class _CustomerRun(Usual, Balances, Tracing):
             single = (self._group_by or bound.policy.group_by) == "contract"
             code = bound.contract.code if single else ""
             kind = ("", "")
-            if line.reverses is not None or line.credit:
+            if line.credit or (line.reverses is not None and not line.beside):
                 kind = ("credit" if line.credit else "correction", self._document(line.reverses))
             groups.setdefault((code, bound.contract.currency, *kind), []).append((bound, line))
         drafts = []
@@ -407,6 +416,8 @@ class _CustomerRun(Usual, Balances, Tracing):
         amount = total((line.exact for line in some), self._book.company.rounding_method, digits)
         turned = not credit and amount < 0
         reverses = next((line.reverses for line in some if line.reverses is not None), None)
+        if any(line.beside for line in some) and not all(line.reverses for line in some):
+            reverses = None  # other lines stand beside what corrects
         return Draft(
             key=str(some[0].key),
             customer=self._root,

@@ -382,6 +382,19 @@ CATALOG: dict[str, Message] = {
         "publish again: klausel publish {policy}; or use the files that were published",
     ),
     # the ledger
+    "contract-customer-changed": _error(
+        "contract {contract} was billed to {was}, {billed} so far, and now names {now}",
+        "put back customer: {id}; to go on with another customer, end it and make a new contract",
+    ),
+    "contract-customer-gone": _warning(
+        "contract {contract} was billed to {was}, {billed} so far, who is no customer here any"
+        " more; it goes on with {now}",
+        "if the two are not the same, put back {id}, end the contract and make a new one",
+    ),
+    "contract-currency-changed": _error(
+        "contract {contract} was billed in {was}, {billed} so far, and is in {now} now",
+        "put back currency: {was}; to go on in {now}, end it and make a new contract",
+    ),
     "ledger-changed": _error(
         "the checksum does not fit: this line was changed, or lines before it were changed,"
         " removed or moved",

@@ -31,7 +31,7 @@ class Balances(Corrections):
         for term in bound.terms:
             for component in term.components:
                 place = (term.term.id, component.id)
-                account = component.bound.open(ledger.lines.get(place, ()))
+                account = component.bound.open(ledger.lines.get(place, ()), self._adjust)
                 if account is not None:
                     found[place] = account
         return found
