@@ -162,7 +162,7 @@ class OdooSource:
                 f" this program speaks {PROTOCOL}",
                 "upgrade the addon" if info["protocol"] < PROTOCOL else "upgrade klausel",
             )
-        wanted = {*records.fields_of(ENTRIES), *TIME_OFF}
+        wanted = {*records.fields_of(ENTRIES), *TIME_OFF, *records.NOT_BILLABLE}
         return Session(
             transport,
             version,
@@ -468,7 +468,10 @@ class _Reading:
             "search_read",
             {
                 "domain": [*self._domain, ("id", ">", last)],
-                "fields": records.fields_of(ENTRIES, present),
+                "fields": [
+                    *records.fields_of(ENTRIES, present),
+                    *sorted(present & set(records.NOT_BILLABLE[1:])),
+                ],
                 "order": "id",
                 "limit": PAGE,
                 "load": "",
@@ -496,7 +499,7 @@ class _Reading:
         return {
             "tickets": self._tickets(),
             "projects": self._projects(),
-            "employees": self._wanted("employees"),
+            "employees": self._employees(),
             "customers": self._partners(),
             "overrides": self._overrides(),
         }
@@ -529,6 +532,13 @@ class _Reading:
             rows[id_] if rows[id_]["parent_id"] in rows else {**rows[id_], "parent_id": False}
             for id_ in sorted(rows)
         ]
+
+    def _employees(self) -> list[Row]:
+        """Employees with their roles as they were from day to day, where Odoo knows that."""
+        rows = self._wanted("employees")
+        ids = [row["id"] for row in rows]
+        arguments = {"company_id": self._session.company, "employees": ids}
+        return records.employee_rows(rows, self._call(CONTRACT, "klausel_roles", arguments))
 
     def _projects(self) -> list[Row]:
         rows = self._wanted("projects")
