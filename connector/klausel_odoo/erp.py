@@ -13,14 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from klausel import PROTOCOL
 from klausel.assemble import BookBuilder
-from klausel.customer.state import hours
+from klausel.customer.state import has_moved, hours
 from klausel.fields import TABLES
-from klausel.homes import has_moved
-from klausel.model import Book, Entry, LedgerRow
+from klausel.model import Book, Entry, LedgerKey, LedgerRow
 from klausel.port import Application, Applied, Capabilities, Links, OpeningChange, Refused
 from klausel.problems import ErpError, Where, problem
 from klausel.publishing import Change, Publications
-from klausel.record import settled_with
+from klausel.record import Settled, settled_with
 from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
 from klausel_book.source import Signature, policy_signature, policy_texts
@@ -414,7 +413,9 @@ class _Reading:
                 f"{row['contract']} ({row['company']})" if row["company"] else row["contract"]
             )
             entries[number] = entry._replace(billed_elsewhere=contract)
-            if row["company"] or has_moved(entry, row["fingerprint"], row["booked"]):
+            key = LedgerKey(row["contract"], "", "", date.min, "")
+            known = Settled(key, row["fingerprint"], row["booked"])
+            if row["company"] or has_moved(entry, known, ()):
                 builder.say(
                     problem(
                         "entry-elsewhere", Where(ENTRIES.odoo, int(entry.id)),
@@ -481,7 +482,7 @@ class _Reading:
         rows = self._search(CONTRACT, domain, wanted)
         rows.sort(key=lambda row: (records.text(row["code"]), row["id"]))
         for row in rows:
-            self._need("customers", [row["partner_id"]])
+            self._need("customers", [int(records.id_text(row["commercial_partner_id"]))])
             covered = {"project": "projects", "ticket": "tickets"}.get(row["covers"])
             if covered:
                 self._need(covered, row["project_ids" if covered == "projects" else "task_ids"])

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from klausel.customer.state import fingerprint, hours
+from klausel.customer.state import has_moved, hours
 from klausel.model import Book, Entry, LedgerRow, entries_in_order
 from klausel.problems import Problem, Where, problem
 from klausel.record import on_record
@@ -104,9 +104,7 @@ class Homes:
         settled, waiting = records[home]
         found = settled[entry.id]
         move = Move(entry, home or "", found.parts[-1].key.contract, today)
-        worked = sum(part.seconds for part in found.parts)
-        worked += sum(rest.seconds for rest in waiting.get(entry.id, ()))
-        stays = home is not None and not has_moved(entry, found.fingerprint, found.booked, worked)
+        stays = home is not None and not has_moved(entry, found, waiting.get(entry.id, ()))
         return move, stays
 
     def _hand_over(self, goes: Mapping[str, str], today: Mapping[str, str]) -> None:
@@ -151,17 +149,3 @@ class Homes:
     def _name(self, root: str) -> str:
         customer = self._book.customers.get(root)
         return (customer.name if customer else "") or root or "no customer"
-
-
-def has_moved(entry: Entry, known: str, booked: str, worked: int | None = None) -> bool:
-    """Whether ``entry`` stands on something else than when it was settled.
-
-    ``known`` is its fingerprint then, ``booked`` what it stood on; where that was not kept yet,
-    ``worked`` are its seconds then.
-    """
-    if known == fingerprint(entry):
-        return False
-    if booked:
-        return booked != entry.booked
-    # Were only the hours corrected?
-    return worked is None or known != fingerprint(entry._replace(seconds=worked))
