@@ -241,7 +241,7 @@ class AccountAnalyticLine(models.Model):
             task = line.task_id.filtered(lambda task, line=line: task.project_id == line.project_id)
             partner = task.partner_id or line.project_id.partner_id
             if line.partner_id != partner:
-                super(AccountAnalyticLine, line).write({"partner_id": partner.id})
+                line.write({"partner_id": partner.id})
 
     def _check_can_write(self, values):
         """Odoo's own lock on invoiced time gives way to a billing manager, too."""
