@@ -151,6 +151,7 @@ class Corrections(Lines):
             self._correction_row(
                 bound, ident, entry_id, facts, seconds, rounded, drawn,
                 rules.get(ident) or parts[0].rule,
+                self._around(entry).employee.role if entry is not None else settled.role,
             )  # fmt: skip
         return {
             (ident.key.term, ident.key.component, ident.key.period)
@@ -160,7 +161,7 @@ class Corrections(Lines):
 
     def _correction_row(
         self, bound: BoundContract, ident: Ident, entry: str, facts: tuple[str, str], seconds: int,
-        rounded: int, drawn: int, rule: str,
+        rounded: int, drawn: int, rule: str, role: str,
     ) -> None:  # fmt: skip
         if not self._on_record:
             return
@@ -193,6 +194,7 @@ class Corrections(Lines):
                 policy=bound.policy.stamp,
                 drawn=drawn,
                 counted=ident.counted,
+                role=role,
                 customer=bound.contract.customer,
                 currency=bound.contract.currency,
             )
