@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 
@@ -11,7 +11,7 @@ from klausel.clerk import ELSEWHERE, Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
 from klausel.customer.state import NO_WHERE, OPENING, Decision, Ledger, gone
 from klausel.ledger import CLOSING, SCOPE
-from klausel.model import LedgerKey, in_order
+from klausel.model import Entry, LedgerKey, in_order
 from klausel.period import ONE_DAY, Period, Span
 from klausel.policy.ir import Rule, text_in
 from klausel.result import (
@@ -96,7 +96,7 @@ class Balances(Corrections):
             parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
             if not parts:
                 continue
-            if self._adjust and (entry_id in entries or not self._is_to_come(entry_id)):
+            if self._adjust and not self._stays_on_record(entry_id, entries):
                 continue  # it is done again, or taken back
             entry = entries.get(entry_id) or gone(entry_id, parts[0].key.period)
             if not bound.span.covers(entry.date):  # it moved; its parts stay where they are
@@ -122,6 +122,11 @@ class Balances(Corrections):
                     )
                 )
         return found
+
+    def _stays_on_record(self, entry_id: str, entries: Mapping[str, Entry]) -> bool:
+        """Whether an adjustment leaves an entry as it is."""
+        here = entry_id in entries
+        return entry_id in self._stays or (not here and self._is_to_come(entry_id))
 
     def _closed_windows(self, bound: BoundContract) -> Callable[[Span], bool]:
         """Whether a window is closed on record: a period that ends with it is."""

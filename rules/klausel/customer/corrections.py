@@ -11,7 +11,7 @@ from klausel.charges.base import DONE_AGAIN, Charge, Taken, Work
 from klausel.charges.stock import BEYOND
 from klausel.clerk import ELSEWHERE, Item, OnRecord, Share
 from klausel.customer.lines import Lines
-from klausel.customer.state import OPENING, Ident, batches, corrected, fingerprint, ident
+from klausel.customer.state import OPENING, Ident, batches, corrected, fingerprint, ident, said
 from klausel.ledger import CLOSING
 from klausel.model import (
     Entry,
@@ -22,7 +22,7 @@ from klausel.money import (
     ZERO,
     line_amount,
 )
-from klausel.period import ONE_DAY
+from klausel.period import ONE_DAY, Period
 from klausel.record import Settled
 from klausel.result import Line, Part
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
@@ -107,7 +107,17 @@ class Corrections(Lines):
         entries = {entry.id: entry for entry in self._entries}
         for entry_id, settled in self._settled.items():
             mine = [part for part in settled.parts if part.key.contract == code]
-            if mine and not (entry_id not in entries and self._is_to_come(entry_id)):
+            gone = self._without_a_term(bound, mine)
+            if gone:
+                was = {(code, part.disposition, part.rate) for part in gone}
+                missing = ", ".join(sorted({part.key.term for part in gone}))
+                self._differ(
+                    settled.key, entry_id, "terms", said(was), f"{code} has no term {missing}"
+                )
+                self._desired[code] = [
+                    one for one in self._desired[code] if one[2].work.entry.id != entry_id
+                ]
+            elif mine and not (entry_id not in entries and self._is_to_come(entry_id)):
                 wanted = self._again[code].get(entry_id, [])
                 entry = entries.get(entry_id)
                 changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)
@@ -181,8 +191,8 @@ class Corrections(Lines):
             known = there.get(ident)
             if not count and (known is None or _has_time(known)):
                 rows.append((ident, [0, 0, 0], facts))  # ... and now it is here
-        said = any(row_facts[0] for _, _, row_facts in rows)
-        if facts[0] and rules and settled.fingerprint != facts[0] and not said:
+        on_record = any(row_facts[0] for _, _, row_facts in rows)
+        if facts[0] and rules and settled.fingerprint != facts[0] and not on_record:
             rows.append((next(iter(rules)), [0, 0, 0], facts))
         role = self._around(entry).employee.role if entry is not None else settled.role
         for ident, (seconds, rounded, drawn), row_facts in rows:
@@ -247,9 +257,11 @@ class Corrections(Lines):
         code = bound.contract.code
         ledger = self._ledger[code]
         place = (term.term.id, component.id, first)
-        period = component.bound.period(first)
-        if period is None or CLOSING not in ledger.groups.get(place, {}):
+        if CLOSING not in ledger.groups.get(place, {}):
             return
+        last = ledger.last.get(place, first)
+        # Of a period that an earlier end leaves out nothing is wanted.
+        period = component.bound.period(first) or Period(first, last, first, last)
         parts = [
             part
             for term_id, id_, part in self._desired[code]

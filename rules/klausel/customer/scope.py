@@ -118,6 +118,8 @@ class Scoping(State):
             self._decided[entry.id] = decision
         self._rules[code, rule.id] = rule
         rests = self._held_before.get(entry.id, ())
+        if settled and self._adjust and self._stays_billed(entry):
+            return
         if settled and self._adjust:
             if not self._done_again(entry, decision):  # it is new to its contract
                 rests = [rest for rest in rests if rest.contract == code]
@@ -139,6 +141,19 @@ class Scoping(State):
         rests = [rest for rest in rests if rest.contract == code]
         if rests or reopened is not None:
             self._hand_on(entry, decision, rests, reopened)
+
+    def _stays_billed(self, entry: Entry) -> bool:
+        """Whether ``entry`` is billed by a term that is not there any more, and so stays billed:
+        then nobody else bills it."""
+        settled = self._settled[entry.id]
+        for bound in self._contracts:
+            mine = [part for part in settled.parts if part.key.contract == bound.contract.code]
+            if mine and self._without_a_term(bound, mine):
+                self._stays.add(entry.id)
+                self._show_settled(entry, settled)
+                self._wait_on(entry, self._held_before.get(entry.id, ()))
+                return True
+        return False
 
     def _left_of(self, entry: Entry, rests: Sequence[HeldBefore]) -> list[HeldBefore]:
         """``rests`` as far as more of ``entry`` is there than is settled: no run bills more than

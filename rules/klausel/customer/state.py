@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from klausel.adjustments.threshold import Budgets
 from klausel.charges.base import ONE, Label, Taken, Work
-from klausel.clerk import Item
+from klausel.clerk import Item, OnRecord
 from klausel.model import (
     Approval,
     Book,
@@ -274,9 +274,9 @@ def _window_of(bound: BoundContract, day: date) -> Span:
             first, last = max(first, period.first), min(last, period.last)
         return made(Span, (first, last))
     month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
-    window = intersect(Span(month.first, month.last), bound.contract.span)
-    assert window is not None
-    return window
+    whole = Span(month.first, month.last)
+    # What is on record may be of a day that is the contract's no more.
+    return intersect(whole, bound.contract.span) or whole
 
 
 def _is_whole(bound: BoundContract, window: Span) -> bool:
@@ -379,6 +379,8 @@ class State:
         """By contract: entries on record that are done again with today's facts."""
         self._wait_on_record: set[tuple[str, str]] = set()
         """Contract and entry: what waits on record is neither looked at nor taken back."""
+        self._stays: set[str] = set()
+        """Entries on record that an adjustment leaves as they are."""
         self._coming: dict[str, str] | None = None
         self._held_sequences: dict[tuple[str, str], int] = {}
         """By contract and entry: the highest number of what waits or waited."""
@@ -528,6 +530,16 @@ class State:
                     policy=policies[rest.contract], counted=rest.counted,
                 )
             )  # fmt: skip
+
+    def _without_a_term(self, bound: BoundContract, parts: Sequence[OnRecord]) -> list[OnRecord]:
+        """Parts that are billed by a term or component that is not there any more: nothing says
+        on what terms their money would go back."""
+        known = {(term.term.id, one.id) for term in bound.terms for one in term.components}
+        return [
+            part
+            for part in parts
+            if part.rate is not None and (part.key.term, part.key.component) not in known
+        ]
 
     def _is_to_come(self, entry_id: str) -> bool:
         """Whether an entry that is on record is of a day after this run, and as it was."""
