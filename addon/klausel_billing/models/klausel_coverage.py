@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from odoo import api, models
 
+from .linked import linked
+
 #: Fields of a contract on which its coverage depends.
 DECISIVE = frozenset(
     (
@@ -46,18 +48,18 @@ class KlauselContract(models.Model):
     def _klausel_coverage(self):
         """``{contract id: Coverage}`` of the active ones."""
         found = {}
-        for contract in self.sudo().with_context(active_test=False):
+        projects, tasks = linked(self, "project_ids"), linked(self, "task_ids")
+        for contract in self.sudo():
             if not (contract.active and contract.date_start):
                 continue
-            targets = {"project": contract.project_ids, "ticket": contract.task_ids}
-            covered = targets.get(contract.covers)
+            covered = {"project": projects, "ticket": tasks}.get(contract.covers, {})
             found[contract.id] = Coverage(
                 contract.company_id.id,
                 contract.commercial_partner_id.id,
                 contract.date_start,
                 contract.date_end or None,
                 contract.covers,
-                frozenset(covered.ids if covered else ()),
+                frozenset(covered.get(contract.id, ())),
             )
         return found
 
