@@ -757,7 +757,7 @@ class Entries(Unused):
 
     def call(self, *asked: Any) -> Any:
         model, method, arguments = asked
-        assert (model, method) == ("klausel.contract", "klausel_entries")
+        assert (model, method) == ("klausel.reference", "klausel_entries")
         assert (arguments["company_id"], arguments["customers"]) == (3, [9, 12])
         return self._ids
 

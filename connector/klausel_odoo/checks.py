@@ -193,7 +193,7 @@ def timesheets(session: Session) -> Check:
 def hidden(session: Session) -> Check:
     """Whether a run can read what the company's work names, though it is private or another
     company's."""
-    answer = _call(session, "klausel.contract", "klausel_hidden", {"company_id": session.company})
+    answer = _call(session, "klausel.reference", "klausel_hidden", {"company_id": session.company})
     found = [f"{model} {id_}" for model, ids in answer["hidden"].items() for id_ in ids]
     if not found:
         return Check(

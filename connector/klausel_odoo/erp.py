@@ -38,6 +38,8 @@ CHUNK = 2_000
 
 ENTRIES = TABLES["entries"]
 CONTRACT = "klausel.contract"
+#: Where the addon answers the same whoever asks.
+REFERENCE = "klausel.reference"
 #: Tables that belong to contracts, and the contract's field for each.
 PARTS = {
     "purchases": "purchase_ids",
@@ -427,11 +429,11 @@ class _Reading:
         arguments = {
             "company_id": self._session.company,
             "model": model,
-            "ids": ids,
+            "wanted": ids,
             "specification": specification,
         }
         try:
-            found: list[Row] = self._call(CONTRACT, "klausel_look_up", arguments)
+            found: list[Row] = self._call(REFERENCE, "klausel_look_up", arguments)
         except failures.AccessRefusedError:
             raise refused from None
         return found
@@ -462,7 +464,7 @@ class _Reading:
             "domain": domain,
             "specification": {**records.CONTRACT, **parts, **writing.SEQUENCE, **more},
         }
-        rows: list[Row] = self._call(CONTRACT, "klausel_contracts", arguments)
+        rows: list[Row] = self._call(REFERENCE, "klausel_contracts", arguments)
         rows.sort(key=lambda row: (records.text(row["code"]), row["id"]))
         for row in rows:
             self._need("customers", [row["partner_id"]])
@@ -490,7 +492,7 @@ class _Reading:
             # Asked of the addon: a search of this user's finds no customer of a ticket or project
             # that it may not see, and would leave their work out.
             arguments = {"company_id": session.company, "customers": self._customers}
-            domain.append(("id", "in", self._call(CONTRACT, "klausel_entries", arguments)))
+            domain.append(("id", "in", self._call(REFERENCE, "klausel_entries", arguments)))
         return domain
 
     def _page(self, last: int) -> list[Row]:

@@ -202,15 +202,15 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.contract", "klausel_info"): [
             Call("klausel_info", (1,)), Call("klausel_info", named={"company_id": 1}),
         ],
-        ("klausel.contract", "klausel_contracts"): [
+        ("klausel.reference", "klausel_contracts"): [
             Call("klausel_contracts", (1, [], {"code": {}})),
             Call("klausel_contracts", (1, [], {"partner_id": {"fields": {"name": {}}}})),
         ],
-        ("klausel.contract", "klausel_entries"): [
+        ("klausel.reference", "klausel_entries"): [
             Call("klausel_entries", (1, [secret.party.customer])),
         ],
-        ("klausel.contract", "klausel_hidden"): [Call("klausel_hidden", (1,))],
-        ("klausel.contract", "klausel_look_up"): [
+        ("klausel.reference", "klausel_hidden"): [Call("klausel_hidden", (1,))],
+        ("klausel.reference", "klausel_look_up"): [
             Call("klausel_look_up", (company, model, secret.ids[model], {"name": {}}))
             for company in (1, "1", True)
             for model in ("res.partner", "project.task", "account.move")
@@ -345,7 +345,7 @@ def test_every_public_method_is_known(secret: Secret) -> None:
     found = {(model, method) for model, method in json.loads(printed.splitlines()[-1])}
     assert len(found) >= 40
     stored = {model for model, _ in found if model.startswith("klausel.")}
-    assert stored - {"klausel.contract.part", "klausel.decide"} <= set(MODELS)
+    assert stored - {"klausel.contract.part", "klausel.decide", "klausel.reference"} <= set(MODELS)
     known = set(calls(secret))
     # What is abstract has no records: its methods are those of the models made of it.
     ours = {pair for pair in found if pair[0] != "klausel.contract.part"}
@@ -400,12 +400,12 @@ def test_the_stranger_looks_up_what_its_own_company_names_only(secret: Secret) -
     for model in ("res.partner", "project.task", "account.move"):
         for specification in ({"name": {}}, {"create_date": {}}, {"partner_id": {"fields": {}}}):
             call = Call("klausel_look_up", (company, model, secret.ids[model], specification))
-            assert learned(stranger, "klausel.contract", call) == "", (model, specification)
+            assert learned(stranger, "klausel.reference", call) == "", (model, specification)
     for call in (
         Call("klausel_contracts", (company, [], {"code": {}})),
         Call("klausel_entries", (company, [secret.party.customer])),
     ):
-        assert learned(stranger, "klausel.contract", call) == ""
+        assert learned(stranger, "klausel.reference", call) == ""
 
 
 def test_the_calls_would_learn_something(secret: Secret) -> None:

@@ -12,7 +12,6 @@ from . import (
     klausel_item,
     klausel_ledger,
     klausel_opening,
-    klausel_orders,
     klausel_override,
     klausel_parameter,
     klausel_plan,

@@ -88,8 +88,11 @@ WANTED = {
 }
 
 
-class KlauselContract(models.Model):
-    _inherit = "klausel.contract"
+class KlauselReference(models.AbstractModel):
+    """What the connector asks for where Odoo's own answers depend on who asks."""
+
+    _name = "klausel.reference"
+    _description = "What a Company's Work Refers to"
 
     @api.model
     def klausel_contracts(self, company_id, domain, specification):
@@ -98,27 +101,30 @@ class KlauselContract(models.Model):
         What they and their approvals cover is whole: ids of projects and tasks are there whether
         or not the caller may see the records. ``klausel_seq`` is the customer's number.
         """
-        company = self._klausel_check_caller(company_id)
+        contracts = self.env["klausel.contract"]
+        company = contracts._klausel_check_caller(company_id)
         domain = [*domain, ("company_id", "=", company.id)]
-        rows = self.web_search_read(domain, specification, order="id")["records"]
-        contracts = self.browse(row["id"] for row in rows)
-        approvals = self.env["klausel.approval"].browse(
-            approval["id"] for row in rows for approval in row.get("approval_ids", ())
-        )
+        rows = contracts.web_search_read(domain, specification, order="id")["records"]
+        contracts = contracts.browse(row["id"] for row in rows)
+        found = [
+            one for row in rows for one in row.get("approval_ids", ()) if isinstance(one, dict)
+        ]
+        approvals = self.env["klausel.approval"].browse(approval["id"] for approval in found)
         projects, tasks = linked(contracts, "project_ids"), linked(contracts, "task_ids")
         tickets = linked(approvals, "ticket_ids")
-        numbers = contracts._klausel_numbers()
+        numbers = self._klausel_numbers(contracts)
         for row in rows:
             id_ = row["id"]
             row |= {"project_ids": projects[id_], "task_ids": tasks[id_]}
             row["klausel_seq"] = numbers[id_]
-            for approval in row.get("approval_ids", ()):
-                approval["ticket_ids"] = tickets[approval["id"]]
+        for approval in found:
+            approval["ticket_ids"] = tickets[approval["id"]]
         return rows
 
-    def _klausel_numbers(self):
+    @api.model
+    def _klausel_numbers(self, contracts):
         """``{contract id: its customer's number in its company}``"""
-        if not self.ids:
+        if not contracts:
             return {}
         self.env.flush_all()
         query = SQL(
@@ -127,42 +133,42 @@ class KlauselContract(models.Model):
             " ON revision.company_id = contract.company_id"
             " AND revision.partner_id = contract.commercial_partner_id"
             " WHERE contract.id = ANY(%s)",
-            self.ids,
+            contracts.ids,
         )
         return dict(self.env.execute_query(query))
 
     @api.model
     def klausel_entries(self, company_id, customers):
         """Ids of the company's timesheets of ``customers``, ids of commercial partners."""
-        company = self._klausel_check_caller(company_id)
+        company = self.env["klausel.contract"]._klausel_check_caller(company_id)
         domain = [
             ("company_id", "=", company.id),
             ("project_id", "!=", False),
-            *self._klausel_domain_of_customers(customers),
+            *self.env["klausel.contract"]._klausel_domain_of_customers(customers),
         ]
         lines = self.env["account.analytic.line"].sudo().with_context(active_test=False)
         return sorted(lines.search(domain).ids)
 
     @api.model
-    def klausel_look_up(self, company_id, model, ids, specification):
+    def klausel_look_up(self, company_id, model, wanted, specification):
         """Records as ``web_read`` gives them, of those that the company's work names.
 
         For records that are private or another company's, of which the caller gets no more than
         a run needs. Raises where something else is asked for.
         """
-        company = self._klausel_check_writer(company_id)
+        company = self.env["klausel.contract"]._klausel_check_writer(company_id)
         told = TOLD.get(model, {})
         for name, part in specification.items():
             inner = part.get("fields", {}) if isinstance(part, dict) else {"": {}}
             if name not in told or not set(inner) <= set(told[name]):
                 raise AccessError(self.env._("Klausel does not tell “%s”.", f"{model}.{name}"))
         known = self._klausel_referred(company, model)
-        for id_ in ids:
+        for id_ in wanted:
             if id_ not in known:
                 raise UserError(
                     self.env._("Nothing of this company names %s (any more).", f"{model} {id_}")
                 )
-        records = self.env[model].sudo().with_context(active_test=False).browse(sorted(ids))
+        records = self.env[model].sudo().with_context(active_test=False).browse(sorted(wanted))
         rows = records.web_read(specification)
         if model == "project.task":
             named = self._klausel_referred(company, "named")
@@ -179,7 +185,7 @@ class KlauselContract(models.Model):
 
         ``told``: whether :meth:`klausel_look_up` tells the caller of them.
         """
-        company = self._klausel_check_caller(company_id)
+        company = self.env["klausel.contract"]._klausel_check_caller(company_id)
         user = self.env.user
         hidden = {}
         for model in TOLD:

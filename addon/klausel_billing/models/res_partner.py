@@ -76,11 +76,13 @@ class ResPartner(models.Model):
         self.env.flush_all()
         if sequence == 0:
             query = SQL(
-                "INSERT INTO klausel_revision (company_id, partner_id, number) VALUES (%s, %s, 1)"
+                "INSERT INTO klausel_revision (company_id, partner_id, number, create_uid)"
+                " VALUES (%s, %s, 1, %s)"
                 " ON CONFLICT (company_id, partner_id) DO UPDATE SET number = 1"
                 " WHERE klausel_revision.number = 0",
                 company.id,
                 self.id,
+                self.env.uid,
             )
         else:
             query = SQL(
@@ -129,12 +131,13 @@ class ResPartner(models.Model):
             return
         self.env.cr.execute(
             SQL(
-                "INSERT INTO klausel_revision (company_id, partner_id, number)"
-                " SELECT company, partner, 1"
+                "INSERT INTO klausel_revision (company_id, partner_id, number, create_uid)"
+                " SELECT company, partner, 1, %s"
                 " FROM unnest(%s, %s) WITH ORDINALITY AS place (company, partner, number)"
                 " ORDER BY place.number"
                 " ON CONFLICT (company_id, partner_id) DO UPDATE"
                 " SET number = klausel_revision.number + 1",
+                self.env.uid,
                 [company for company, _partner in places],
                 [partner for _company, partner in places],
             )
