@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import socket
 import ssl
@@ -358,6 +359,7 @@ ROW: Mapping[str, Any] = {
     "validated": False,
     "timesheet_invoice_id": 8,
     "order_id": False,
+    "exclude_from_sale_order": False,
 }
 NAMES: dict[str, dict[int, str]] = {
     "klausel_tag_ids": {1: "Update", 2: "Night"},
@@ -387,6 +389,37 @@ def test_an_entry_of_a_server_that_lacks_optional_fields() -> None:
     (entry,) = records.Entries(row, {}).convert([row])
     assert entry.validated is True
     assert (entry.activity, entry.tags, entry.billed_elsewhere, entry.order) == ("", (), "", "")
+
+
+def test_what_odoo_marks_as_not_billable() -> None:
+    """OCA's exclusion, or Odoo's own: somebody took the sales order item away."""
+
+    def billable(**values: Any) -> bool:
+        row = {**ROW, **values}
+        (entry,) = records.Entries(row, NAMES).convert([row])
+        return entry.billable
+
+    assert billable()
+    assert not billable(exclude_from_sale_order=True)
+    assert not billable(is_so_line_edited=True, so_line=False)
+    assert billable(is_so_line_edited=True, so_line=7)
+    assert billable(is_so_line_edited=False, so_line=False), "what contracts bill has no order"
+
+
+def test_roles_of_employees_become_rows() -> None:
+    rows = [
+        {"id": 1, "name": "Ann", "job_id": {"id": 5, "name": "Senior"}},
+        {"id": 2, "name": "Ben", "job_id": False},
+    ]
+    roles = [[1, "2020-01-01", "Developer"], [1, "2026-02-16", ""], [1, "2026-03-01", "Senior"]]
+    table = TABLES["employees"]
+    found = records.cells(table, records.employee_rows(rows, roles))
+    assert [cells for _, cells in found] == [
+        ["1", "Ann", "Developer", ""],
+        ["1", "Ann", "", "2026-02-16"],
+        ["1", "Ann", "Senior", "2026-03-01"],
+        ["2", "Ben", "", ""],
+    ]
 
 
 def test_every_field_of_an_entry_is_read() -> None:
@@ -702,7 +735,8 @@ def test_the_field_reference_has_every_column() -> None:
     for table in TABLES.values():
         assert f"## {table.file}" in said
         for field in table.fields:
-            assert f"| `{field.column}` | `{table.odoo}.{field.odoo}`" in said
+            place = f"`{table.odoo}.{field.odoo}`" if field.odoo else ""
+            assert f"| `{field.column}` | {place}" in said
             assert field.meaning in said
 
 
@@ -780,7 +814,7 @@ def stored(id_: int, entry: int, **values: Any) -> dict[str, Any]:
         "disposition": "service", "rule": "R1", "rate": "95", "lot": "", "amount": False,
         "invoiced": False, "held": False, "move_line_id": False, "move_id": False,
         "fingerprint": "f", "policy": "p 1", "drawn": 0, "counted": False, "last": False,
-        "state": "live", "mark": 0, **values,
+        "role": False, "state": "live", "mark": 0, **values,
     }  # fmt: skip
 
 
@@ -831,3 +865,28 @@ def test_of_released_rows_those_that_are_still_open_are_read() -> None:
     rows = read_ledger(stored(1, 0, **gone, amount="95"), stored(2, 0, amount="90"))
     assert [(row.state, row.amount) for row in rows] == [("live", Decimal(90))]
     assert read_ledger(stored(1, 0, **gone, line_group="")) == []
+
+
+def test_what_is_read_past_rules_is_what_is_read() -> None:
+    """The addon tells of records that the user may not see exactly the fields that runs read."""
+    file = Path(__file__).parents[1] / "addon/klausel_billing/models/klausel_reference.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    (told,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TOLD"
+    )
+    read = {
+        table.odoo: records.specification(table)
+        for name, table in TABLES.items()
+        if name in ("customers", "projects", "tickets", "employees")
+    }
+    read |= {
+        target.model: {name: {} for name in target.fields}
+        for field, target in erp.NAMED.items()
+        if field != "klausel_tag_ids"  # tags are nobody's secret
+    }
+    assert told == {
+        model: {name: tuple(part.get("fields", ())) for name, part in specification.items()}
+        for model, specification in read.items()
+    }

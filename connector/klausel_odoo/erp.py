@@ -169,7 +169,7 @@ class OdooSource:
                 f"the addon {ADDON} {info['addon']} cannot say what records refer to",
                 "upgrade the addon",
             )
-        wanted = {*records.fields_of(ENTRIES), *TIME_OFF}
+        wanted = {*records.fields_of(ENTRIES), *TIME_OFF, *records.NOT_BILLABLE}
         return Session(
             transport,
             version,
@@ -503,7 +503,10 @@ class _Reading:
             "search_read",
             {
                 "domain": [*self._domain, ("id", ">", last)],
-                "fields": records.fields_of(ENTRIES, present),
+                "fields": [
+                    *records.fields_of(ENTRIES, present),
+                    *sorted(present & set(records.NOT_BILLABLE[1:])),
+                ],
                 "order": "id",
                 "limit": PAGE,
                 "load": "",
@@ -531,7 +534,7 @@ class _Reading:
         return {
             "tickets": self._tickets(),
             "projects": self._projects(),
-            "employees": self._wanted("employees"),
+            "employees": self._employees(),
             "customers": self._partners(),
             "overrides": self._overrides(),
         }
@@ -560,6 +563,13 @@ class _Reading:
         self._need("projects", (row["project_id"] for row in rows.values()))
         self._need("customers", (row["partner_id"] for row in rows.values()))
         return [rows[id_] for id_ in sorted(rows)]
+
+    def _employees(self) -> list[Row]:
+        """Employees with their roles as they were from day to day, where Odoo knows that."""
+        rows = self._wanted("employees")
+        ids = [row["id"] for row in rows]
+        arguments = {"company_id": self._session.company, "employees": ids}
+        return records.employee_rows(rows, self._call(CONTRACT, "klausel_roles", arguments))
 
     def _projects(self) -> list[Row]:
         rows = self._wanted("projects")
