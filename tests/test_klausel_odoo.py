@@ -22,7 +22,7 @@ from klausel.port import Application, Refused
 from klausel.problems import ErpError, ProblemError, Where
 from klausel.tree import Tree
 from klausel_book import read_folder, write_folder
-from klausel_odoo import OdooSettings, erp, failures, records, versions, writing
+from klausel_odoo import OdooSettings, OdooSource, erp, failures, records, versions, writing
 from klausel_run import fields_doc
 
 ROOT = Path(__file__).parent.parent
@@ -891,3 +891,22 @@ def test_what_is_read_past_rules_is_what_is_read() -> None:
         model: {name: tuple(part.get("fields", ())) for name, part in specification.items()}
         for model, specification in read.items()
     }
+
+
+class Older(Unused):
+    """An addon of before it read past rules."""
+
+    def call(self, *asked: Any) -> Any:
+        assert asked[:2] == ("klausel.contract", "klausel_info")
+        return {"protocol": 1, "addon": "19.0.1.1.0", "company": {"id": 1}}
+
+
+def test_an_addon_that_leaves_out_what_the_user_may_not_see() -> None:
+    """With it, an approval of a private ticket would be one of the whole contract."""
+    source = OdooSource(OdooSettings.load(**GIVEN))
+    with pytest.raises(ErpError) as caught:
+        source.open_session(Older(), "19.0")
+    assert str(caught.value) == (
+        "the addon klausel_billing 19.0.1.1.0 cannot say what records refer to\n"
+        "    upgrade the addon"
+    )
