@@ -107,7 +107,7 @@ def _rights(session: Session) -> Check:
         absent = [
             records.odoo_field(field)
             for field in table.fields
-            if records.odoo_field(field) not in {"id", *present}
+            if records.odoo_field(field) not in {"", "id", *present}
             # What neither Odoo's free modules nor the addon have may be missing.
             and not (field.addon and not field.odoo.startswith("klausel_"))
         ]
