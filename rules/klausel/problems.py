@@ -282,6 +282,9 @@ CATALOG: dict[str, Message] = {
         "term {term} has no day inside the contract ({days})",
         "correct the term's or the contract's dates",
     ),
+    "product-missing": _warning(
+        "term {term} has no product: what it bills will be refused", "{hint}"
+    ),
     "plan-unknown": _error('term {term}: policy {policy} has no plan "{plan}"', "{hint}"),
     "parameter-unknown": _error('term {term}: plan {plan} has no parameter "{name}"', "{hint}"),
     "parameter-missing": _error(
