@@ -23,7 +23,7 @@ from klausel.scenario import Scenario, ScenarioShape, fragment_book
 from klausel.tree import Tree
 
 NOWHERE = Tree(None, {}, ())
-FEWER = settings(max_examples=settings.default.max_examples // 20)
+FEWER = settings(max_examples=settings.default.max_examples // 40)
 
 #: What stands in a life in place of each name: purchase, item, part, ticket, project, activity.
 PLAIN = {"bought": "B", "item": "I", "part": "P", "ticket": "T", "project": "J", "activity": "A"}
@@ -170,7 +170,8 @@ EXPECTED = {empty: told(PLAIN, empty) for empty in ("hold", "bill", "top_up")}
 @pytest.mark.parametrize("empty", EXPECTED)
 @pytest.mark.parametrize("what", PLAIN)
 def test_an_id_like_a_word_of_ours_changes_nothing(what: str, empty: str) -> None:
-    for nasty in NASTY:
+    # Purchases are asked with all of them, the others with each fifth.
+    for nasty in NASTY if what == "bought" else NASTY[::5]:
         found = told({**PLAIN, what: nasty}, empty)
         assert json.dumps(found) == json.dumps(EXPECTED[empty]), nasty
 
