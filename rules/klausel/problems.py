@@ -225,6 +225,14 @@ CATALOG: dict[str, Message] = {
     "opening-doubled": _error(
         "the opening of {name} stands twice", "keep one of the two; the other stands at {other}"
     ),
+    "opening-lot-purchased": _error(
+        "lot {lot} of {name}, taken over on {opened}, is called like the purchase of {date}",
+        "give the lot of the opening another name",
+    ),
+    "opening-lot-ours": _error(
+        "lot {lot} of {name}, taken over on {opened}, is called like {what}",
+        "give the lot of the opening another name",
+    ),
     "opening-expired": _error(
         "the hours of {name} were good until {valid_until}, but the balance is of {date}",
         "correct one of the two dates, or leave the hours out",
