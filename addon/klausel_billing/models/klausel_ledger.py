@@ -101,6 +101,7 @@ class KlauselLedger(models.Model):
         index="btree_not_null",
         ondelete="set null",
     )
+    move_name = fields.Char(related="move_id.name", string="Invoice Number")
     fingerprint = fields.Char(
         readonly=True, help="Short hash of the timesheet's facts when it was settled."
     )
@@ -203,7 +204,8 @@ class KlauselLedger(models.Model):
     def _klausel_settled_with(self, entries, domain=()):
         """``{(entry, contract): id of its last row}`` of what is on record and not taken back.
 
-        The timesheets ``entries`` are ids, they may be gone. What waits is not settled.
+        The timesheets ``entries`` are ids, they may be gone. What waits, or has no time, is not
+        settled.
         """
         groups = self._read_group(
             [
@@ -213,13 +215,9 @@ class KlauselLedger(models.Model):
                 *domain,
             ],
             ["entry_ref", "contract_id"],
-            ["seconds:sum", "rounded:sum", "drawn:sum", "__count", "id:max"],
+            ["seconds:sum", "rounded:sum", "drawn:sum", "id:max"],
         )
-        return {
-            (entry, contract): last
-            for entry, contract, *sums, number, last in groups
-            if any(sums) or number == 1
-        }
+        return {(entry, contract): last for entry, contract, *sums, last in groups if any(sums)}
 
     @api.model
     def klausel_elsewhere(self, company_id, contract_ids, entry_ids=None):
@@ -253,6 +251,11 @@ class KlauselLedger(models.Model):
             }
             for (entry, contract), row in zip(found, rows, strict=True)
         ]
+
+    def _klausel_bump(self):
+        """What was read of these rows' customers before is out of date."""
+        places = {(row.company_id.id, row.partner_id.id) for row in self}
+        self.env["res.partner"]._klausel_raise(places)
 
     # --- opening again ------------------------------------------------------------------------
 
@@ -305,7 +308,7 @@ class KlauselLedger(models.Model):
         # The links first: with the state, Odoo computes anew who bills the time.
         rows._klausel_unlink_entries(gone)
         gone.write({"state": "released", "cause": cause, "mark": last})
-        gone.partner_id._klausel_bump()
+        gone._klausel_bump()
         moves.invalidate_recordset(["timesheet_ids", "timesheet_count"])
 
     def _klausel_unlink_entries(self, gone):
@@ -386,7 +389,7 @@ class KlauselLedger(models.Model):
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )
-        rows.partner_id._klausel_bump()
+        rows._klausel_bump()
 
     def _klausel_billed_again(self):
         """Live rows that settle what these released ones had settled."""
@@ -425,4 +428,4 @@ class KlauselLedger(models.Model):
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )
-        self.partner_id._klausel_bump()
+        self._klausel_bump()
