@@ -33,7 +33,6 @@ ORACLE = Path(__file__).parent / "oracle"
 #: Cases that the oracle does not express beside those that correct or release, and why.
 NOT_SAID = {
     "contracts/equally-narrow": "the oracle knows one customer",
-    "moves/moved-while-a-part-waits": "the oracle knows one customer",
     "surcharge/public-holiday": "the oracle knows one customer",
     "thresholds/budget-with-dates": "the oracle knows no names",
 }
