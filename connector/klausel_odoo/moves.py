@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from klausel.assemble import ledger_data
 from klausel.engine import fingerprint
-from klausel.model import Book, Contract, LedgerKey, Opening, Term
+from klausel.model import Book, Contract, LedgerKey, LedgerRow, Opening, Term
 from klausel.money import hours_exact, plain, shortest
 from klausel.policy.ir import text_in
 from klausel.port import Application
@@ -25,6 +25,7 @@ def payload(
     entries = {row.entry for row in application.rows if row.entry and row.fingerprint}
     codes = {row.key.contract for row in application.rows}
     codes |= {line.key.contract for draft in application.drafts for line in draft.lines}
+    originals = _originals(application.drafts, book)
     return {
         "protocol": protocol,
         "company_id": company,
@@ -36,7 +37,9 @@ def payload(
             entry.id: fingerprint(entry) for entry in book.entries if entry.id in entries
         },
         "moves": [
-            _move(draft, book, contracts, refresh, balances_text(draft, application, book))
+            _move(
+                draft, book, contracts, refresh, balances_text(draft, application, book), originals
+            )
             for draft in application.drafts
         ],
         "rows": list(_rows(application)),
@@ -60,12 +63,18 @@ def _rows(application: Application) -> Iterator[dict[str, Any]]:
         yield {**ledger_data(row), "line": str(key) if key is not None else ""}
 
 
-def _document(draft: Draft, book: Book) -> int | bool:
-    """The invoice that ``draft`` gives back or corrects, found by the line that it names."""
-    for row in book.ledger if draft.reverses else ():
-        if row.document and row.state == "live" and str(row.key) == draft.reverses:
-            return int(row.document)
-    return False
+def _originals(drafts: Iterable[Draft], book: Book) -> dict[str, LedgerRow]:
+    """By key, the lines on record that ``drafts`` give back or correct."""
+    wanted = {
+        str(line.reverses) for draft in drafts for line in draft.lines if line.reverses is not None
+    }
+    if not wanted:
+        return {}
+    return {
+        str(row.key): row
+        for row in book.ledger
+        if row.document and row.state == "live" and str(row.key) in wanted
+    }
 
 
 def _move(
@@ -74,8 +83,10 @@ def _move(
     contracts: Mapping[str, Contract],
     refresh: bool,
     balances: Collection[str],
+    originals: Mapping[str, LedgerRow],
 ) -> dict[str, Any]:
     customer = book.customers[draft.customer]
+    original = originals.get(draft.reverses)
     language = language_of(customer.language, *book.company.languages)
     codes = dict.fromkeys(line.key.contract for line in draft.lines)
     references = dict.fromkeys(
@@ -90,8 +101,8 @@ def _move(
         "total": plain(draft.total),
         "language": customer.language,
         "refresh": refresh,
-        "reverses": _document(draft, book),
-        "lines": list(_lines(draft, book, contracts, language)),
+        "reverses": int(original.document) if original is not None else False,
+        "lines": list(_lines(draft, book, contracts, language, originals)),
     }
 
 
@@ -170,7 +181,11 @@ def _standing(lots: Sequence[Balance], language: str, requests: bool) -> Iterato
 
 
 def _lines(
-    draft: Draft, book: Book, contracts: Mapping[str, Contract], language: str
+    draft: Draft,
+    book: Book,
+    contracts: Mapping[str, Contract],
+    language: str,
+    originals: Mapping[str, LedgerRow],
 ) -> Iterator[dict[str, Any]]:
     """Lines below their headings, each group with the clauses that it rests on."""
     headings: dict[str, list[Line]] = {}
@@ -183,7 +198,9 @@ def _lines(
         for line in lines:
             contract = contracts[line.key.contract]
             name = _name(line, contract, heading, book, language)
-            yield _line(line, _product(line, contract, book), name)
+            original = originals.get(str(line.reverses)) if line.reverses is not None else None
+            corrects = int(original.line) if original is not None and original.line else False
+            yield _line(line, _product(line, contract, book), name, corrects)
         clauses = dict.fromkeys(
             (reason.clause, reason.text)
             for line in lines
@@ -229,7 +246,8 @@ def _product(line: Line, contract: Contract, book: Book) -> str:
     return next(filter(None, (*own, *(term.product for term in contract.terms))), "")
 
 
-def _line(line: Line, product: str, name: str) -> dict[str, Any]:
+def _line(line: Line, product: str, name: str, corrects: int | bool) -> dict[str, Any]:
+    """``corrects``: the ERP's line whose tax and account it takes."""
     return {
         "key": str(line.key),
         "display_type": "",
@@ -243,6 +261,8 @@ def _line(line: Line, product: str, name: str) -> dict[str, Any]:
         "to": line.last.isoformat(),
         "contract": line.key.contract,
         "entries": [int(share.entry) for share in line.entries],
+        "corrects": corrects,
+        "original": str(line.reverses) if line.reverses is not None and not corrects else "",
     }
 
 

@@ -52,6 +52,7 @@ DIFFERENCE = {
     "terms": "rule, term or price changed",
     "amount": "the amount changed",
     "edited": "the invoice line was changed by hand",
+    "documents": "what is in force of these documents is not what is on record",
 }
 _NARROWEST = 40
 _NARROW = 64
