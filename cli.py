@@ -124,6 +124,7 @@ def snapshot(source: Source, as_of: date, folder: Path) -> int:
 @click.option(
     "--adjust", is_flag=True, help="Also correct what was billed and differs with today's facts."
 )
+@click.option("--backlog", is_flag=True, help="Also write what reaches back more than a year.")
 def bill(
     source: Source,
     as_of: date,
@@ -133,6 +134,7 @@ def bill(
     refresh: bool,
     records: Path | None,
     adjust: bool,
+    backlog: bool,
 ) -> int:
     """Write what the preview shows as draft invoices, each once.
 
@@ -142,7 +144,7 @@ def bill(
     from klausel_run.preview import Options
     from klausel_shell.terminal import Terminal
 
-    options = Options(as_of, customer, (), group_by, True, adjust)
+    options = Options(as_of, customer, (), group_by, True, adjust, backlog)
     result, report = job(source.open(), options, refresh, Terminal(yes), records)
     if any(found.severity == "error" for found in result.problems):
         return EXIT_INPUT

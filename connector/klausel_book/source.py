@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
-from klausel.model import Book
+from klausel.model import Book, LedgerRow
 from klausel.port import (
     Application,
     Applied,
@@ -17,6 +17,7 @@ from klausel.port import (
     Refused,
     Written,
 )
+from klausel.record import settled_with
 from klausel_book import ledger_file, openings_file
 from klausel_book.policy_folder import leaves, policy_folders, policy_paths
 from klausel_book.reader import LEDGER_FILE, POLICIES, read_folder
@@ -58,6 +59,21 @@ def _text(path: Path) -> str:
         return ""
 
 
+def _settled_twice(rows: Iterable[LedgerRow], application: Application, book: Book) -> str:
+    """An entry that ``application`` would settle beside another customer's ``rows``, if any."""
+    owners = {c.code: book.root(c.customer) for c in book.contracts}
+    asked = {row.entry for row in application.rows if row.entry}
+    before = settled_with((row for row in rows if row.entry in asked), owners)
+    new = settled_with(application.rows, owners)
+    for entry, customers in new.items():
+        others = before.get(entry, {})
+        if customers.get(application.customer) and any(
+            settled for customer, settled in others.items() if customer != application.customer
+        ):
+            return entry
+    return ""
+
+
 class BookSource:
     """Reads a book folder."""
 
@@ -92,6 +108,10 @@ class BookSource:
                 raise Refused("changed", "the book was changed since it was read", "run it again")
             if not asked.isdisjoint(live):
                 raise Refused("duplicate", "somebody else has billed this by now", "run it again")
+            twice = _settled_twice(stored.rows, application, book)
+            if twice:
+                said = f"entry {twice} is settled with another customer already"
+                raise Refused("duplicate", said, "run it again")
             ledger_file.append(stream, stored.end, application.rows, application.key)
         return Applied(application.customer, drafts, len(application.rows))
 

@@ -25,6 +25,7 @@ from pydantic import Field as ShapeField
 
 from klausel import currency, model
 from klausel.charges.milestone import MilestoneShape
+from klausel.doubts import hours_in_thousands, thousands
 from klausel.fields import TABLES, Table
 from klausel.model import (
     Book,
@@ -46,7 +47,7 @@ from klausel.problems import Problem, ProblemError, Where, listed, near, problem
 from klausel.publishing import differing
 from klausel.rows import AT_ONCE, BadValue, Columns
 from klausel.shapes import (
-    Day,
+    BusinessDay,
     Months,
     Number,
     Shape,
@@ -57,7 +58,7 @@ from klausel.shapes import (
     parse_number,
     shaped,
 )
-from klausel.terms import TERM_WORDS, BoundTerm, bind_contract
+from klausel.terms import TERM_WORDS, BoundTerm, bind_contract, farthest
 from klausel.tree import Path, Tree, parse
 
 _DAY = 24 * 3600
@@ -82,6 +83,9 @@ RECORDS: dict[str, type[Any]] = {
     "openings": model.Opening,
 }
 
+
+#: By kind of a column: what is doubtful in it.
+_DOUBTS = {"number": thousands, "hours": hours_in_thousands}
 
 #: Rows with their places, by contract and term.
 _ByTerm = defaultdict[tuple[str, str], list[tuple[Any, Where]]]
@@ -133,8 +137,8 @@ class TermShape(Shape):
     plan: str
     product: str | None = None
     priority: int = 0
-    first: Day | None = ShapeField(default=None, alias="from")
-    until: Day | None = None
+    first: BusinessDay | None = ShapeField(default=None, alias="from")
+    until: BusinessDay | None = None
     discount: Number = Decimal(0)
     takes: Words = ("service",)
 
@@ -161,8 +165,8 @@ class ContractShape(Shape):
     code: str
     customer: str
     currency: str | None = None
-    start: Day
-    end: Day | None = None
+    start: BusinessDay
+    end: BusinessDay | None = None
     minimum_term: Months = 0
     notice: Months = 0
     renewal: Months = 0
@@ -212,6 +216,10 @@ class BookBuilder:
         self._bad_ids: defaultdict[str, set[str]] = defaultdict(set)
         """Ids of rows and contracts that stand in the book and are bad: no reference is wrong
         because of them."""
+        self._lacking: set[str] = set()
+        """Tables without a file."""
+        self._doubts: list[Problem] = []
+        """Warnings about numbers in files: nothing to say of where money has three digits."""
         self._unread: set[str] = set()
         """Tables with rows that could not be read: references to them cannot be checked."""
         self._home = ""
@@ -229,6 +237,10 @@ class BookBuilder:
         self._unread |= {name for name, table in TABLES.items() if table.file == found.where.file}
         if found.where.file == _file_of("contracts"):
             self._unread.add("contracts")
+
+    def lack(self, record: str) -> None:
+        """Says that the book has no file of ``record``."""
+        self._lacking.add(record)
 
     def lose_policy(self, name: str, text: str = "") -> None:
         """Says that the policy in folder ``name`` is there and could not be read; ``text`` is that
@@ -283,8 +295,18 @@ class BookBuilder:
         self._tables[record] = _Kept([], [], file)
         deque(islice(again, reader.line_num), maxlen=0)
         columns = Columns(table, header)
+        doubted = [
+            (header.index(field.column), field.column, _DOUBTS[field.kind])
+            for field in table.fields
+            if record != "entries" and field.kind in _DOUBTS and field.column in header
+        ]
         for numbers, rows in self._csv_rows(reader, again, len(header), file):
             self._add_some(record, header, numbers, rows, columns)
+            for place, column, doubt in doubted:
+                for number, row in zip(numbers, rows, strict=True):
+                    found = doubt(row[place], Where(file, number), column)
+                    if found is not None:
+                        self._doubts.append(found)
 
     def _csv_rows(
         self, reader: Any, again: Iterator[str], expected: int, file: str
@@ -464,6 +486,7 @@ class BookBuilder:
         for number, term in enumerate(shape.terms):
             found = _term(term, tree, (*path, "terms", number))
             if isinstance(found, Term):
+                self._doubts += _doubts_of(found, shape.customer, tree, (*path, "terms", number))
                 if any(other.id == found.id for other in terms):
                     problems.append(
                         problem(
@@ -513,6 +536,7 @@ class BookBuilder:
             self._bad_policies.add(found.name)
         else:
             self._policies[found.name] = found
+            self._doubts += found.doubts
 
     def policies(self) -> tuple[Mapping[str, Policy], list[Problem]]:
         """The policies that were read and have no error, by name, and the errors so far."""
@@ -618,6 +642,10 @@ class BookBuilder:
         self._cycles(book)
         self._check_contracts(book)
         self._long_days(book)
+        if "entries" in self._lacking:
+            self._say_no_entries()
+        if currency.digits(book.company, book.company.currency) < 3:
+            self._problems += self._doubts
         used = (contract.policy for contract in book.contracts)
         self._problems += differing(book.policies, book.published, used).values()
         for record, raw, found in self._bad_rows:
@@ -768,6 +796,7 @@ class BookBuilder:
 
     def _check_contracts(self, book: Book) -> None:
         purchases, acceptances = self._by_term("purchases"), self._by_term("acceptances")
+        openings = self._by_term("openings")
         for contract, place in zip(book.contracts, self._places, strict=True):
             tree, path, _ = place
             owner = contract.customer
@@ -787,6 +816,7 @@ class BookBuilder:
                 else:
                     for term in bound.terms:
                         self._check_parts(contract, term, purchases, acceptances)
+                        self._check_far(contract, term, openings)
             if owner in book.customers:
                 self._check_coverage(book, contract, tree.where((*path, "covers")))
 
@@ -822,6 +852,24 @@ class BookBuilder:
                     hint=hint if known else "its price is one part: leave the part empty",
                 )  # fmt: skip
                 self._bad_rows.append(("acceptances", _raw("acceptances", row), found))
+
+    def _say_no_entries(self) -> None:
+        where = Where(_file_of("entries"))
+        on_record = len({row.entry for row in self._ledger if row.entry and row.state == "live"})
+        if on_record:
+            entries = "1 entry" if on_record == 1 else f"{on_record} entries"
+            self.say(problem("file-vanished", where, what=f"{entries} on record"))
+        else:
+            self.say(problem("entries-missing", where))
+
+    def _check_far(self, contract: Contract, term: BoundTerm, openings: _ByTerm) -> None:
+        """What is billed ahead is billed some periods ahead, not for decades."""
+        for row, where in openings.get((contract.code, term.term.id), ()):
+            if row.billed_until is not None and row.billed_until > farthest(term.plan, row.date):
+                found = problem(
+                    "opening-far", where, date=row.billed_until, name=row.name, day=row.date
+                )
+                self._bad_rows.append(("openings", _raw("openings", row), found))
 
     def _by_term(self, table: str) -> _ByTerm:
         """Rows of a table with their places, by contract and term."""
@@ -863,9 +911,13 @@ class BookBuilder:
                 continue
             owner = owner_of(book, kind, id_)
             if owner and owner != root:
+                # What has billed was right when it did: its project went to somebody else since.
+                billed = any(row.key.contract == contract.code for row in book.ledger)
+                if billed and contract.end is not None:
+                    continue
                 self.say(
                     problem(
-                        "covers-foreign", where, contract.customer,
+                        "covers-gone" if billed else "covers-foreign", where, contract.customer,
                         contract=contract.code, table=kind, id=id_, owner=owner, customer=root,
                     )
                 )  # fmt: skip
@@ -1021,6 +1073,17 @@ def _term(data: Any, tree: Tree, path: Path) -> Term | list[Problem]:
     )
 
 
+def _doubts_of(term: Term, customer: str, tree: Tree, path: Path) -> Iterator[Problem]:
+    """Warnings about the numbers of ``term`` that stand in a file."""
+    for name, dated in term.parameters.items():
+        for day, text in dated.steps:
+            key = "always" if day == date.min else day.isoformat()
+            where = tree.where((*path, name, key))
+            found = thousands(text, where, name) if where.line else None
+            if found is not None:
+                yield found._replace(customer=customer)
+
+
 def _dated_texts(name: str, value: Any, tree: Tree, path: Path) -> Dated | list[Problem]:
     if isinstance(value, str):
         return Dated(((date.min, value),))
@@ -1105,7 +1168,10 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
     def day(name: str) -> date | None:
         return parse_date(data[name]) if data.get(name) else None
 
-    texts = ("contract", "term", "component", "period", "group", "entry", "disposition", "rule")
+    texts = (
+        "contract", "term", "component", "period", "group", "entry", "disposition", "rule",
+        "booked",
+    )  # fmt: skip
     if not all(isinstance(data.get(name, ""), str) for name in texts):
         raise TypeError("a text is expected")
     state = data.get("state", "live")
@@ -1138,6 +1204,7 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         last=day("last"),
         document=data.get("document", ""),
         invoiced=number("invoiced"),
+        booked=data.get("booked", ""),
     )
 
 

@@ -115,6 +115,11 @@ class Entry(NamedTuple):
     billed_elsewhere: str
     order: str
 
+    @property
+    def booked(self) -> str:
+        """Ids of what says whose it is: project, ticket and customer of its own."""
+        return f"{self.project};{self.ticket};{self.customer}"
+
 
 class Dated(NamedTuple):
     """A value with a history: ``(first day, value)`` oldest first; ``date.min`` is "always"."""
@@ -313,6 +318,8 @@ class LedgerRow(NamedTuple):
     """The invoice that a line stands on: the ERP's, or the draft's key in a book."""
     invoiced: Decimal | None = None
     """What the ERP's invoice line comes to now, exact, where somebody changed it by hand."""
+    booked: str = ""
+    """What its entry stood on, as :attr:`Entry.booked`; empty on rows of before this was kept."""
 
 
 class Documents(NamedTuple):

@@ -6,7 +6,7 @@ entry's rows is what holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
@@ -24,6 +24,8 @@ class Settled:
     """Of its first row."""
     fingerprint: str
     """Of the facts that were settled last."""
+    booked: str = ""
+    """What it stood on then; empty where that is not on record."""
     parts: list[OnRecord] = field(default_factory=list)
     gated: bool = False
     """It was held before rounding when its window was closed."""
@@ -103,10 +105,10 @@ def on_record(
             continue
         found = settled.get(row.entry)
         if found is None:
-            found = settled[row.entry] = Settled(row.key, row.fingerprint, counted=row.counted)
+            found = settled[row.entry] = Settled(row.key, "", counted=row.counted)
             places[row.entry] = {}
             counts[row.entry] = []
-        found.fingerprint = row.fingerprint
+        found.fingerprint, found.booked = row.fingerprint, row.booked
         same = (
             row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
         )  # fmt: skip
@@ -157,6 +159,28 @@ def on_record(
             # What a limit cut off later is of time that was held before rounding, too.
             waiting.setdefault(entry, []).append(rest._replace(gated=entry in gated))
     return settled, waiting
+
+
+Sums = dict[str, dict[str, bool]]
+"""By entry and customer: whether anything of it is settled there."""
+
+
+def settled_with(rows: Iterable[LedgerRow], owners: Mapping[str, str]) -> Sums:
+    """With which customers the entries of live ``rows`` are settled.
+
+    ``owners`` are the customers of contracts, by code. What was taken back, what has no time and
+    what waits, is not settled.
+    """
+    sums: dict[str, dict[str, list[int]]] = {}
+    for row in rows:
+        if row.entry and not row.held and row.state == "live":
+            owner = owners.get(row.key.contract, "")
+            found = sums.setdefault(row.entry, {}).setdefault(owner, [0, 0, 0])
+            for number, value in enumerate((row.seconds, row.rounded, row.drawn)):
+                found[number] += value
+    return {
+        entry: {owner: any(found) for owner, found in some.items()} for entry, some in sums.items()
+    }
 
 
 def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:

@@ -295,8 +295,13 @@ class State:
         group_by: GroupBy | None,
         others: Others,
         adjust: bool,
+        away: Mapping[str, str],
     ) -> None:
         self._adjust = adjust
+        self._away = away
+        """By entry that is settled here and was moved to another customer: that one's name."""
+        self.taken_back: set[str] = set()
+        """Entries of nobody here that an adjustment took back as a whole."""
         self._again: dict[str, dict[str, list[Ident]]] = defaultdict(dict)
         """By contract and entry: the parts that settled entries have with today's facts."""
         self._desired: dict[str, list[tuple[str, str, Taken]]] = defaultdict(list)
@@ -461,6 +466,7 @@ class State:
                     key,
                     entry.id if entry is not None else "",
                     fingerprint=fingerprint(entry) if entry is not None else "",
+                    booked=entry.booked if entry is not None else "",
                     policy=bound.policy.stamp,
                     **facts,
                 )

@@ -27,6 +27,7 @@ from klausel.trace import (
     FactSeen,
     FieldSeen,
     GateSeen,
+    Owner,
     RangeWord,
     RuleAsked,
     TermAsked,
@@ -62,8 +63,10 @@ class Tracing(Scoping):
             (*contracts, *map(_not_covering, others)), override, gate, surcharges,
         )  # fmt: skip
 
-    def _owner(self, entry: Entry, ticket: Ticket) -> Literal["entry", "ticket", "project", ""]:
-        """As :meth:`klausel.model.Book.customer_of`."""
+    def _owner(self, entry: Entry, ticket: Ticket) -> Owner:
+        """As :meth:`klausel.model.Book.customer_of`, or because it is settled with this one."""
+        if self._root != self._book.customer_of(entry):
+            return "settled"
         if entry.customer:
             return "entry"
         if ticket.customer:
