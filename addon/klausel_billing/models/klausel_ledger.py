@@ -232,8 +232,11 @@ class KlauselLedger(models.Model):
         return self.contract_id, self.term, self.component, self.period
 
     def _klausel_closing(self, state):
-        """The rows that close the periods of the regular lines among these."""
-        places = {row._klausel_place() for row in self if not row.sequence}
+        """The rows that close the periods of the regular lines among these.
+
+        A timesheet's row is no line: on a correction it may be its first at another price.
+        """
+        places = {row._klausel_place() for row in self if not (row.sequence or row.entry_ref)}
         if not places:
             return self.browse()
         rows = self.search(

@@ -89,6 +89,8 @@ class ResPartner(models.Model):
         ids = sorted(self.commercial_partner_id.ids)
         if not ids:
             return
+        # What waits to be stored would otherwise be written over the number, or be lost with it.
+        self.flush_model(["klausel_seq"])
         # Always in the same order: two transactions with several customers do not block each other.
         self.env.cr.execute(
             SQL(

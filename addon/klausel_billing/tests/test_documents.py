@@ -127,6 +127,20 @@ class TestDocuments(BillingCase):
         self._open()
         self.assertEqual(draft.state, "cancel")
 
+    def test_a_released_correction_leaves_the_period_closed(self):
+        """Though a timesheet's row on it may be the first at its price."""
+        self._post(self.move)
+        other, rows = self._line(quantity="2", price="99.00", entries=self.first, group="99")
+        other["key"] = rows[0]["line"] = rows[1]["line"] = f"{other['key']}#1"
+        rows[0].update(sequence=1, amount="198.00")
+        other["corrects"] = self.effort.id
+        old, more = self._line(quantity="-2", entries=self.first, sequence=1)
+        draft = self._bill(
+            (other, rows), (old, more), total="8.00", closing=False, reverses=self.move.id
+        )
+        draft.unlink()
+        self.assertEqual(self._ledger(), self.all)
+
     def test_another_invoices_correction_stays(self):
         other = self._bill(
             self._line(entries=self.third, quantity="0.5", group="other", sequence=1),

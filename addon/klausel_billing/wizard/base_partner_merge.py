@@ -8,7 +8,10 @@ class MergePartnerAutomatic(models.TransientModel):
         """Merging rewrites contracts and timesheets in SQL, so nothing else notices."""
         result = super()._log_merge_operation(src_partners, dst_partner)
         contracts = self.env["klausel.contract"].sudo().with_context(active_test=False)
-        moved = contracts.search([("partner_id", "=", dst_partner.id)])
+        moved = contracts.search([("partner_id", "child_of", dst_partner.id)])
+        # Contacts below now belong to another company: Odoo wrote the one that they came to.
+        below = self.env["res.partner"].sudo().with_context(active_test=False)
+        below.search([("id", "child_of", dst_partner.id)]).modified(["parent_id"])
         # The company of a contract, and with it that of its parts and of its ledger.
         moved.modified(["partner_id"])
         customer = dst_partner.commercial_partner_id
