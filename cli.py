@@ -176,15 +176,25 @@ def openings(
 @cli.command()
 @source_options
 @as_of_option()
-def audit(source: Source, as_of: date) -> int:
-    """Recompute everything and compare it with what is on record. Writes nothing."""
-    from klausel_run.audit import audit as job
-    from klausel_shell.terminal import progress
+@click.option("--repair", is_flag=True, help="Seal a ledger that was damaged, as it stands now.")
+@click.option("--why", default="", help="What happened to it; goes on record with --repair.")
+@yes_option
+def audit(source: Source, as_of: date, repair: bool, why: str, yes: bool) -> int:
+    """Recompute everything and compare it with what is on record.
 
+    Says the first link of the ledger's checksums that does not hold. Writes nothing, but with
+    --repair: that seals the ledger as it stands, and who did so, when and why is on record in it.
+    """
+    from klausel_run import audit as job
+    from klausel_shell.terminal import Terminal, progress
+
+    erp = source.open()
+    if repair:
+        job.repair(erp, why, Terminal(yes))
     with progress("comparing") as tick:
-        found = job(source.open(), as_of, tick)
+        found = job.audit(erp, as_of, tick)
     click.echo(found.text)
-    return EXIT_FINDINGS if found.differences else 0
+    return EXIT_INPUT if found.problems else 0 if found.clean else EXIT_FINDINGS
 
 
 @cli.command()

@@ -17,6 +17,7 @@ from klausel_book import BookSource, read_folder
 from klausel_run.bill import applications, write
 from klausel_run.preview import Options, preview
 from tests.counts import count
+from tests.ledgers import put_before_checksums
 
 BILLED, ADJUSTED = "2026-02-01", "2026-02-02"
 POLICY = """policy: care
@@ -167,14 +168,14 @@ def test_a_ledger_of_before(tmp_path: Path) -> None:
             assert row.pop("booked", "-") == (
                 "-" if "entry" not in row else f"{FIRST[row['entry']]};;"
             )
-    ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    put_before_checksums(book, lines)
     (book / "projects.csv").write_text("id,customer\np1,c2\np2,c2\np3,c3\n")
     text = (book / "entries.csv").read_text()
     (book / "entries.csv").write_text(text.replace("p1,2", "p1,1.5"))
     assert klausel(book, ADJUSTED, "--adjust") == 0
     assert owed(book) == {**worth(FIRST), "C-c1": Decimal("142.50")}
     # With the entry on another project besides, it was moved.
-    ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    put_before_checksums(book, lines)
     (book / "entries.csv").write_text(text.replace("p1,2", "p2,1.5"))
     assert klausel(book, ADJUSTED, "--adjust") == 0
     assert owed(book) == {"C-c2": Decimal("200.00"), "C-c3": Decimal("35.00")}

@@ -13,11 +13,12 @@ from klausel.fields import TABLES
 from klausel.model import Book
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, problem
+from klausel_book import ledger_file
+from klausel_book.ledger_file import LEDGER_FILE
 from klausel_book.policy_folder import policy_files, policy_folders, unreadable
 
 BOOK_FILE = "book.yaml"
 CONTRACTS_FILE = "contracts.yaml"
-LEDGER_FILE = "ledger.jsonl"
 POLICIES = "policies"
 
 #: Files that may have been meant to be read.
@@ -28,10 +29,16 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_folder(folder: Path) -> Book:
-    """The book in ``folder``.
+    """The book in ``folder``; raises as :func:`read_book`."""
+    return read_book(folder)[0]
 
-    Raises :class:`~klausel.problems.ProblemError` with every problem of the book where one of
-    them touches more than a single customer.
+
+def read_book(folder: Path, damaged: bool = False) -> tuple[Book, ledger_file.Stored | None]:
+    """The book in ``folder``, and its ledger's file.
+
+    With ``damaged`` a ledger whose links do not hold is taken as it stands. Raises
+    :class:`~klausel.problems.ProblemError` with every problem of the book where one of them touches
+    more than a single customer.
     """
     if not folder.is_dir():
         file = folder.is_file()
@@ -59,11 +66,24 @@ def read_folder(folder: Path) -> Book:
         else:
             builder.lack(record)
     _each(builder, folder, CONTRACTS_FILE, builder.add_contracts_file)
+    stored = None
     path = folder / LEDGER_FILE
-    if present(path):
-        with guarded(builder, path, LEDGER_FILE), path.open(encoding="utf-8") as lines:
-            builder.add_ledger(lines, LEDGER_FILE)
-    return builder.build()
+    with guarded(builder, path, LEDGER_FILE):
+        stored = ledger_file.load(path)
+    if stored is not None:
+        add_ledger(builder, stored, damaged)
+    return builder.build(), stored
+
+
+def add_ledger(builder: BookBuilder, stored: ledger_file.Stored, damaged: bool) -> None:
+    """What stands on record, and what is wrong with it."""
+    chain = stored.chain
+    for found in chain.unread if damaged else chain.problems:
+        builder.say(found)
+    rest = chain.rest()
+    if rest is not None:
+        builder.say(rest)
+    builder.add_ledger_rows(chain.rows.values())
 
 
 def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:

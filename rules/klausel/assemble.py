@@ -7,7 +7,6 @@ all build their books here, so that one set of checks holds for all of them.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,6 +66,7 @@ _LENGTH_HINTS = (
     "write a comma for every field, also for empty ones: one,,three",
     'put text that has a comma in it in double quotes: "one, two"',
 )
+_NOTHING: Mapping[str, Any] = {}
 _POLICY_NAME = re.compile(r"(?m)^policy:\s*[\"']?([\w-]+)")
 
 RECORDS: dict[str, type[Any]] = {
@@ -547,30 +547,6 @@ class BookBuilder:
     def add_policies(self, policies: Iterable[Policy]) -> None:
         """Policies that are read already."""
         self._policies |= {policy.name: policy for policy in policies}
-
-    def add_ledger(self, lines: Iterable[str], file: str) -> None:
-        """``ledger.jsonl``: one settled part a line."""
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                self._ledger += ledger_rows(json.loads(line))
-            except (
-                ValueError,
-                KeyError,
-                TypeError,
-                AttributeError,
-                ArithmeticError,
-                RecursionError,
-            ):
-                if not line.endswith("\n"):
-                    break  # the last line, cut off by a crash: nothing of it was billed
-                self.say(
-                    problem(
-                        "shape", Where(file, number), reason="this is not a ledger row",
-                        hint="the ledger is written by klausel; take the file from a backup",
-                    )
-                )  # fmt: skip
 
     def set_sequences(self, sequences: Mapping[str, int]) -> None:
         """By commercial customer, the number that every change in the ERP raises."""
@@ -1153,14 +1129,23 @@ def _contract(shape: ContractShape, code: str, terms: tuple[Term, ...], where: W
 
 
 def ledger_rows(data: Mapping[str, Any]) -> list[LedgerRow]:
-    """The rows of one line: a transaction's or a single one; raises as :func:`ledger_row`."""
-    if "transaction" in data:
-        return [ledger_row(row) for row in data["rows"]]
-    return [ledger_row(data)]
+    """The rows of one line: a transaction's, a single one, or those of a repair, which has none.
+
+    Raises as :func:`ledger_row`.
+    """
+    if "repair" in data:
+        return []
+    if "transaction" not in data:
+        return [ledger_row(data)]
+    contracts = data.get("contracts", _NOTHING)
+    return [ledger_row(row, contracts.get(row["contract"], _NOTHING)) for row in data["rows"]]
 
 
-def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
-    """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none."""
+def ledger_row(data: Mapping[str, Any], contract: Mapping[str, Any] = _NOTHING) -> LedgerRow:
+    """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none.
+
+    ``contract`` is what its transaction says of the row's contract: customer and currency.
+    """
 
     def number(name: str) -> Decimal | None:
         return None if data.get(name) is None else parse_number(data[name])
@@ -1173,6 +1158,9 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         "booked",
     )  # fmt: skip
     if not all(isinstance(data.get(name, ""), str) for name in texts):
+        raise TypeError("a text is expected")
+    customer, code = (data.get(name, contract.get(name, "")) for name in ("customer", "currency"))
+    if not (isinstance(customer, str) and isinstance(code, str)):
         raise TypeError("a text is expected")
     state = data.get("state", "live")
     if state not in ("live", "released"):
@@ -1204,6 +1192,10 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         last=day("last"),
         document=data.get("document", ""),
         invoiced=number("invoiced"),
+        customer=customer,
+        currency=code,
+        quantity=number("quantity"),
+        discount=number("discount"),
         booked=data.get("booked", ""),
     )
 
@@ -1213,7 +1205,7 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     data: dict[str, Any] = {**row.key._asdict(), **row._asdict()}
     del data["key"]
     data["period"] = row.key.period.isoformat()
-    for name in ("rate", "amount", "invoiced"):
+    for name in ("rate", "amount", "invoiced", "quantity", "discount"):
         if data[name] is not None:
             data[name] = format(data[name], "f")
     for name in ("counted", "last"):

@@ -330,10 +330,12 @@ class _CustomerRun(Usual, Balances, Tracing):
         for term in bound.terms:
             for number, component in enumerate(term.components):
                 account = accounts.get((term.term.id, component.id))
-                found = [
-                    *self._singles(bound, term, component, account),
-                    *self._component(bound, term, component, taken),
-                ]
+                if component.has_balance:
+                    found = [*self._singles(bound, term, component, account)]
+                    found += self._component(bound, term, component, taken)
+                else:  # what goes back depends on what is billed
+                    own = [*self._component(bound, term, component, taken)]
+                    found = [*self._singles(bound, term, component, account, own), *own]
                 lines += [
                     ((line.first, term.number, number, position), line)
                     for position, line in enumerate(found)
@@ -355,7 +357,7 @@ class _CustomerRun(Usual, Balances, Tracing):
             single = (self._group_by or bound.policy.group_by) == "contract"
             code = bound.contract.code if single else ""
             kind = ("", "")
-            if line.reverses is not None or line.credit:
+            if line.credit or (line.reverses is not None and not line.beside):
                 kind = ("credit" if line.credit else "correction", self._document(line.reverses))
             groups.setdefault((code, bound.contract.currency, *kind), []).append((bound, line))
         drafts = []
@@ -408,6 +410,8 @@ class _CustomerRun(Usual, Balances, Tracing):
         amount = total((line.exact for line in some), self._book.company.rounding_method, digits)
         turned = not credit and amount < 0
         reverses = next((line.reverses for line in some if line.reverses is not None), None)
+        if any(line.beside for line in some) and not all(line.reverses for line in some):
+            reverses = None  # other lines stand beside what corrects
         return Draft(
             key=str(some[0].key),
             customer=self._root,

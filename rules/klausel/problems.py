@@ -381,6 +381,23 @@ CATALOG: dict[str, Message] = {
         "policy {policy} is published as {published}, but the files in use are {used}",
         "publish again: klausel publish {policy}; or use the files that were published",
     ),
+    # the ledger
+    "ledger-changed": _error(
+        "the checksum does not fit: this line was changed, or lines before it were changed,"
+        " removed or moved",
+        "{hint}",
+    ),
+    "ledger-bare": _error(
+        "this line has no checksum, though one before it has: klausel did not write it", "{hint}"
+    ),
+    "ledger-short": _error("the ledger has {there} lines, and {lines} were written", "{hint}"),
+    "ledger-cut": _error(
+        "the last line is cut off: what it had put on record would be billed again", "{hint}"
+    ),
+    "ledger-remains": _warning(
+        "the last line is cut off: a run broke off before it had billed this customer",
+        "the next bill takes its place",
+    ),
     # command line
     "option": _error("{reason}", "{hint}"),
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from klausel.approvals import BEFORE_ROUNDING, LIMIT
+from klausel.approvals import BEFORE_ROUNDING, LIMIT, NO_HOURS, NO_TERM
 from klausel.clerk import OnRecord
 from klausel.model import LedgerKey, LedgerRow
 
@@ -31,6 +31,8 @@ class Settled:
     """It was held before rounding when its window was closed."""
     counted: date | None = None
     """The day behind which it counted when it went on record, whatever was corrected since."""
+    waited: HeldBefore | None = None
+    """What of it waited for hours before that; nothing does any more."""
 
 
 class HeldBefore(NamedTuple):
@@ -92,16 +94,23 @@ def on_record(
 
     Parts that an adjustment has taken back as a whole are no longer on record.
     """
+    rows = list(rows)
+    lines = {row.key for row in rows if row.amount is not None}
     settled: dict[str, Settled] = {}
     places: dict[str, dict[tuple[object, ...], int]] = {}
     counts: dict[str, list[int]] = {}
     held: dict[tuple[str, str], HeldBefore] = {}
+    changed: set[str] = set()
+    """Entries that were taken up with other facts than those with which they waited."""
     for number, row in enumerate(rows):
         if not row.entry:
             continue
         if row.held:
             place = (row.entry, row.held)
-            held[place] = _held(held.get(place), row)
+            before = held.get(place)
+            if before is not None and row.fingerprint != before.fingerprint:
+                changed.add(row.entry)
+            held[place] = _held(before, row)
             continue
         found = settled.get(row.entry)
         if found is None:
@@ -112,6 +121,7 @@ def on_record(
         same = (
             row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
         )  # fmt: skip
+        piece = (row.key.sequence if row.key in lines else -1, row.rounded)
         position = places[row.entry].get(same)
         if position is None:
             places[row.entry][same] = len(found.parts)
@@ -128,6 +138,7 @@ def on_record(
                     row.lot,
                     row.counted,
                     number,
+                    (piece,),
                 )
             )
         else:
@@ -137,6 +148,7 @@ def on_record(
                 seconds=part.seconds + row.seconds,
                 rounded=part.rounded + row.rounded,
                 drawn=part.drawn + row.drawn,
+                pieces=(*part.pieces, piece),
             )
     for entry in list(settled):
         kept = [
@@ -150,9 +162,11 @@ def on_record(
             del settled[entry]
     waiting: dict[str, list[HeldBefore]] = {}
     gated: set[str] = set()
-    for (entry, _), rest in held.items():
+    for (entry, reason), rest in held.items():
         if rest.gated:
             gated.add(entry)
+        if entry in settled and entry not in changed and reason in (NO_HOURS, NO_TERM):
+            settled[entry].waited = rest
         if entry in settled and rest.gated:
             settled[entry].gated = True
         if rest.seconds or rest.rounded or not rest.taken_up:

@@ -129,7 +129,7 @@ class Corrections(Lines):
             changes = [(next(iter(sums)), [0, 0, 0])]
         for ident, (seconds, rounded, drawn) in changes:
             self._correction_row(
-                ident, entry_id, facts, bound.policy.stamp, seconds, rounded, drawn,
+                bound, ident, entry_id, facts, seconds, rounded, drawn,
                 rules.get(ident) or parts[0].rule,
             )  # fmt: skip
         return {
@@ -139,7 +139,7 @@ class Corrections(Lines):
         }
 
     def _correction_row(
-        self, ident: Ident, entry: str, facts: tuple[str, str], policy: str, seconds: int,
+        self, bound: BoundContract, ident: Ident, entry: str, facts: tuple[str, str], seconds: int,
         rounded: int, drawn: int, rule: str,
     ) -> None:  # fmt: skip
         if not self._on_record:
@@ -170,9 +170,11 @@ class Corrections(Lines):
                 ident.lot,
                 fingerprint=facts[0],
                 booked=facts[1],
-                policy=policy,
+                policy=bound.policy.stamp,
                 drawn=drawn,
                 counted=ident.counted,
+                customer=bound.contract.customer,
+                currency=bound.contract.currency,
             )
         )
 

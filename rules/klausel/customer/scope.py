@@ -263,6 +263,8 @@ class Scoping(State):
                 counted=settled.counted,
                 first_counted=settled.counted,
                 again=True,
+                waited=settled.waited is not None,
+                old_place=settled.waited.counted if settled.waited is not None else None,
             )
         )
         return True

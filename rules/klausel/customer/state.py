@@ -131,6 +131,8 @@ def index(rows: Sequence[LedgerRow]) -> Ledger:
         place = (key.term, key.component, key.period)
         groups = known[place]
         groups[key.group] = max(groups.get(key.group, 0), key.sequence)
+        if row.amount is None and key.term and key.group and not row.entry:
+            lines[key.term, key.component].append(row)  # hours without money
         if row.amount is not None:
             amounts[place][key.group] = amounts[place].get(key.group, Decimal(0)) + row.amount
             lines[key.term, key.component].append(row)
@@ -468,6 +470,8 @@ class State:
                     fingerprint=fingerprint(entry) if entry is not None else "",
                     booked=entry.booked if entry is not None else "",
                     policy=bound.policy.stamp,
+                    customer=bound.contract.customer,
+                    currency=bound.contract.currency,
                     **facts,
                 )
             )
