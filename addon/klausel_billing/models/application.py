@@ -584,8 +584,9 @@ class Application(Call):
 
     def _original(self, line):
         """The invoice line that ``line`` gives back or corrects: on record, or of this run."""
-        nothing = self.env["account.move.line"]
-        return nothing.browse(line.corrects) or self.lines.get(line.original, nothing)
+        if line.original:
+            return self.lines.get(line.original, self.env["account.move.line"])
+        return self.env["account.move.line"].browse(line.corrects or ())
 
     def _check_lines(self, pairs):
         for line, record in pairs:
