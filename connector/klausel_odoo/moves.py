@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from klausel.assemble import ledger_data
 from klausel.engine import fingerprint
-from klausel.model import Book, Contract, LedgerKey, LedgerRow, Opening, Term
+from klausel.model import Book, Contract, LedgerKey, Opening, Term
 from klausel.money import hours_exact, plain, shortest
 from klausel.policy.ir import text_in
 from klausel.port import Application
@@ -17,15 +17,32 @@ from klausel.texts import days_text, hours_text, language_of, line_text, phrase
 MOVE_TYPES = {"invoice": "out_invoice", "credit_note": "out_refund"}
 
 
+class Known:
+    """A book's entries and lines by what applications name; made once for all customers."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.entries = {entry.id: entry for entry in book.entries}
+        self.lines = {
+            str(row.key): row
+            for row in reversed(book.ledger)
+            if row.document and row.state == "live"
+        }
+
+
 def payload(
-    application: Application, book: Book, company: int, protocol: int, refresh: bool
-) -> dict[str, Any]:
-    """The argument of ``klausel_apply``; money and quantities are decimal numbers as text."""
+    application: Application, book: Book, company: int, protocol: int, refresh: bool,
+    known: Known | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The argument of ``klausel_apply``; money and quantities are decimal numbers as text.
+
+    ``known`` is of the same book, where several customers of it are written.
+    """
+    known = known or Known(book)
     contracts = {contract.code: contract for contract in book.contracts}
     entries = {row.entry for row in application.rows if row.entry and row.fingerprint}
     codes = {row.key.contract for row in application.rows}
     codes |= {line.key.contract for draft in application.drafts for line in draft.lines}
-    originals = _originals(application.drafts, book)
     return {
         "protocol": protocol,
         "company_id": company,
@@ -34,12 +51,10 @@ def payload(
         "key": application.key,
         "as_of": application.as_of.isoformat(),
         "fingerprints": {
-            entry.id: fingerprint(entry) for entry in book.entries if entry.id in entries
+            id_: fingerprint(known.entries[id_]) for id_ in sorted(entries & known.entries.keys())
         },
         "moves": [
-            _move(
-                draft, book, contracts, refresh, balances_text(draft, application, book), originals
-            )
+            _move(draft, known, contracts, refresh, balances_text(draft, application, book))
             for draft in application.drafts
         ],
         "rows": list(_rows(application)),
@@ -63,30 +78,16 @@ def _rows(application: Application) -> Iterator[dict[str, Any]]:
         yield {**ledger_data(row), "line": str(key) if key is not None else ""}
 
 
-def _originals(drafts: Iterable[Draft], book: Book) -> dict[str, LedgerRow]:
-    """By key, the lines on record that ``drafts`` give back or correct."""
-    wanted = {
-        str(line.reverses) for draft in drafts for line in draft.lines if line.reverses is not None
-    }
-    if not wanted:
-        return {}
-    return {
-        str(row.key): row
-        for row in book.ledger
-        if row.document and row.state == "live" and str(row.key) in wanted
-    }
-
-
 def _move(
     draft: Draft,
-    book: Book,
+    known: Known,
     contracts: Mapping[str, Contract],
     refresh: bool,
     balances: Collection[str],
-    originals: Mapping[str, LedgerRow],
 ) -> dict[str, Any]:
+    book = known.book
     customer = book.customers[draft.customer]
-    original = originals.get(draft.reverses)
+    original = known.lines.get(draft.reverses)
     language = language_of(customer.language, *book.company.languages)
     codes = dict.fromkeys(line.key.contract for line in draft.lines)
     references = dict.fromkeys(
@@ -101,8 +102,9 @@ def _move(
         "total": plain(draft.total),
         "language": customer.language,
         "refresh": refresh,
+        # The invoice that it gives back or corrects, found by the line that it names.
         "reverses": int(original.document) if original is not None else False,
-        "lines": list(_lines(draft, book, contracts, language, originals)),
+        "lines": list(_lines(draft, known, contracts, language)),
     }
 
 
@@ -181,13 +183,10 @@ def _standing(lots: Sequence[Balance], language: str, requests: bool) -> Iterato
 
 
 def _lines(
-    draft: Draft,
-    book: Book,
-    contracts: Mapping[str, Contract],
-    language: str,
-    originals: Mapping[str, LedgerRow],
+    draft: Draft, known: Known, contracts: Mapping[str, Contract], language: str
 ) -> Iterator[dict[str, Any]]:
     """Lines below their headings, each group with the clauses that it rests on."""
+    book = known.book
     headings: dict[str, list[Line]] = {}
     for line in draft.lines:
         headings.setdefault(_heading(line, book, contracts, language), []).append(line)
@@ -198,9 +197,7 @@ def _lines(
         for line in lines:
             contract = contracts[line.key.contract]
             name = _name(line, contract, heading, book, language)
-            original = originals.get(str(line.reverses)) if line.reverses is not None else None
-            corrects = int(original.line) if original is not None and original.line else False
-            yield _line(line, _product(line, contract, book), name, corrects)
+            yield _line(line, _product(line, contract, book), name, known)
         clauses = dict.fromkeys(
             (reason.clause, reason.text)
             for line in lines
@@ -246,8 +243,10 @@ def _product(line: Line, contract: Contract, book: Book) -> str:
     return next(filter(None, (*own, *(term.product for term in contract.terms))), "")
 
 
-def _line(line: Line, product: str, name: str, corrects: int | bool) -> dict[str, Any]:
-    """``corrects``: the ERP's line whose tax and account it takes."""
+def _line(line: Line, product: str, name: str, known: Known) -> dict[str, Any]:
+    original = str(line.reverses) if line.reverses is not None else ""
+    corrected = known.lines.get(original)
+    corrects = corrected is not None and bool(corrected.line)
     return {
         "key": str(line.key),
         "display_type": "",
@@ -261,8 +260,9 @@ def _line(line: Line, product: str, name: str, corrects: int | bool) -> dict[str
         "to": line.last.isoformat(),
         "contract": line.key.contract,
         "entries": [int(share.entry) for share in line.entries],
-        "corrects": corrects,
-        "original": str(line.reverses) if line.reverses is not None and not corrects else "",
+        # Whose tax and account it takes: a line of the ERP, else one of the same run.
+        "corrects": int(corrected.line) if corrected is not None and corrects else False,
+        "original": "" if corrects else original,
     }
 
 
