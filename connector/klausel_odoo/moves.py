@@ -69,7 +69,9 @@ def _rows(application: Application) -> Iterator[dict[str, Any]]:
     corrections = {
         line.key._replace(sequence=0): line.key
         for line in lines
-        if line.reverses is not None and not line.credit
+        # Of a period without any line nothing is named, and the correction is its first.
+        if (line.reverses is not None or (line.key.sequence and not line.entries))
+        and not line.credit
     }
     for row in application.rows:
         key: LedgerKey | None = row.key

@@ -87,7 +87,8 @@ class AccountMove(models.Model):
 
     def _post(self, soft=True):
         posted = super()._post(soft)
-        (posted | posted._klausel_reversed())._klausel_check_reversal()
+        instead = posted.sudo().filtered("klausel_replaces_id")
+        (instead | posted._klausel_reversed())._klausel_check_reversal()
         return posted
 
     # --- what documents have to do with each other ------------------------------------------------
