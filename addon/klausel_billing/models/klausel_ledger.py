@@ -117,6 +117,7 @@ class KlauselLedger(models.Model):
         ondelete="set null",
         help="Where it stood until that invoice was reversed and made anew.",
     )
+    move_name = fields.Char(related="move_id.name", string="Invoice Number")
     fingerprint = fields.Char(
         readonly=True, help="Short hash of the timesheet's facts when it was settled."
     )
