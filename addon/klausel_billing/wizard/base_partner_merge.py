@@ -1,8 +1,20 @@
 from odoo import models
 
+from ..models.res_partner import MERGE, MERGING
+
 
 class MergePartnerAutomatic(models.TransientModel):
     _inherit = "base.partner.merge.automatic.wizard"
+
+    def _merge(self, partner_ids, dst_partner=None, extra_checks=True):
+        wizard = self.with_context(**{MERGING: MERGE})
+        kept = dst_partner and dst_partner.with_env(wizard.env)
+        return super(MergePartnerAutomatic, wizard)._merge(partner_ids, kept, extra_checks)
+
+    def _update_foreign_keys(self, src_partners, dst_partner):
+        # First: of two numbers in one company Odoo would make a second one of the same customer.
+        dst_partner._klausel_merge_numbers(src_partners)
+        return super()._update_foreign_keys(src_partners, dst_partner)
 
     def _log_merge_operation(self, src_partners, dst_partner):
         """Merging rewrites contracts and timesheets in SQL, so nothing else notices."""
