@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from klausel.assemble import ledger_row
-from klausel.model import Book, LedgerRow, PublishedPolicy
+from klausel.model import Book, Documents, LedgerRow, PublishedPolicy
 from klausel.port import Application, Applied, OpeningChange, Refused, Written
 from klausel.problems import ErpError
 from klausel.publishing import Change, Publications
@@ -117,6 +117,16 @@ def elsewhere(
     }
     found: list[Mapping[str, Any]] = call(LEDGER, "klausel_elsewhere", arguments)
     return found
+
+
+def documents(call: Call, company: int, codes: Collection[str]) -> list[Documents]:
+    """Documents in force of these contracts that differ from the ledger."""
+    rows = call(CONTRACT, "klausel_documents", {"company_id": company})
+    return [
+        Documents(row["contract"], row["documents"], Decimal(row["was"]), Decimal(row["now"]))
+        for row in rows
+        if row["contract"] in codes
+    ]
 
 
 def _still_open(
