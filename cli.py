@@ -124,6 +124,7 @@ def snapshot(source: Source, as_of: date, folder: Path) -> int:
 @click.option(
     "--adjust", is_flag=True, help="Also correct what was billed and differs with today's facts."
 )
+@click.option("--backlog", is_flag=True, help="Also write what reaches back more than a year.")
 def bill(
     source: Source,
     as_of: date,
@@ -133,6 +134,7 @@ def bill(
     refresh: bool,
     records: Path | None,
     adjust: bool,
+    backlog: bool,
 ) -> int:
     """Write what the preview shows as draft invoices, each once.
 
@@ -142,7 +144,7 @@ def bill(
     from klausel_run.preview import Options
     from klausel_shell.terminal import Terminal
 
-    options = Options(as_of, customer, (), group_by, True, adjust)
+    options = Options(as_of, customer, (), group_by, True, adjust, backlog)
     result, report = job(source.open(), options, refresh, Terminal(yes), records)
     if any(found.severity == "error" for found in result.problems):
         return EXIT_INPUT
@@ -174,15 +176,25 @@ def openings(
 @cli.command()
 @source_options
 @as_of_option()
-def audit(source: Source, as_of: date) -> int:
-    """Recompute everything and compare it with what is on record. Writes nothing."""
-    from klausel_run.audit import audit as job
-    from klausel_shell.terminal import progress
+@click.option("--repair", is_flag=True, help="Seal a ledger that was damaged, as it stands now.")
+@click.option("--why", default="", help="What happened to it; goes on record with --repair.")
+@yes_option
+def audit(source: Source, as_of: date, repair: bool, why: str, yes: bool) -> int:
+    """Recompute everything and compare it with what is on record.
 
+    Says the first link of the ledger's checksums that does not hold. Writes nothing, but with
+    --repair: that seals the ledger as it stands, and who did so, when and why is on record in it.
+    """
+    from klausel_run import audit as job
+    from klausel_shell.terminal import Terminal, progress
+
+    erp = source.open()
+    if repair:
+        job.repair(erp, why, Terminal(yes))
     with progress("comparing") as tick:
-        found = job(source.open(), as_of, tick)
+        found = job.audit(erp, as_of, tick)
     click.echo(found.text)
-    return EXIT_FINDINGS if found.differences else 0
+    return EXIT_INPUT if found.problems else 0 if found.clean else EXIT_FINDINGS
 
 
 @cli.command()

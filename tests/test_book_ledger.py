@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from klausel.assemble import ledger_row
 from klausel.model import LedgerRow
 from klausel.port import Refused
 from klausel_book import BookSource, read_folder
@@ -18,6 +19,7 @@ from klausel_book.source import copy_demo
 from klausel_run.audit import audit
 from klausel_run.bill import applications, write
 from klausel_run.preview import Options, preview
+from tests.ledgers import put_on_record
 from tests.port_suite import SMALL
 
 APRIL, JULY = date(2026, 4, 1), date(2026, 7, 1)
@@ -116,21 +118,6 @@ def test_shows_corrections_asks_and_writes_them(tmp_path: Path) -> None:
     assert run("bill", "--adjust", "--yes")[1].endswith("\nNothing new to write.\n")
 
 
-def test_a_cut_off_line_does_not_count_and_is_written_over(book: Path) -> None:
-    source = BookSource(book)
-    result = preview(source, Options(APRIL, record=True))
-    first, second, *_ = applications(result)
-    source.apply(first, result.book)
-    path = book / "ledger.jsonl"
-    whole = path.read_bytes()
-    source.apply(second, result.book)
-    path.write_bytes(path.read_bytes()[:-20])
-    assert len(read_folder(book).ledger) == len(first.rows)
-    assert source.apply(second, result.book).replayed is False
-    assert path.read_bytes().startswith(whole)
-    assert len(read_folder(book).ledger) == len(first.rows) + len(second.rows)
-
-
 def test_the_same_application_again_finds_the_first(book: Path) -> None:
     source = BookSource(book)
     result = preview(source, Options(APRIL, record=True))
@@ -176,8 +163,7 @@ def test_released_rows_open_their_period(book: Path) -> None:
             period = f"{row['contract']}/{row['term']}/{row['component']}/{row['period']}"
             closing = not row.get("group") and any(key.startswith(period) for key in keys)
             if closing or f"{period}/{row.get('group', '')}" in keys:
-                released.append({**row, "state": "released"})
-    with path.open("a", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(row) + "\n" for row in released)
+                released.append(ledger_row({**row, "state": "released"}))
+    put_on_record(book, released)
     again = preview(BookSource(book), Options(APRIL, record=True))
     assert [found.lines for found in again.drafts] == [draft.lines]

@@ -24,8 +24,8 @@ AS_OF = date(2026, 6, 1)
 #: Problems of reading that have a page too.
 OF_THE_LOADER = {"policy-rules-overlap"}
 
-#: It takes a file beyond reason, or more than one file.
-WITHOUT_EXAMPLE = {"too-entangled", "file-unread"}
+#: It takes a file beyond reason, more than one file, or a book.
+WITHOUT_EXAMPLE = {"too-entangled", "file-unread", "included-unpaid"}
 
 
 def codes_of(text: str) -> set[str]:

@@ -110,6 +110,22 @@ def test_go_live_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert re.fullmatch(pattern(expected), output), f"{command}\n{output}"
 
 
+def test_evidence_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of the page on the ledger, in order, and the repair that it tells of."""
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "evidence.md"
+    commands = blocks(page, "console")
+    assert len(commands) == 1
+    for command in re.findall(r"^\$ (.*)$", commands[0], re.M):
+        output = said(command)
+    assert output.endswith("compared, 0 differences\n")
+    ledger = tmp_path / "mybook" / "ledger.jsonl"
+    text = ledger.read_text(encoding="utf-8")
+    ledger.write_text(text.replace("\n", "\n\n").replace('"amount": "', '"amount": "1', 1))
+    (repair,) = re.findall(r"`(klausel audit .*--repair .*)`$", page.read_text("utf-8"), re.M)
+    assert "Sealed." in said(f"{repair} --yes --as-of 2026-04-01")
+
+
 def test_why_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command of the page on explain and diff, with the edit that it tells of."""
     monkeypatch.chdir(tmp_path)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from klausel.assemble import ledger_data
 from klausel.ledger import release
 from klausel.port import Written
 from klausel.result import Draft
 from klausel_book import BookSource, read_folder
+from tests.ledgers import put_on_record
 from tests.port_suite import SMALL, PortSuite
 
 CHANGED = "the book was changed since it was read"
@@ -78,8 +77,7 @@ class BookPlace:
         after = release(before, {str(line.key) for line in draft.lines})
         changed = [new for old, new in zip(before, after, strict=True) if new != old]
         assert changed
-        with (self.folder / "ledger.jsonl").open("a", encoding="utf-8") as stream:
-            stream.writelines(json.dumps(ledger_data(row)) + "\n" for row in changed)
+        put_on_record(self.folder, changed)
 
 
 class TestBook(PortSuite):

@@ -19,7 +19,7 @@ from klausel.result import Result
 from klausel.scenario import fragment_book, merged, play
 from klausel.shapes import LANGUAGES
 from klausel.tree import parse
-from klausel_book.reader import LEDGER_FILE
+from klausel_book.ledger_file import LEDGER_FILE
 from klausel_book.source import BookSource, copy_demo
 from klausel_book.writer import write_folder
 from klausel_run.bill import write

@@ -34,7 +34,7 @@ def policy_paths(folder: Path) -> Iterator[tuple[str, Path]]:
         if path.is_dir() and not path.is_symlink():
             for name, inside in policy_paths(path):
                 yield f"{path.name}/{name}", inside
-        elif path.is_dir() or (path.suffix in _SUFFIXES and path.is_file()):
+        elif path.is_dir() or (path.suffix in _SUFFIXES and (path.is_file() or path.is_symlink())):
             yield path.name, path
 
 
@@ -81,6 +81,8 @@ def unreadable(path: Path, shown: str, error: UnicodeDecodeError | OSError) -> P
     if isinstance(error, UnicodeDecodeError):
         line, column, byte = _bad_byte(path, error)
         return problem("file-not-utf8", Where(shown, line, column), byte=byte)
+    if path.is_symlink() and not path.exists():
+        return problem("file-link-dangling", Where(shown))
     reason = (error.strerror or "it cannot be opened").lower()
     hint = "make it a file that you may read"
     return problem("file-unreadable", Where(shown), reason=reason, hint=hint)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import IO
 
-from klausel.model import Book
+from klausel.model import Book, LedgerRow
 from klausel.port import (
     Application,
     Applied,
     Capabilities,
+    Links,
     OpeningChange,
     Refused,
     Written,
 )
+from klausel.problems import ProblemError
+from klausel.record import settled_with
 from klausel_book import ledger_file, openings_file
+from klausel_book.ledger_file import LEDGER_FILE, SEAL_FILE
 from klausel_book.policy_folder import leaves, policy_folders, policy_paths
-from klausel_book.reader import LEDGER_FILE, POLICIES, read_folder
+from klausel_book.reader import POLICIES, read_book
 from klausel_book.writer import whole_folder
+
+#: What billing itself writes.
+WRITTEN = {LEDGER_FILE, SEAL_FILE, f".{SEAL_FILE}.new"}
 
 CAPABILITIES = Capabilities(name="book", version="1", writes_drafts=False)
 
@@ -58,12 +66,29 @@ def _text(path: Path) -> str:
         return ""
 
 
+def _settled_twice(rows: Iterable[LedgerRow], application: Application, book: Book) -> str:
+    """An entry that ``application`` would settle beside another customer's ``rows``, if any."""
+    owners = {c.code: book.root(c.customer) for c in book.contracts}
+    asked = {row.entry for row in application.rows if row.entry}
+    before = settled_with((row for row in rows if row.entry in asked), owners)
+    new = settled_with(application.rows, owners)
+    for entry, customers in new.items():
+        others = before.get(entry, {})
+        if customers.get(application.customer) and any(
+            settled for customer, settled in others.items() if customer != application.customer
+        ):
+            return entry
+    return ""
+
+
 class BookSource:
     """Reads a book folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._read_signature: tuple[tuple[str, int, int], ...] = ()
+        self._ledger: ledger_file.Stored | None = None
+        """As far as it is known."""
 
     @property
     def name(self) -> str:
@@ -72,45 +97,99 @@ class BookSource:
     def capabilities(self) -> Capabilities:
         return CAPABILITIES
 
-    def read(self, until: date, customers: Collection[str] | None = None) -> Book:
+    def read(
+        self, until: date, customers: Collection[str] | None = None, damaged: bool = False
+    ) -> Book:
         """The whole book: a folder is read in one go, the engine looks at what it needs."""
         self._read_signature = self._signature()
-        return read_folder(self.folder)
+        book, self._ledger = read_book(self.folder, damaged)
+        return book
 
     def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
         """See :class:`klausel.port.Erp`. A book has no invoices: its ledger says what is billed."""
         path = self.folder / LEDGER_FILE
         with ledger_file.locked(path) as stream:
-            stored = ledger_file.read(stream)
+            chain = self._on_record(stream).chain
             drafts = tuple(Written(d.key, d.key, str(path)) for d in application.drafts)
-            live = {(row.key, row.entry, row.lot) for row in stored.rows if row.state == "live"}
-            asked = {(row.key, row.entry, row.lot) for row in application.rows}
+            live = [
+                found is not None and found.state == "live"
+                for found in (
+                    chain.rows.get((row.key, row.entry, row.lot)) for row in application.rows
+                )
+            ]
             # What was released since is not there any more: the same is billed once again.
-            if application.key in stored.transactions and asked <= live:
+            if application.key in chain.transactions and all(live):
                 return Applied(application.customer, drafts, len(application.rows), True)
             if self._signature() != self._read_signature:
                 raise Refused("changed", "the book was changed since it was read", "run it again")
-            if not asked.isdisjoint(live):
+            if any(live):
                 raise Refused("duplicate", "somebody else has billed this by now", "run it again")
-            ledger_file.append(stream, stored.end, application.rows, application.key)
+            entries = {row.entry for row in application.rows if row.entry}
+            twice = _settled_twice(chain.rows_of(entries), application, book)
+            if twice:
+                said = f"entry {twice} is settled with another customer already"
+                raise Refused("duplicate", said, "run it again")
+            self._write(stream, lambda: chain.transaction(application.rows, application.key))
         return Applied(application.customer, drafts, len(application.rows))
+
+    def _on_record(self, stream: IO[bytes]) -> ledger_file.Stored:
+        """The ledger as it stands now; raises ``Refused`` where its links do not hold."""
+        path = self.folder / LEDGER_FILE
+        self._ledger = ledger_file.up_to_date(stream, path, self._ledger)
+        for found in self._ledger.chain.problems:
+            raise Refused("ledger", f"{found.where}: {found.message}", found.hint)
+        return self._ledger
+
+    def _write(self, stream: IO[bytes], line: Callable[[], bytes]) -> None:
+        """Appends a line, and says beside the ledger that it is there."""
+        path, stored = self.folder / LEDGER_FILE, self._ledger
+        assert stored is not None
+        if not ledger_file.has_seal(path):
+            # If this run breaks off, it must be known that nobody was told of its first line.
+            ledger_file.write_seal(path, stored.chain.seal)
+        try:
+            stored.append(stream, line())
+        except BaseException:
+            self._ledger = None  # it has taken up what may not be there
+            raise
+        ledger_file.write_seal(path, stored.chain.seal)
+
+    def links(self) -> Links:
+        """See :class:`klausel.port.Erp`."""
+        stored = self._ledger or ledger_file.load(self.folder / LEDGER_FILE)
+        if stored is None:
+            return Links()
+        chain = stored.chain
+        return Links(tuple(chain.problems), tuple(map(str, chain.repairs)))
+
+    def repair(self, on: str, by: str, why: str) -> None:
+        """See :class:`klausel.port.Erp`."""
+        path = self.folder / LEDGER_FILE
+        with ledger_file.locked(path) as stream:
+            self._ledger = ledger_file.up_to_date(stream, path, None)
+            chain = self._ledger.chain
+            if chain.unread:
+                raise ProblemError(chain.unread)
+            if chain.broken is not None:
+                self._write(stream, lambda: chain.repair(on, by, why))
 
     def load_openings(self, change: OpeningChange, book: Book) -> None:
         """See :class:`klausel.port.Erp`: one file takes the place of another."""
         with ledger_file.locked(self.folder / LEDGER_FILE) as stream:
             if self._signature() != self._read_signature:
                 raise Refused("changed", "the book was changed since it was read", "run it again")
-            on_record = {row for row in ledger_file.read(stream).rows if row.state == "live"}
+            rows = self._on_record(stream).chain.rows.values()
+            on_record = {row for row in rows if row.state == "live"}
             if on_record != {row for row in book.ledger if row.state == "live"}:
                 raise Refused("billed", "somebody else has billed this by now", "run it again")
             openings_file.change(self.folder, change)
 
     def _signature(self) -> tuple[tuple[str, int, int], ...]:
-        """Changes with every file of the book but the ledger."""
+        """Changes with every file of the book but those that billing writes."""
         return tuple(
             (str(path), status.st_mtime_ns, status.st_size)
             for path in sorted(self.folder.rglob("*"))
-            if path.name != LEDGER_FILE and path.is_file()
+            if path.name not in WRITTEN and path.is_file()
             for status in (path.stat(),)
         )
 

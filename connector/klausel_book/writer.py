@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
 import tempfile
@@ -17,12 +16,13 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from klausel.assemble import ledger_data
+from klausel.chain import chained
 from klausel.fields import TABLES, Field
 from klausel.model import Book, Contract, Term, natural
 from klausel.money import hours_exact, plain, seconds_from_hours, shortest
 from klausel.problems import ProblemError, Where, problem
-from klausel_book.reader import BOOK_FILE, CONTRACTS_FILE, LEDGER_FILE, POLICIES
+from klausel_book.ledger_file import LEDGER_FILE
+from klausel_book.reader import BOOK_FILE, CONTRACTS_FILE, POLICIES
 
 
 def hours_text(seconds: int) -> str:
@@ -127,9 +127,8 @@ def _write(
                 )
     _write_yaml(folder / CONTRACTS_FILE, [_contract(contract) for contract in book.contracts])
     if book.ledger:
-        with (folder / LEDGER_FILE).open("w", encoding="utf-8") as stream:
-            for row in book.ledger:
-                stream.write(json.dumps(ledger_data(row), ensure_ascii=False) + "\n")
+        with (folder / LEDGER_FILE).open("wb") as stream:
+            stream.writelines(chained(book.ledger, LEDGER_FILE))
     for name, files in policy_files.items():
         target = folder / POLICIES / name
         target.mkdir(parents=True)

@@ -15,7 +15,7 @@ from klausel import PROTOCOL
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book, Entry
-from klausel.port import Application, Applied, Capabilities, OpeningChange, Refused
+from klausel.port import Application, Applied, Capabilities, Links, OpeningChange, Refused
 from klausel.problems import ErpError, Where, problem
 from klausel.publishing import Change, Publications
 from klausel.tree import Tree
@@ -199,7 +199,9 @@ class OdooSource:
 
     # -- reading ---------------------------------------------------------------------------
 
-    def read(self, until: date, customers: Collection[str] | None = None) -> Book:
+    def read(
+        self, until: date, customers: Collection[str] | None = None, damaged: bool = False
+    ) -> Book:
         """See :class:`klausel.port.Erp`. Entries after ``until`` stay unread; contracts and
         what belongs to them are read as they stand now."""
         return self.read_with(self.session(), until, customers)
@@ -222,6 +224,14 @@ class OdooSource:
         """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
         company, login = self.session().company, self.settings.login
         writing.load_openings(self._write, change, book, company, login)
+
+    def links(self) -> Links:
+        """See :class:`klausel.port.Erp`."""
+        return Links()
+
+    def repair(self, on: str, by: str, why: str) -> None:
+        """See :class:`klausel.port.Erp`."""
+        raise ErpError("the ledger is kept by Odoo", "nothing in it can be sealed from here")
 
     def published(self) -> Publications:
         """See :class:`klausel_run.publish.Publisher`."""

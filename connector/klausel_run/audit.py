@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
+import getpass
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
 from typing import NamedTuple
 
 from klausel.engine import bill
+from klausel.evidence import unlike
 from klausel.formats.text import count
 from klausel.port import Erp
+from klausel.problems import Problem, ProblemError, Where, problem
 from klausel.publishing import differing
-from klausel.result import Difference
+from klausel.result import Difference, Result
+from klausel_run.screen import Screen
+
+
+class Finding(NamedTuple):
+    """Something that is wrong with the record itself."""
+
+    kind: str
+    """``link``: the ledger is not what was written; ``line``: a line on record is not the sum
+    of what stands there."""
+    text: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}\n    {self.hint}" if self.hint else self.text
 
 
 class Audit(NamedTuple):
@@ -20,7 +37,14 @@ class Audit(NamedTuple):
     """Live ledger rows."""
     differences: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
-    """What makes differences likely."""
+    """What makes differences likely, and what happened to the ledger before."""
+    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Errors: nothing of these customers was compared."""
+
+    @property
+    def clean(self) -> bool:
+        return not self.differences and not self.findings
 
     @property
     def text(self) -> str:
@@ -33,14 +57,66 @@ class Audit(NamedTuple):
             + (f", today {found.now}" if found.now else "")
             for found in self.differences
         ]
-        return "\n".join([head, *lines, *self.notes])
+        waits = "not compared, it waits for this: " if self.problems else ""
+        return "\n".join(
+            [
+                *map(str, self.findings), head, *lines, *self.notes,
+                *(f"{waits}{found}" for found in self.problems),
+            ]
+        )  # fmt: skip
+
+
+#: Kinds of findings: each looks at the record in its own way.
+Look = Callable[[Erp, Result], Iterator[Finding]]
+
+
+def _links(erp: Erp, result: Result) -> Iterator[Finding]:
+    """The first link of the ledger's checksums that does not hold."""
+    for found in erp.links().broken[:1]:
+        yield Finding("link", f"broken link: {found.where}: {found.message}", found.hint)
+
+
+def _lines(erp: Erp, result: Result) -> Iterator[Finding]:
+    """Lines on record that are not what their own quantity, price and parts come to."""
+    for found in unlike(result.book):
+        yield Finding("line", f"{found.key}: {found.what}")
+
+
+LOOKS: tuple[Look, ...] = (_links, _lines)
 
 
 def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = None) -> Audit:
-    """Compares the ledger of ``erp`` with what ``as_of`` would give today."""
-    book = erp.read(as_of)
+    """Compares the ledger of ``erp`` with what ``as_of`` would give today, and with itself."""
+    book = erp.read(as_of, damaged=True)
     result = bill(book, as_of, progress=progress, record=False)
     live = sum(1 for row in book.ledger if row.state == "live")
     used = (contract.policy for contract in book.contracts)
-    found = differing(book.policies, book.published, used)
-    return Audit(live, result.differences, tuple(str(one) for one in found.values()))
+    notes = [str(one) for one in differing(book.policies, book.published, used).values()]
+    notes += erp.links().repairs
+    errors = tuple(found for found in result.problems if found.severity == "error")
+    findings = tuple(found for look in LOOKS for found in look(erp, result))
+    return Audit(live, result.differences, tuple(notes), findings, errors)
+
+
+def repair(erp: Erp, why: str, screen: Screen) -> None:
+    """Seals a ledger whose links do not hold, as it stands now. Shows what is wrong and asks first;
+    when, by whom and why stay on record in the ledger itself. Raises ``ProblemError``."""
+    if not why.strip():
+        reason, hint = "--repair needs to know what happened", 'add it: --why "what happened"'
+        raise ProblemError([problem("option", Where("--repair"), reason=reason, hint=hint)])
+    broken = erp.links().broken
+    if not broken:
+        screen.say("The links of the ledger hold: there is nothing to seal.")
+        return
+    screen.say("\n".join(map(str, broken)))
+    screen.ask(f"Seal the ledger of {erp.name} as it stands now?")
+    erp.repair(datetime.now().astimezone().isoformat(timespec="seconds"), _person(), why.strip())
+    screen.say("Sealed. When, by whom and why is on record in the ledger.")
+
+
+def _person() -> str:
+    """Who is at this machine, as it knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "somebody without a name here"

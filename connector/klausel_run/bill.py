@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from klausel.activity import records
+from klausel.backlog import backlogs
 from klausel.formats.text import count
 from klausel.model import LedgerRow
 from klausel.port import Application, Applied, Erp, Refused
-from klausel.problems import ErpError
+from klausel.problems import ErpError, Problem
 from klausel.publishing import differing
+from klausel.record import Sums, settled_with
 from klausel.result import Draft, Result
 from klausel_run.activity import make_folder, write_pages
 from klausel_run.preview import Options, preview
@@ -45,18 +47,88 @@ class BrokenOffError(ErpError):
 
 
 def applications(result: Result) -> Iterator[Application]:
-    """What each customer of ``result`` needs written, in order; customers without anything not."""
+    """What each customer of ``result`` needs written, in order; customers without anything not.
+
+    An entry that goes from one customer to another is taken back before it is billed again, each
+    in a transaction of its own: whoever gives comes before all others, and who gives and takes
+    comes twice, first with what corrects the record.
+    """
     owners = {c.code: result.book.root(c.customer) for c in result.book.contracts}
     rows: dict[str, list[LedgerRow]] = defaultdict(list)
     for row in result.settlements:
         rows[owners[row.key.contract]].append(row)
+    before = _before(result, owners)
+    givers, takers = _exchange(result, owners, before)
+    later = []
     for customer in result.customers:
         drafts = tuple(draft for draft in result.drafts if draft.customer == customer)
         if drafts or rows[customer]:
             sequence = result.book.sequences.get(customer, 0)
             settled = tuple(rows[customer])
             balances = tuple(one for one in result.balances if owners[one.contract] == customer)
-            yield Application(customer, result.as_of, sequence, drafts, settled, balances)
+            one = Application(customer, result.as_of, sequence, drafts, settled, balances)
+            if customer in givers & takers:
+                one, rest = _divided(one, before)
+                later.append(rest)
+            if customer in givers:
+                yield one
+            else:
+                later.append(one)
+    yield from later
+
+
+def _before(result: Result, owners: Mapping[str, str]) -> Sums:
+    """Where the entries that this run settles with several customers are settled up to now."""
+    ends = settled_with(result.settlements, owners)
+    several = {entry for entry, customers in ends.items() if len(customers) > 1}
+    if not several:
+        return {}
+    entries = ends.keys()
+    return settled_with((row for row in result.book.ledger if row.entry in entries), owners)
+
+
+def _exchange(result: Result, owners: Mapping[str, str], before: Sums) -> tuple[set[str], set[str]]:
+    """Customers from whom entries on record go to others in this run, and those others."""
+    givers: set[str] = set()
+    takers: set[str] = set()
+    if before:
+        rows = (row for row in result.book.ledger if row.entry in before)
+        after = settled_with((*rows, *result.settlements), owners)
+        for entry, customers in after.items():
+            had = {one for one, settled in before.get(entry, {}).items() if settled}
+            has = {one for one, settled in customers.items() if settled}
+            if had - has and has - had:
+                givers |= had - has
+                takers |= has - had
+    return givers, takers
+
+
+def _divided(application: Application, before: Sums) -> tuple[Application, Application]:
+    """What corrects the record, and the rest of ``application``, to be written after it."""
+    customer = application.customer
+    corrections = tuple(draft for draft in application.drafts if corrects(draft))
+    others = tuple(draft for draft in application.drafts if not corrects(draft))
+    corrected = {line.key for draft in corrections for line in draft.lines}
+    billed = {
+        (line.key, share.entry)
+        for draft in others
+        for line in draft.lines
+        for share in line.entries
+    }
+    first: list[LedgerRow] = []
+    rest: list[LedgerRow] = []
+    for row in application.rows:
+        if row.entry:
+            known = before.get(row.entry, {}).get(customer, False)
+            early = known and not row.held and (row.key, row.entry) not in billed
+        else:
+            early = row.key in corrected
+        (first if early else rest).append(row)
+    return (
+        application._replace(drafts=corrections, rows=tuple(first)),
+        # The first one raises the customer's number.
+        application._replace(drafts=others, rows=tuple(rest), sequence=application.sequence + 1),
+    )
 
 
 def write(
@@ -64,23 +136,33 @@ def write(
     result: Result,
     refresh: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    stopped: Mapping[str, Problem] | None = None,
 ) -> Report:
-    """Applies every customer of ``result``; a refused one does not stop the others.
+    """Applies every customer of ``result``; a refused one does not stop the others, and those
+    ``stopped`` are refused here.
 
     Raises ``BrokenOffError`` where the ERP can no longer be reached, and on Ctrl-C; what was
     written before stands, and running again goes on from there.
     """
     todo = list(applications(result))
     report = Report([], [])
+    refused: set[str] = set()
     for number, application in enumerate(todo):
         if progress is not None:
             progress(number, len(todo))
         customer = application.customer
+        if customer in refused:
+            continue  # the rest of what was refused
         name = result.book.customers[customer].name
+        if stopped and customer in stopped:
+            found = stopped[customer]
+            report.refused.append(Refusal(customer, name, found.message, found.hint))
+            continue
         try:
             report.applied.append(erp.apply(application, result.book, refresh))
         except Refused as error:
             report.refused.append(Refusal(customer, name, error.message, error.hint))
+            refused.add(customer)
         except ErpError as error:
             message = f"{error.message}; that was while writing {name}"
             raise BrokenOffError(message, error.hint, report) from error
@@ -107,13 +189,15 @@ def bill(
         result = preview(erp, options, tick)
     screen.show(result)
     refuse_unpublished(result)
-    if any(applications(result)):
-        corrections = sum(1 for draft in result.drafts if corrects(draft))
+    far = {} if options.backlog else {one.customer: one.problem for one in backlogs(result)}
+    if any(one.customer not in far for one in applications(result)):
+        drafts = [draft for draft in result.drafts if draft.customer not in far]
+        corrections = sum(1 for draft in drafts if corrects(draft))
         some = f", {corrections} of them corrections," if options.adjust else ""
-        screen.ask(f"Write {count(len(result.drafts), 'draft')}{some} to {erp.name}?")
+        screen.ask(f"Write {count(len(drafts), 'draft')}{some} to {erp.name}?")
     try:
         with screen.progress("writing") as tick:
-            report = write(erp, result, refresh, tick)
+            report = write(erp, result, refresh, tick, far)
     except BrokenOffError as error:
         screen.say(summary(error.report))
         _record(result, error.report, record_in, screen)
@@ -161,7 +245,8 @@ def summary(report: Report, nothing: str = "Nothing was written.") -> str:
     ours = [applied for applied in report.applied if not applied.replayed]
     others = len(report.applied) - len(ours)
     drafts = [written for applied in ours for written in applied.drafts]
-    lines = [f"{count(len(drafts), 'draft')} written, {count(len(ours), 'customer')} settled."]
+    settled = len({applied.customer for applied in ours})
+    lines = [f"{count(len(drafts), 'draft')} written, {count(settled, 'customer')} settled."]
     lines += [f"  {link}" for link in dict.fromkeys(written.link for written in drafts)]
     if others:
         were = count(others, "customer was", "customers were")

@@ -43,6 +43,7 @@ def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> O
     Raises ``ProblemError`` where there is none, or the book cannot be read.
     """
     found: list[Finding] = []
+    doubts: list[Finding] = []
     texts: dict[str, str] = {}
     policies: list[tuple[Policy, Raw]] = []
     places = policy_folders(folders or [book or Path()])
@@ -55,7 +56,9 @@ def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> O
             found += [_as_finding(one) for one in policy]
         else:
             policies.append((policy, _raw(name, named)))
+            doubts += [_as_finding(one) for one in policy.doubts]
     unread = bool(found)
+    found += doubts
     facts: Book | None = None
     if book is not None and not unread:
         facts = BookSource(book).read(date.max)

@@ -9,10 +9,12 @@ from pathlib import Path
 from klausel.assemble import BookBuilder
 from klausel.compare import Comparison
 from klausel.compare import compare as compared
+from klausel.fields import TABLES
 from klausel.policy import Policy
 from klausel.port import Erp
 from klausel.problems import ProblemError, Where, listed, near, problem
 from klausel_book.policy_folder import policy_files
+from klausel_book.reader import BOOK_FILE, CONTRACTS_FILE
 from klausel_run.policies import policy_folders, shown
 
 
@@ -39,7 +41,23 @@ def compare(
         name = pairs[0][0].name
         hint = near(name, used) or f"policies in use: {listed(sorted(used)) or 'none'}"
         raise _refused("OLD", f'no contract uses policy "{name}"', hint)
-    return compared(book, pairs, as_of, first, progress=progress)
+    found = compared(book, pairs, as_of, first, progress=progress)
+    return found._replace(beside=_beside(old, new))
+
+
+def _beside(old: Path, new: Path) -> tuple[str, ...]:
+    """Files of the books in ``old`` and ``new`` that differ; none where one of them is no book."""
+    if not all((folder / CONTRACTS_FILE).is_file() for folder in (old, new)):
+        return ()
+    names = (BOOK_FILE, CONTRACTS_FILE, *(table.file for table in TABLES.values()))
+    return tuple(name for name in names if _content(old / name) != _content(new / name))
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _pairs(old: Path, new: Path) -> list[tuple[Policy, Policy]]:

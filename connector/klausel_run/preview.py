@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
+from klausel.backlog import backlogs
 from klausel.engine import DEFAULT_MATCHERS, Matchers, bill
 from klausel.model import Book
+from klausel.openings import ahead
 from klausel.policy.ir import GroupBy
 from klausel.port import Erp
-from klausel.problems import ProblemError, Where, near, problem
+from klausel.problems import ProblemError, Where, near, problem, sorted_problems
 from klausel.result import Result
 
 
@@ -25,6 +28,8 @@ class Options(NamedTuple):
     """Also say what would go on record: for ``bill``."""
     adjust: bool = False
     """Also correct what is on record to what it would be with today's facts (semantics 8)."""
+    backlog: bool = False
+    """Also write what reaches far back (semantics 12): for ``bill``."""
 
 
 def preview(
@@ -43,6 +48,10 @@ def preview(
         book, options.as_of, customers, matchers, progress, options.record, options.group_by,
         options.adjust,
     )  # fmt: skip
+    doubts = [*ahead(book, options.as_of), *(one.problem for one in backlogs(result))]
+    looked = [one for one in doubts if book.root(one.customer) in result.customers]
+    found = (*result.problems, *looked)
+    result = replace(result, problems=tuple(sorted_problems(found)))
     return only_contracts(result, options.contracts) if options.contracts else result
 
 

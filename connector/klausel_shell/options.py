@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -24,18 +24,24 @@ FOLDER = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
+#: Where a command's context keeps whether a day far ahead is meant.
+_AHEAD = "klausel.ahead"
+
+
 class Day(DayType):
     """A day written YYYY-MM-DD."""
 
     name = "YYYY-MM-DD"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        from klausel.shapes import parse_date
+        from klausel.shapes import OddDay, parse_day
 
         if isinstance(value, date):
             return value
         try:
-            return parse_date(value)
+            return parse_day(value)
+        except OddDay as error:
+            self.fail(f"{value} cannot be meant; {error}", param, ctx)
         except ValueError:
             self.fail(f"{value} is not a date; write it as YYYY-MM-DD", param, ctx)
 
@@ -48,10 +54,33 @@ def today() -> date:
 def as_of_option(
     meaning: str = "The day of the run (default: today).", default: str = ""
 ) -> Callable[[F], F]:
-    """``--as-of``, today unless ``default`` names another day."""
-    if default:
-        return click.option("--as-of", type=Day(), default=default, show_default=True, help=meaning)
-    return click.option("--as-of", type=Day(), default=today, help=meaning)
+    """``--as-of``, today unless ``default`` names another day, and ``--ahead``.
+
+    A day more than a year ahead is most often a slip, and would bill everything up to it.
+    """
+    when = {"default": default, "show_default": True} if default else {"default": today}
+    day = click.option("--as-of", type=Day(), callback=_not_far, help=meaning, **when)
+    ahead = click.option(
+        "--ahead",
+        is_flag=True,
+        is_eager=True,  # so that it is known when the day is looked at
+        expose_value=False,
+        callback=_keep_ahead,
+        help="Allow an --as-of more than a year ahead.",
+    )
+    return lambda command: day(ahead(command))
+
+
+def _keep_ahead(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    ctx.meta[_AHEAD] = value
+
+
+def _not_far(ctx: click.Context, param: click.Parameter, value: date) -> date:
+    if value > today() + timedelta(days=366) and not ctx.meta.get(_AHEAD):
+        raise click.BadParameter(
+            f"{value} is more than a year ahead; add --ahead if that is meant", ctx, param
+        )
+    return value
 
 
 customer_option = click.option(

@@ -222,7 +222,7 @@ def diff(
     _put(render(found, format_, view(False, output is None).width), output)
     if any(found.problems):
         return EXIT_INPUT
-    return EXIT_FINDINGS if fail_on_change and found.changed else 0
+    return EXIT_FINDINGS if fail_on_change and (found.changed or found.beside) else 0
 
 
 def _put(text: str, output: Path | None) -> None:

@@ -1,6 +1,7 @@
-"""The gate: may an entry's time pass to billing at all? (semantics 4, "Approval gate").
+"""The gate: may an entry's time pass to billing at all? (semantics 7).
 
-The gate knows what customers decided, and how much room their approvals still have.
+The gate knows what customers decided, and how much room their approvals still have. Money is
+measured as the customer sees it: by what time adds to its line on the invoice.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
+from typing import NamedTuple
 
 from klausel.model import Approval, Entry, natural
-from klausel.money import SECONDS_PER_HOUR, ZERO, multiply, share
+from klausel.money import SECONDS_PER_HOUR, ZERO, multiply, quantity, round_half_up, share
 from klausel.policy.ir import Requirement
 
 NOT_VALIDATED = "not_validated"
@@ -30,6 +32,74 @@ def held_reason(entry: Entry) -> str:
     return "" if entry.validated else NOT_VALIDATED
 
 
+class Worth(NamedTuple):
+    """What some work would cost if it were billed."""
+
+    price: Decimal
+    """An hour of it, surcharges and discount included."""
+    line: tuple[object, ...]
+    """The line that it would stand on; all time of a line has one price."""
+
+
+def value(seconds: int, price: Decimal, digits: int) -> Decimal:
+    """What ``seconds`` cost at ``price`` an hour, rounded to the currency's ``digits``."""
+    return round_half_up(share(price, seconds, SECONDS_PER_HOUR), digits)
+
+
+class Shown:
+    """Time that a limit in money lets pass, as it shows on the lines of invoices."""
+
+    def __init__(
+        self, quantity_digits: int, money_digits: int, before: Shown | None = None
+    ) -> None:
+        """``before`` is what is there already, and stays as it is."""
+        self._quantity_digits = quantity_digits
+        self._money_digits = money_digits
+        self._before = before
+        self._seconds: dict[tuple[object, ...], int] = {}
+
+    def tried(self) -> Shown:
+        """A copy to try out with."""
+        return Shown(self._quantity_digits, self._money_digits, self)
+
+    def _on(self, line: tuple[object, ...]) -> int:
+        found = self._seconds.get(line)
+        if found is None:
+            found = self._before._on(line) if self._before is not None else 0
+        return found
+
+    def _amount(self, seconds: int, price: Decimal) -> Decimal:
+        """What a line of ``seconds`` comes to: its own amount is rounded to the currency, a
+        draft's total may be of unrounded ones, so whichever is more."""
+        exact = multiply(quantity(seconds, self._quantity_digits), price)
+        return max(exact, round_half_up(exact, self._money_digits))
+
+    def adds(self, worth: Worth, seconds: int) -> Decimal:
+        """What ``seconds`` more add to the amount of their line."""
+        before = self._on(worth.line)
+        return self._amount(before + seconds, worth.price) - self._amount(before, worth.price)
+
+    def put(self, worth: Worth, seconds: int) -> Decimal:
+        """Puts ``seconds`` on their line; what they add to it."""
+        found = self.adds(worth, seconds)
+        self._seconds[worth.line] = self._on(worth.line) + seconds
+        return found
+
+    def within(self, worth: Worth, wanted: int, left: Decimal) -> int:
+        """How many of ``wanted`` seconds add no more than ``left``: all of them, or those up to
+        the last whole step of the line's quantity that is worth no more."""
+        price = worth.price
+        if wanted <= 0 or price <= 0 or self.adds(worth, wanted) <= left:
+            return wanted
+        before, digits = self._on(worth.line), self._quantity_digits
+        most = self._amount(before, price) + left
+        steps = int(most.scaleb(digits) // price)
+        until = int(round_half_up(share(Decimal(steps), SECONDS_PER_HOUR, 10**digits), 0))
+        while self._amount(until, price) > most:  # a step is less than a second
+            until -= 1
+        return max(until - before, 0)
+
+
 @dataclass(slots=True)
 class Room:
     """What an approval (or a budget) still has; None is without limit."""
@@ -37,41 +107,51 @@ class Room:
     approval: Approval
     seconds: int | None
     amount: Decimal | None
+    """As lines show it."""
+    worth: Decimal = ZERO
+    """As time is worth it, seconds x price of an hour: a line may show more, or less."""
 
-    def is_open(self, seconds: int, amount: Decimal) -> bool:
-        """Whether anything is left beside ``seconds`` and ``amount``."""
+    def is_open(self, used: Used | None = None) -> bool:
+        """Whether anything is left beside what is ``used`` of it."""
+        seconds, _, worth = used or NOTHING
         return (self.seconds is None or self.seconds > seconds) and (
-            self.amount is None or self.amount > amount
+            self.amount is None or self.worth > worth
         )
 
-    def use(self, rounded: int, price: Decimal, digits: int) -> int:
-        """Seconds of ``rounded`` that it lets pass, and takes note of."""
-        passes = within(rounded, price, self.seconds, self.amount, digits)
+    def lets(self, rounded: int, worth: Worth, shown: Shown, used: Used | None = None) -> int:
+        """Seconds of ``rounded`` that it lets pass, beside what is ``used`` of it."""
+        seconds, amount, _ = used or NOTHING
+        passes = rounded
         if self.seconds is not None:
-            self.seconds -= passes
+            passes = min(passes, max(self.seconds - seconds, 0))
         if self.amount is not None:
-            self.amount -= value(passes, price)
+            passes = shown.within(worth, passes, self.amount - amount)
         return passes
 
+    def use(self, rounded: int, worth: Worth, shown: Shown) -> int:
+        """Seconds of ``rounded`` that it lets pass, and takes note of."""
+        passes = self.lets(rounded, worth, shown)
+        if self.seconds is not None:
+            self.seconds -= passes
+        self.spend(passes, worth, shown)
+        return passes
 
-def value(seconds: int, price: Decimal) -> Decimal:
-    """What ``seconds`` cost at ``price`` an hour, unrounded."""
-    return share(price, seconds, SECONDS_PER_HOUR)
+    def spend(self, seconds: int, worth: Worth, shown: Shown) -> None:
+        """Takes note of the money that ``seconds`` cost."""
+        if self.amount is not None:
+            self.amount -= shown.put(worth, seconds)
+            self.worth -= multiply(worth.price, seconds)
 
 
-def within(
-    rounded: int, price: Decimal, seconds: int | None, amount: Decimal | None, digits: int
-) -> int:
-    """How many of ``rounded`` seconds lie within a limit; money cuts at whole quantity steps."""
-    passes = rounded
-    if seconds is not None:
-        passes = min(passes, max(seconds, 0))
-    if amount is not None:
-        left = max(amount, ZERO)
-        if multiply(price, passes) > multiply(left, SECONDS_PER_HOUR):
-            steps = (left / price).scaleb(digits).to_integral_value(ROUND_FLOOR)
-            passes = int(multiply(steps.scaleb(-digits), SECONDS_PER_HOUR).to_integral_value())
-    return passes
+class Used(NamedTuple):
+    """What is used of an approval, as :class:`Room` counts it."""
+
+    seconds: int
+    amount: Decimal
+    worth: Decimal
+
+
+NOTHING = Used(0, ZERO, ZERO)
 
 
 def _day(approval: Approval) -> date:
@@ -93,14 +173,22 @@ def concerns(approval: Approval, ticket: str) -> bool:
 class Gate:
     """Approvals of one contract in one simulation."""
 
-    def __init__(self, approvals: Iterable[Approval], quantity_digits: int) -> None:
+    def __init__(
+        self, approvals: Iterable[Approval], quantity_digits: int, money_digits: int
+    ) -> None:
         self._users: set[tuple[str, str]] = set()
         """Approvals with the entries that used them."""
         self._all = list(approvals)
-        self._digits = quantity_digits
+        self.shown = Shown(quantity_digits, money_digits)
+        """Time that passed by approvals with a limit in money."""
         approved = [approval for approval in self._all if approval.state == "approved"]
         self._rooms = [
-            Room(approval, approval.limit_seconds, approval.limit_amount)
+            Room(
+                approval,
+                approval.limit_seconds,
+                approval.limit_amount,
+                multiply(approval.limit_amount or ZERO, SECONDS_PER_HOUR),
+            )
             for approval in sorted(approved, key=decided)
         ]
         self._rejected = [approval for approval in self._all if approval.state == "rejected"]
@@ -139,23 +227,31 @@ class Gate:
             if concerns(found, ticket)
         )
 
-    def use(self, rooms: Sequence[Room], entry: str, rounded: int, price: Decimal) -> int:
+    def use(self, rooms: Sequence[Room], entry: str, rounded: int, worth: Worth) -> int:
         """Seconds of ``rounded`` that ``rooms`` let pass, one after the other; time that is taken
         back goes to the first with room."""
         passed = 0
         for room in rooms:
-            if room.is_open(0, ZERO):
-                found = room.use(rounded - passed, price, self._digits)
+            if room.is_open():
+                found = room.use(rounded - passed, worth, self.shown)
                 passed += found
                 if found:
                     self._users.add((room.approval.id, entry))
         return passed
 
-    def has_more(self, rooms: Iterable[Room], entry: str, rounded: int, price: Decimal) -> bool:
+    def use_on_record(self, rooms: Sequence[Room], entry: str, rounded: int, worth: Worth) -> None:
+        """As :meth:`use`, for time that passed in an earlier run: what ``rooms`` have not enough
+        money for, because something that was taken back then has its turn later, is used of the
+        last one all the same."""
+        rest = rounded - self.use(rooms, entry, rounded, worth)
+        if rest > 0 and rooms[-1].amount is not None:
+            rooms[-1].spend(rest, worth, self.shown)
+
+    def has_more(self, rooms: Iterable[Room], entry: str, rounded: int, worth: Worth) -> bool:
         """Whether an approval that ``entry`` used would let pass of ``rounded`` seconds more: then
         none of them cut it off."""
         used = [room for room in rooms if (room.approval.id, entry) in self._users]
-        return any(within(rounded, price, room.seconds, room.amount, self._digits) for room in used)
+        return any(room.lets(rounded, worth, self.shown) for room in used)
 
     def reason(self, needed: Requirement, ticket: str, day: date, at: date) -> str:
         """What work of ``day`` waits for, seen on ``at``."""

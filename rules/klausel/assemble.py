@@ -7,7 +7,6 @@ all build their books here, so that one set of checks holds for all of them.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from pydantic import Field as ShapeField
 
 from klausel import currency, model
 from klausel.charges.milestone import MilestoneShape
+from klausel.doubts import hours_in_thousands, thousands
 from klausel.fields import TABLES, Table
 from klausel.model import (
     Book,
@@ -46,7 +46,7 @@ from klausel.problems import Problem, ProblemError, Where, listed, near, problem
 from klausel.publishing import differing
 from klausel.rows import AT_ONCE, BadValue, Columns
 from klausel.shapes import (
-    Day,
+    BusinessDay,
     Months,
     Number,
     Shape,
@@ -57,7 +57,7 @@ from klausel.shapes import (
     parse_number,
     shaped,
 )
-from klausel.terms import TERM_WORDS, BoundTerm, bind_contract
+from klausel.terms import TERM_WORDS, BoundTerm, bind_contract, farthest
 from klausel.tree import Path, Tree, parse
 
 _DAY = 24 * 3600
@@ -66,6 +66,7 @@ _LENGTH_HINTS = (
     "write a comma for every field, also for empty ones: one,,three",
     'put text that has a comma in it in double quotes: "one, two"',
 )
+_NOTHING: Mapping[str, Any] = {}
 _POLICY_NAME = re.compile(r"(?m)^policy:\s*[\"']?([\w-]+)")
 
 RECORDS: dict[str, type[Any]] = {
@@ -82,6 +83,9 @@ RECORDS: dict[str, type[Any]] = {
     "openings": model.Opening,
 }
 
+
+#: By kind of a column: what is doubtful in it.
+_DOUBTS = {"number": thousands, "hours": hours_in_thousands}
 
 #: Rows with their places, by contract and term.
 _ByTerm = defaultdict[tuple[str, str], list[tuple[Any, Where]]]
@@ -133,8 +137,8 @@ class TermShape(Shape):
     plan: str
     product: str | None = None
     priority: int = 0
-    first: Day | None = ShapeField(default=None, alias="from")
-    until: Day | None = None
+    first: BusinessDay | None = ShapeField(default=None, alias="from")
+    until: BusinessDay | None = None
     discount: Number = Decimal(0)
     takes: Words = ("service",)
 
@@ -161,8 +165,8 @@ class ContractShape(Shape):
     code: str
     customer: str
     currency: str | None = None
-    start: Day
-    end: Day | None = None
+    start: BusinessDay
+    end: BusinessDay | None = None
     minimum_term: Months = 0
     notice: Months = 0
     renewal: Months = 0
@@ -211,6 +215,10 @@ class BookBuilder:
         self._bad_ids: defaultdict[str, set[str]] = defaultdict(set)
         """Ids of rows and contracts that stand in the book and are bad: no reference is wrong
         because of them."""
+        self._lacking: set[str] = set()
+        """Tables without a file."""
+        self._doubts: list[Problem] = []
+        """Warnings about numbers in files: nothing to say of where money has three digits."""
         self._unread: set[str] = set()
         """Tables with rows that could not be read: references to them cannot be checked."""
         self._home = ""
@@ -228,6 +236,10 @@ class BookBuilder:
         self._unread |= {name for name, table in TABLES.items() if table.file == found.where.file}
         if found.where.file == _file_of("contracts"):
             self._unread.add("contracts")
+
+    def lack(self, record: str) -> None:
+        """Says that the book has no file of ``record``."""
+        self._lacking.add(record)
 
     def lose_policy(self, name: str, text: str = "") -> None:
         """Says that the policy in folder ``name`` is there and could not be read; ``text`` is that
@@ -282,8 +294,18 @@ class BookBuilder:
         self._tables[record] = _Kept([], [], file)
         deque(islice(again, reader.line_num), maxlen=0)
         columns = Columns(table, header)
+        doubted = [
+            (header.index(field.column), field.column, _DOUBTS[field.kind])
+            for field in table.fields
+            if record != "entries" and field.kind in _DOUBTS and field.column in header
+        ]
         for numbers, rows in self._csv_rows(reader, again, len(header), file):
             self._add_some(record, header, numbers, rows, columns)
+            for place, column, doubt in doubted:
+                for number, row in zip(numbers, rows, strict=True):
+                    found = doubt(row[place], Where(file, number), column)
+                    if found is not None:
+                        self._doubts.append(found)
 
     def _csv_rows(
         self, reader: Any, again: Iterator[str], expected: int, file: str
@@ -463,6 +485,7 @@ class BookBuilder:
         for number, term in enumerate(shape.terms):
             found = _term(term, tree, (*path, "terms", number))
             if isinstance(found, Term):
+                self._doubts += _doubts_of(found, shape.customer, tree, (*path, "terms", number))
                 if any(other.id == found.id for other in terms):
                     problems.append(
                         problem(
@@ -512,6 +535,7 @@ class BookBuilder:
             self._bad_policies.add(found.name)
         else:
             self._policies[found.name] = found
+            self._doubts += found.doubts
 
     def policies(self) -> tuple[Mapping[str, Policy], list[Problem]]:
         """The policies that were read and have no error, by name, and the errors so far."""
@@ -522,30 +546,6 @@ class BookBuilder:
     def add_policies(self, policies: Iterable[Policy]) -> None:
         """Policies that are read already."""
         self._policies |= {policy.name: policy for policy in policies}
-
-    def add_ledger(self, lines: Iterable[str], file: str) -> None:
-        """``ledger.jsonl``: one settled part a line."""
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                self._ledger += ledger_rows(json.loads(line))
-            except (
-                ValueError,
-                KeyError,
-                TypeError,
-                AttributeError,
-                ArithmeticError,
-                RecursionError,
-            ):
-                if not line.endswith("\n"):
-                    break  # the last line, cut off by a crash: nothing of it was billed
-                self.say(
-                    problem(
-                        "shape", Where(file, number), reason="this is not a ledger row",
-                        hint="the ledger is written by klausel; take the file from a backup",
-                    )
-                )  # fmt: skip
 
     def set_sequences(self, sequences: Mapping[str, int]) -> None:
         """By commercial customer, the number that every change in the ERP raises."""
@@ -612,6 +612,10 @@ class BookBuilder:
         self._cycles(book)
         self._check_contracts(book)
         self._long_days(book)
+        if "entries" in self._lacking:
+            self._say_no_entries()
+        if currency.digits(book.company, book.company.currency) < 3:
+            self._problems += self._doubts
         used = (contract.policy for contract in book.contracts)
         self._problems += differing(book.policies, book.published, used).values()
         for record, raw, found in self._bad_rows:
@@ -762,6 +766,7 @@ class BookBuilder:
 
     def _check_contracts(self, book: Book) -> None:
         purchases, acceptances = self._by_term("purchases"), self._by_term("acceptances")
+        openings = self._by_term("openings")
         for contract, place in zip(book.contracts, self._places, strict=True):
             tree, path, _ = place
             owner = contract.customer
@@ -781,6 +786,7 @@ class BookBuilder:
                 else:
                     for term in bound.terms:
                         self._check_parts(contract, term, purchases, acceptances)
+                        self._check_far(contract, term, openings)
             if owner in book.customers:
                 self._check_coverage(book, contract, tree.where((*path, "covers")))
 
@@ -816,6 +822,24 @@ class BookBuilder:
                     hint=hint if known else "its price is one part: leave the part empty",
                 )  # fmt: skip
                 self._bad_rows.append(("acceptances", _raw("acceptances", row), found))
+
+    def _say_no_entries(self) -> None:
+        where = Where(_file_of("entries"))
+        on_record = len({row.entry for row in self._ledger if row.entry and row.state == "live"})
+        if on_record:
+            entries = "1 entry" if on_record == 1 else f"{on_record} entries"
+            self.say(problem("file-vanished", where, what=f"{entries} on record"))
+        else:
+            self.say(problem("entries-missing", where))
+
+    def _check_far(self, contract: Contract, term: BoundTerm, openings: _ByTerm) -> None:
+        """What is billed ahead is billed some periods ahead, not for decades."""
+        for row, where in openings.get((contract.code, term.term.id), ()):
+            if row.billed_until is not None and row.billed_until > farthest(term.plan, row.date):
+                found = problem(
+                    "opening-far", where, date=row.billed_until, name=row.name, day=row.date
+                )
+                self._bad_rows.append(("openings", _raw("openings", row), found))
 
     def _by_term(self, table: str) -> _ByTerm:
         """Rows of a table with their places, by contract and term."""
@@ -857,9 +881,13 @@ class BookBuilder:
                 continue
             owner = owner_of(book, kind, id_)
             if owner and owner != root:
+                # What has billed was right when it did: its project went to somebody else since.
+                billed = any(row.key.contract == contract.code for row in book.ledger)
+                if billed and contract.end is not None:
+                    continue
                 self.say(
                     problem(
-                        "covers-foreign", where, contract.customer,
+                        "covers-gone" if billed else "covers-foreign", where, contract.customer,
                         contract=contract.code, table=kind, id=id_, owner=owner, customer=root,
                     )
                 )  # fmt: skip
@@ -1015,6 +1043,17 @@ def _term(data: Any, tree: Tree, path: Path) -> Term | list[Problem]:
     )
 
 
+def _doubts_of(term: Term, customer: str, tree: Tree, path: Path) -> Iterator[Problem]:
+    """Warnings about the numbers of ``term`` that stand in a file."""
+    for name, dated in term.parameters.items():
+        for day, text in dated.steps:
+            key = "always" if day == date.min else day.isoformat()
+            where = tree.where((*path, name, key))
+            found = thousands(text, where, name) if where.line else None
+            if found is not None:
+                yield found._replace(customer=customer)
+
+
 def _dated_texts(name: str, value: Any, tree: Tree, path: Path) -> Dated | list[Problem]:
     if isinstance(value, str):
         return Dated(((date.min, value),))
@@ -1084,14 +1123,23 @@ def _contract(shape: ContractShape, code: str, terms: tuple[Term, ...], where: W
 
 
 def ledger_rows(data: Mapping[str, Any]) -> list[LedgerRow]:
-    """The rows of one line: a transaction's or a single one; raises as :func:`ledger_row`."""
-    if "transaction" in data:
-        return [ledger_row(row) for row in data["rows"]]
-    return [ledger_row(data)]
+    """The rows of one line: a transaction's, a single one, or those of a repair, which has none.
+
+    Raises as :func:`ledger_row`.
+    """
+    if "repair" in data:
+        return []
+    if "transaction" not in data:
+        return [ledger_row(data)]
+    contracts = data.get("contracts", _NOTHING)
+    return [ledger_row(row, contracts.get(row["contract"], _NOTHING)) for row in data["rows"]]
 
 
-def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
-    """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none."""
+def ledger_row(data: Mapping[str, Any], contract: Mapping[str, Any] = _NOTHING) -> LedgerRow:
+    """A row of ``ledger.jsonl``; raises ``ValueError`` or ``KeyError`` where it is none.
+
+    ``contract`` is what its transaction says of the row's contract: customer and currency.
+    """
 
     def number(name: str) -> Decimal | None:
         return None if data.get(name) is None else parse_number(data[name])
@@ -1099,8 +1147,14 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
     def day(name: str) -> date | None:
         return parse_date(data[name]) if data.get(name) else None
 
-    texts = ("contract", "term", "component", "period", "group", "entry", "disposition", "rule")
+    texts = (
+        "contract", "term", "component", "period", "group", "entry", "disposition", "rule",
+        "booked",
+    )  # fmt: skip
     if not all(isinstance(data.get(name, ""), str) for name in texts):
+        raise TypeError("a text is expected")
+    customer, code = (data.get(name, contract.get(name, "")) for name in ("customer", "currency"))
+    if not (isinstance(customer, str) and isinstance(code, str)):
         raise TypeError("a text is expected")
     state = data.get("state", "live")
     if state not in ("live", "released"):
@@ -1132,6 +1186,11 @@ def ledger_row(data: Mapping[str, Any]) -> LedgerRow:
         last=day("last"),
         document=data.get("document", ""),
         invoiced=number("invoiced"),
+        customer=customer,
+        currency=code,
+        quantity=number("quantity"),
+        discount=number("discount"),
+        booked=data.get("booked", ""),
     )
 
 
@@ -1140,7 +1199,7 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     data: dict[str, Any] = {**row.key._asdict(), **row._asdict()}
     del data["key"]
     data["period"] = row.key.period.isoformat()
-    for name in ("rate", "amount", "invoiced"):
+    for name in ("rate", "amount", "invoiced", "quantity", "discount"):
         if data[name] is not None:
             data[name] = format(data[name], "f")
     for name in ("counted", "last"):

@@ -23,14 +23,17 @@ from klausel.approvals import (
     NO_HOURS,
     NO_TERM,
     NOT_VALIDATED,
+    NOTHING,
     Gate,
     Room,
+    Shown,
+    Used,
+    Worth,
     value,
-    within,
 )
 from klausel.charges.base import ONE, Account, Bound, Taken, Work, rounded_to
 from klausel.model import Entry, LedgerKey, in_order
-from klausel.money import ZERO, line_amount
+from klausel.money import ZERO, line_amount, multiply
 from klausel.period import ONE_DAY, Span
 from klausel.policy.ir import Requirement, Watch
 from klausel.terms import BoundContract
@@ -56,6 +59,9 @@ class OnRecord(NamedTuple):
     counted: date | None
     number: int
     """Its place among all rows, which are in the order in which they were written."""
+    pieces: tuple[tuple[int, int], ...] = ()
+    """Number of the line that each row of it is on, -1 where it is on none, with its rounded
+    seconds."""
 
 
 @dataclass
@@ -100,6 +106,8 @@ class Item:
     """A late entry that was never rounded: it pays what it adds to its group."""
     again: bool = False
     """It is on record and done again with today's facts, in its old place (semantics 8)."""
+    waited: bool = False
+    """And it waited for hours before: it does so again, in :attr:`old_place`."""
     rank: int = 0
     """Its place by date and id among all entries of the contract."""
     done: tuple[str, str, Taken] | None = None
@@ -139,7 +147,7 @@ class Item:
     @property
     def has_room(self) -> bool:
         """Whether anything is left of an approval that it may use."""
-        return any(room.is_open(0, ZERO) for room in self.rooms)
+        return any(room.is_open() for room in self.rooms)
 
     @property
     def plain(self) -> bool:
@@ -163,6 +171,9 @@ def _as_recorded(item: Item) -> int:
     late = item.record and item.record[0].counted is not None
     return item.record[0].number + 1 if late else 0
 
+
+#: Of work that no component has an hourly price for.
+WORTHLESS = Worth(ZERO, ())
 
 #: Instead of a reason to wait: the time was billed before go-live (semantics 6).
 ELSEWHERE = "billed_elsewhere"
@@ -208,8 +219,8 @@ class _Route:
     first: date
     last: date
     stops: Sequence[_Stop]
-    prices: Sequence[tuple[Bound, Decimal]]
-    """Components that may say a price, with their discounts."""
+    prices: Sequence[tuple[str, str, Bound, Decimal]]
+    """Components that may say a price, those that bill time first: term, component, discount."""
 
 
 @dataclass(slots=True)
@@ -247,7 +258,7 @@ class Clerk:
         self._closed = closed
         self._as_of = as_of
         self._digits = quantity_digits
-        self._budgets = Budgets(quantity_digits)
+        self._budgets = Budgets(quantity_digits, bound.money_digits)
         self._windows: dict[date, _Window] = {}
         self._groups: dict[tuple[date, Group], list[int]] = defaultdict(lambda: [0, 0])
         self._parts: dict[Key, list[Share]] = {}
@@ -445,7 +456,8 @@ class Clerk:
         """Whether a decision after the one that counted, until ``span`` ends, lets it pass."""
         until = self._as_of if span.last is None else min(self._as_of, span.last)
         for day in self._gate.decisions(item.work.ticket):
-            if item.decisive < day <= until and self._passes(item, day, {}):
+            shown = self._gate.shown.tried()
+            if item.decisive < day <= until and self._passes(item, day, {}, shown):
                 item.decisive = day
                 return True
         return False
@@ -455,7 +467,8 @@ class Clerk:
         if not waiting and all(item.plain for item in window.natural):
             return window.natural, []
         passed: list[Item] = []
-        used: dict[str, tuple[int, Decimal]] = {}
+        used: dict[str, Used] = {}
+        shown = self._gate.shown.tried()
         tries: list[tuple[date, int, bool, Item]] = []
         asked: list[Item] = []
         for item in window.natural:
@@ -476,28 +489,28 @@ class Clerk:
         for day, _, _, item in sorted(tries, key=lambda found: found[:3]):
             if id(item) in gone:
                 continue
-            if self._passes(item, day, used):
+            if self._passes(item, day, used, shown):
                 gone.add(id(item))
                 item.decisive = self._passed_on(item, window.span) if item.record else day
                 passed.append(item)
         return passed, [item for item in asked if id(item) not in gone]
 
-    def _passes(self, item: Item, day: date, used: dict[str, tuple[int, Decimal]]) -> bool:
+    def _passes(self, item: Item, day: date, used: dict[str, Used], shown: Shown) -> bool:
         if item.record or item.again or item.stuck:
             item.rooms = self._rooms_of_settled(item)
             if item.rooms:
-                self._use_provisionally(item, item.rooms, used)
+                self._use_provisionally(item, item.rooms, used, shown)
             return True
         if not item.validated:
             return False
         if item.requirement is None:
             return True
         rooms = self._gate.rooms(item.requirement, item.work.ticket, item.work.entry.date, day)
-        open_ = [room for room in rooms if room.is_open(*used.get(room.approval.id, (0, ZERO)))]
+        open_ = [room for room in rooms if room.is_open(used.get(room.approval.id))]
         if not open_:
             return False
         item.rooms = rooms
-        self._use_provisionally(item, open_, used)
+        self._use_provisionally(item, open_, used, shown)
         return True
 
     def _passed_on(self, item: Item, span: Span) -> date:
@@ -523,26 +536,26 @@ class Clerk:
         return found
 
     def _use_provisionally(
-        self, item: Item, rooms: Sequence[Room], used: dict[str, tuple[int, Decimal]]
+        self, item: Item, rooms: Sequence[Room], used: dict[str, Used], shown: Shown
     ) -> None:
         """Earlier entries of a window count as worked while their rounding is not known."""
-        left = item.work.seconds
         if item.record:
-            left = sum(part.rounded for part in item.record)
-        price = self._value_price(item.work)
-        for room in rooms:
-            seconds, amount = used.get(room.approval.id, (0, ZERO))
-            part = within(
-                left,
-                price,
-                None if room.seconds is None else room.seconds - seconds,
-                None if room.amount is None else room.amount - amount,
-                self._digits,
-            )
-            used[room.approval.id] = (seconds + part, amount + value(part, price))
-            left -= part
-            if left <= 0:
-                return
+            pieces = self._on_lines(item)
+        else:
+            pieces = [(item.work.seconds, self._worth(item.work, None))]
+        for left, worth in pieces:
+            for room in rooms:
+                before = used.get(room.approval.id, NOTHING)
+                part = room.lets(left, worth, shown, before)
+                amount = shown.put(worth, part) if room.amount is not None else ZERO
+                used[room.approval.id] = Used(
+                    before.seconds + part,
+                    before.amount + amount,
+                    before.worth + multiply(worth.price, part),
+                )
+                left -= part
+                if left <= 0:
+                    break
 
     def _place(self, item: Item, window: _Window, here: list[Item], closed: bool) -> None:
         """Where in the queue ``item`` stands (semantics 4, "The clerk")."""
@@ -553,11 +566,12 @@ class Clerk:
             else:
                 self._after(item.counted).late.append(item)
         elif item.again:
-            if item.counted is None:
+            place = item.old_place if item.waited else item.counted
+            if place is None:
                 here.append(item)
             else:
                 item.adds_to_group = not (item.gated_before or self._was_freed(item))
-                self._after(item.counted).late.append(item)
+                self._after(place).late.append(item)
         elif closed and (item.stuck or item.over_budget):
             item.counted = self._last_closed
             if item.old_place is None:
@@ -625,16 +639,19 @@ class Clerk:
 
     def _count_passed(self, item: Item) -> None:
         """What passed in an earlier run has used its budgets, whatever else is tried."""
-        total = sum(part.rounded for part in item.record) if item.record else item.work.rounded
-        price = self._value_price(item.work)
-        self._budgets.count(item.watches, item.work, total, price, item.decisive, False)
+        if item.record:
+            pieces = self._on_lines(item)
+        else:
+            pieces = [(item.work.rounded, self._worth(item.work, item.old_place))]
+        for seconds, worth in pieces:
+            self._budgets.count(item.watches, item.work, seconds, worth, item.decisive, False)
 
-    def _held_by_budget(self, item: Item, price: Decimal) -> bool:
+    def _held_by_budget(self, item: Item, worth: Worth) -> bool:
         """Whether it was a budget that cut ``item`` off, and no approval's limit."""
         if not item.cut or item.requirement is None:
             return item.cut
         work = item.work
-        return self._gate.has_more(item.rooms, work.entry.id, work.rounded, price)
+        return self._gate.has_more(item.rooms, work.entry.id, work.rounded, worth)
 
     def _round(self, span: Span, items: list[Item]) -> None:
         rule = self._bound.policy.rounding
@@ -701,16 +718,17 @@ class Clerk:
         if item.requirement is None and not item.watches:
             self._allocate(item, work, behind, late, shares)
             return self._keep(item, shares, ZERO, False)
-        price = self._value_price(work) if (item.rooms or item.watches) else ZERO
+        mark = item.counted if item.stuck or item.over_budget else behind
+        worth = self._worth(work, mark) if (item.rooms or item.watches) else WORTHLESS
         passes = work.rounded
-        held = self._held_by_budget(item, price)
+        held = self._held_by_budget(item, worth)
         if item.requirement is not None:
-            used = self._gate.use(item.rooms, work.entry.id, work.rounded, price)
+            used = self._gate.use(item.rooms, work.entry.id, work.rounded, worth)
             passes = work.rounded if item.again or item.stuck else used
         limit = work.rounded - passes
         over = 0
         if item.watches and not item.stuck:
-            kept = self._budgets.count(item.watches, work, passes, price, item.decisive, held)
+            kept = self._budgets.count(item.watches, work, passes, worth, item.decisive, held)
             over = passes - kept
             passes = kept
         if passes or not work.rounded:
@@ -721,7 +739,7 @@ class Clerk:
             shares.append(("", "", None, LIMIT, limit))
         needed = item.requirement
         again = bool(limit) and needed is not None and needed.retroactive
-        return self._keep(item, shares, price, again)
+        return self._keep(item, shares, worth.price, again)
 
     def _process_usual(self, item: Item) -> None:
         """As :meth:`_process`, where nothing is asked of ``item`` and it is in its own place."""
@@ -746,7 +764,8 @@ class Clerk:
     ) -> None:
         day = item.decisive
         rest = work.rounded
-        mark = item.counted if item.stuck or item.over_budget else behind
+        own_mark = item.stuck or item.over_budget or item.waited
+        mark = item.counted if own_mark else behind
         for stop in self._route(work).stops:
             if stop.billed_until is not None and work.entry.date <= stop.billed_until:
                 shares.append((stop.term, stop.component, None, ELSEWHERE, rest))
@@ -797,7 +816,7 @@ class Clerk:
     def _new_route(self, disposition: str, day: date) -> _Route:
         first, last = date.min, date.max
         stops: list[_Stop] = []
-        prices: list[tuple[Bound, Decimal]] = []
+        prices: list[tuple[str, str, Bound, Decimal]] = []
         for term in self._bound.taking(disposition):
             begin, end = term.span.first, term.span.last or date.max
             if day < begin:
@@ -815,13 +834,16 @@ class Clerk:
                     for component in term.components
                     if component.takes_time
                 ]  # fmt: skip
-                prices += [(component.bound, term.term.discount) for component in term.components]
+                prices += [
+                    (term.term.id, component.id, component.bound, term.term.discount)
+                    for component in term.components
+                ]
+        prices.sort(key=lambda found: not found[2].bills_time)
         return _Route(first, last, stops, prices)
 
     def _force(self, item: Item, behind: date | None) -> None:
         """What is on record happens again as it happened."""
         shares: list[Share] = []
-        total = 0
         components = {
             (term.term.id, component.id): (term, component)
             for term in self._bound.terms
@@ -829,7 +851,6 @@ class Clerk:
         }
         for part in item.record:
             found = components.get((part.key.term, part.key.component))
-            total += part.rounded
             if found is None:
                 continue
             _, component = found
@@ -847,9 +868,8 @@ class Clerk:
             shares.append(
                 Share(part.key.term, part.key.component, taken, "", part.seconds, part.rounded)
             )
-        if item.rooms:
-            price = self._value_price(item.work)
-            self._gate.use(item.rooms, item.work.entry.id, total, price)
+        for seconds, worth in self._on_lines(item) if item.rooms else ():
+            self._gate.use_on_record(item.rooms, item.work.entry.id, seconds, worth)
         self._parts.setdefault(item.key, []).extend(shares)
 
     def _keep(
@@ -884,7 +904,7 @@ class Clerk:
                         decisive=item.decisive, rank=item.rank,
                     )
                 ]  # fmt: skip
-            amount = value(wanted, price) if held and price else None
+            amount = self._value(wanted, price) if held and price else None
             shares.append(Share(term, component, taken, held, seconds, wanted, amount))
         return []
 
@@ -900,8 +920,8 @@ class Clerk:
             reason = self._gate.reason(item.requirement, work.ticket, entry.date, self._as_of)
         seconds = work.seconds
         wanted = work.rounded if item.held_before else work.seconds
-        price = self._value_price(work)
-        amount = value(wanted, price) if price else None
+        price = self._worth(work, None).price
+        amount = self._value(wanted, price) if price else None
         self._parts.setdefault(item.key, []).append(
             Share("", "", None, reason, seconds, wanted, amount)
         )
@@ -939,13 +959,35 @@ class Clerk:
 
     # -- prices, results ---------------------------------------------------------------------------
 
-    def _value_price(self, work: Work) -> Decimal:
-        """What an hour would cost if it were billed: for limits and budgets."""
-        for bound, discount in self._route(work).prices:
+    def _worth(self, work: Work, mark: date | None) -> Worth:
+        """What ``work`` would cost if it were billed, for limits and budgets, and on which line:
+        where it counts behind the day ``mark``, on the late one of this run."""
+        return self._worth_on(work, mark, None)
+
+    def _worth_on(self, work: Work, mark: date | None, number: int | None) -> Worth:
+        for term, component, bound, discount in self._route(work).prices:
             rate = bound.rate(work)
             if rate is not None:
-                return line_amount(ONE, rate, discount)
-        return ZERO
+                price = line_amount(ONE, rate, discount)
+                period = bound.period(work.entry.date)
+                first = period.first if period is not None else None
+                late: tuple[object, ...] = ()
+                if mark is not None and (period is None or period.last <= mark):
+                    late = (mark, number)
+                return Worth(price, (term, component, first, bound.line_of(work), price, *late))
+        return WORTHLESS
+
+    def _on_lines(self, item: Item) -> list[tuple[int, Worth]]:
+        """What is on record of ``item``: rounded seconds, and the line that they are on."""
+        return [
+            (rounded, self._worth_on(item.work, part.counted, number))
+            for part in item.record
+            for number, rounded in part.pieces
+        ]
+
+    def _value(self, seconds: int, price: Decimal) -> Decimal:
+        """What ``seconds`` that wait are worth."""
+        return value(seconds, price, self._bound.money_digits)
 
     def _outcome(self, items: Sequence[Item]) -> Outcome:
         return Outcome(self._parts, list(self._budgets.reached.values()), self._last_closed)

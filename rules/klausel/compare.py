@@ -111,6 +111,8 @@ class Comparison(NamedTuple):
     """That keep customers from being billed, with each."""
     decimals: Mapping[str, int]
     """Of each currency."""
+    beside: tuple[str, ...] = ()
+    """Files beside the policies that differ too, and are not compared."""
 
     @property
     def changed(self) -> bool:

@@ -20,6 +20,7 @@ from klausel.customer.balances import Balances
 from klausel.customer.state import Others, Parked, fingerprint
 from klausel.customer.trace import Tracing
 from klausel.customer.usual import Usual
+from klausel.homes import Homes, Move
 from klausel.matching import MatcherFactory
 from klausel.model import (
     Book,
@@ -101,8 +102,9 @@ def bill(
             contracts[root].append(bound)
         else:
             parked[root] += bound
-    entries = _by_customer(book, as_of, wanted)
     ledger = _by_contract(book.ledger)
+    homes = Homes(book, _by_customer(book, as_of), ledger, adjust)
+    entries = homes.entries
     others = Others(
         _grouped(book.approvals),
         _grouped(book.items),
@@ -117,24 +119,37 @@ def bill(
     roots = sorted(set(contracts) | set(entries) | {c for c in parked if c}, key=natural)
     if wanted is not None:
         roots = [root for root in roots if root in wanted]
-    runs: list[_Found] = []
-    problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
+    done: dict[str, _Found | Parked] = {}
+
+    def do(root: str) -> None:
+        run = _CustomerRun(
+            book, as_of, root, contracts.get(root, []), entries.get(root, []),
+            scopes, ledger, overrides, record, group_by, others, adjust, homes.away(root),
+        )  # fmt: skip
+        try:
+            run.run()
+        except Parked as error:
+            done[root] = error
+        else:
+            done[root] = run.found(explain)
+
     for number, root in enumerate(roots):
         if progress is not None:
             progress(number, len(roots))
         if root not in parked:
-            run = _CustomerRun(
-                book, as_of, root, contracts.get(root, []), entries.get(root, []),
-                scopes, ledger, overrides, record, group_by, others, adjust,
-            )  # fmt: skip
-            try:
-                run.run()
-            except Parked as error:
-                parked[root] += error.problems
-            else:
-                runs.append(run.found(explain))
+            do(root)
+    kept = homes.moved if not adjust else _kept(homes, done, do)
+    runs: list[_Found] = []
+    for root, ended in done.items():
+        if isinstance(ended, Parked):
+            parked[root] += ended.problems
+        else:
+            runs.append(ended)
     if wanted is not None:
         parked = {root: found for root, found in parked.items() if root in wanted}
+    problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
+    told = {root for root in roots if root}
+    problems += [homes.problem(move) for move in kept.values() if move.today in told]
     problems += [found for some in parked.values() for found in some]
     return Result(
         as_of=as_of,
@@ -159,6 +174,30 @@ def bill(
     )
 
 
+def _kept(
+    homes: Homes, done: Mapping[str, _Found | Parked], do: Callable[[str], None]
+) -> dict[str, Move]:
+    """Moved entries that their old customer does not give back in this run: bills their new one
+    once more, without them."""
+    kept = {id_: move for id_, move in homes.moved.items() if not move.home}
+    while True:
+        stuck = {
+            id_: move
+            for id_, move in homes.moved.items()
+            if id_ not in kept and not _gives_back(done.get(move.home), id_)
+        }
+        if not stuck:
+            return kept
+        kept |= stuck
+        homes.withhold(stuck)
+        for root in {move.today for move in stuck.values()} & done.keys():
+            do(root)
+
+
+def _gives_back(run: _Found | Parked | None, entry: str) -> bool:
+    return not isinstance(run, Parked | None) and entry in run.taken_back
+
+
 def facts_of(book: Book) -> dict[tuple[str, str], Facts]:
     """By contract and term: purchases, acceptances and openings."""
     found: dict[tuple[str, str], tuple[list[Any], list[Any], list[Any]]] = defaultdict(
@@ -171,7 +210,7 @@ def facts_of(book: Book) -> dict[tuple[str, str], Facts]:
     return {key: Facts(*map(tuple, some)) for key, some in found.items()}
 
 
-def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dict[str, list[Entry]]:
+def _by_customer(book: Book, as_of: date) -> dict[str, list[Entry]]:
     """Entries up to ``as_of`` in order, by commercial customer ("" where there is none)."""
     known: dict[tuple[str, str, str], list[Entry]] = {}
     found: dict[str, list[Entry]] = {}
@@ -182,7 +221,7 @@ def _by_customer(book: Book, as_of: date, wanted: Collection[str] | None) -> dic
         if mine is None:
             mine = known[key] = found.setdefault(book.customer_of(entry), [])
         mine.append(entry)
-    return found if wanted is None else {root: found[root] for root in found if root in wanted}
+    return found
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Any]]:
@@ -231,6 +270,7 @@ class _Found(NamedTuple):
     settlements: Sequence[LedgerRow]
     reporting: Mapping[str, Reporting]
     traces: Mapping[str, Trace]
+    taken_back: Collection[str]
 
 
 class _CustomerRun(Usual, Balances, Tracing):
@@ -255,7 +295,7 @@ class _CustomerRun(Usual, Balances, Tracing):
         return _Found(
             self.drafts, entries, self.uncovered, self.held, self.notices,
             self.balances, self.differences, self.settlements, self.reporting,
-            traces,
+            traces, self.taken_back,
         )  # fmt: skip
 
     def _entry_parts(self) -> Iterable[EntryParts]:
@@ -289,10 +329,12 @@ class _CustomerRun(Usual, Balances, Tracing):
         for term in bound.terms:
             for number, component in enumerate(term.components):
                 account = accounts.get((term.term.id, component.id))
-                found = [
-                    *self._singles(bound, term, component, account),
-                    *self._component(bound, term, component, taken),
-                ]
+                if component.has_balance:
+                    found = [*self._singles(bound, term, component, account)]
+                    found += self._component(bound, term, component, taken)
+                else:  # what goes back depends on what is billed
+                    own = [*self._component(bound, term, component, taken)]
+                    found = [*self._singles(bound, term, component, account, own), *own]
                 lines += [
                     ((line.first, term.number, number, position), line)
                     for position, line in enumerate(found)
@@ -314,7 +356,7 @@ class _CustomerRun(Usual, Balances, Tracing):
             single = (self._group_by or bound.policy.group_by) == "contract"
             code = bound.contract.code if single else ""
             kind = ("", "")
-            if line.reverses is not None or line.credit:
+            if line.credit or (line.reverses is not None and not line.beside):
                 kind = ("credit" if line.credit else "correction", self._document(line.reverses))
             groups.setdefault((code, bound.contract.currency, *kind), []).append((bound, line))
         drafts = []
@@ -367,6 +409,8 @@ class _CustomerRun(Usual, Balances, Tracing):
         amount = total((line.exact for line in some), self._book.company.rounding_method, digits)
         turned = not credit and amount < 0
         reverses = next((line.reverses for line in some if line.reverses is not None), None)
+        if any(line.beside for line in some) and not all(line.reverses for line in some):
+            reverses = None  # other lines stand beside what corrects
         return Draft(
             key=str(some[0].key),
             customer=self._root,

@@ -115,6 +115,11 @@ class Entry(NamedTuple):
     billed_elsewhere: str
     order: str
 
+    @property
+    def booked(self) -> str:
+        """Ids of what says whose it is: project, ticket and customer of its own."""
+        return f"{self.project};{self.ticket};{self.customer}"
+
 
 class Dated(NamedTuple):
     """A value with a history: ``(first day, value)`` oldest first; ``date.min`` is "always"."""
@@ -313,6 +318,16 @@ class LedgerRow(NamedTuple):
     """The invoice that a line stands on: the ERP's, or the draft's key in a book."""
     invoiced: Decimal | None = None
     """What the ERP's invoice line comes to now, exact, where somebody changed it by hand."""
+    customer: str = ""
+    """The contract's customer when it was settled; empty where that is not on record."""
+    currency: str = ""
+    """The contract's currency when it was settled; empty where that is not on record."""
+    quantity: Decimal | None = None
+    """Of the line that the row stands for; below zero where it gives back. None as above."""
+    discount: Decimal | None = None
+    """Percent, of the line that the row stands for, where it has one."""
+    booked: str = ""
+    """What its entry stood on, as :attr:`Entry.booked`; empty on rows of before this was kept."""
 
 
 class PublishedPolicy(NamedTuple):

@@ -1,6 +1,7 @@
 """Time and money (semantics 1). The only module that rounds.
 
-Time is an integer number of seconds. Money is ``Decimal``. Rounding is half-up, away from zero.
+Time is an integer number of seconds. Money is ``Decimal``; a part of it that no decimal number
+says is a ``Fraction`` until it is rounded. Rounding is half-up, away from zero.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
@@ -19,7 +21,7 @@ HUNDRED = Decimal(100)
 ZERO = Decimal(0)
 _ONE = Decimal(1)
 
-#: Enough digits that a product of hours, price and discount is exact and a division is harmless.
+#: Enough digits that a product of hours, price and discount is exact.
 _CONTEXT = Context(prec=50, rounding=ROUND_HALF_UP)
 
 
@@ -28,8 +30,13 @@ def _unit(digits: int) -> Decimal:
     return Decimal(1).scaleb(-digits)
 
 
-def round_half_up(value: Decimal, digits: int) -> Decimal:
+def round_half_up(value: Decimal | Fraction, digits: int) -> Decimal:
     """``value`` with ``digits`` decimals, ties away from zero."""
+    if isinstance(value, Fraction):
+        steps = (abs(value.numerator) * 10**digits * 2 + value.denominator) // (
+            value.denominator * 2
+        )
+        return Decimal(steps if value >= 0 else -steps).scaleb(-digits, context=_CONTEXT)
     return value.quantize(_unit(digits), context=_CONTEXT)
 
 
@@ -41,9 +48,9 @@ def multiply(*factors: Decimal | int) -> Decimal:
     return result
 
 
-def share(amount: Decimal, part: int, whole: int) -> Decimal:
-    """``amount * part / whole``, unrounded (50 digits)."""
-    return _CONTEXT.divide(_CONTEXT.multiply(amount, part), whole)
+def share(amount: Decimal | Fraction, part: int, whole: int) -> Fraction:
+    """``amount * part / whole``, exactly."""
+    return Fraction(amount) * part / whole
 
 
 def seconds_from_hours(hours: Decimal) -> int:
@@ -52,7 +59,7 @@ def seconds_from_hours(hours: Decimal) -> int:
 
 
 def hours_exact(seconds: int) -> Decimal:
-    """Hours of ``seconds``, unrounded (50 digits)."""
+    """Hours of ``seconds`` to 50 digits: to be shown or rounded, not to be compared."""
     return _CONTEXT.divide(Decimal(seconds), _HOUR)
 
 

@@ -17,9 +17,11 @@ from klausel.engine import bill
 from klausel.formats.text import count
 from klausel.model import Book, Contract, Opening, Term
 from klausel.money import ZERO, hours_exact, round_half_up, shortest
+from klausel.policy.ir import Plan
 from klausel.port import OpeningChange
 from klausel.problems import Problem, ProblemError, Where, problem
 from klausel.result import Result
+from klausel.terms import farthest
 
 Row = tuple[Opening, Where]
 TermKey = tuple[str, str]
@@ -136,6 +138,9 @@ def _problems(
             "opening-before-start", where,
             date=until, contract=contract.code, start=contract.start,
         )  # fmt: skip
+    plan = _plan(book, contract, opening.term)
+    if until is not None and plan is not None and until > farthest(plan, opening.date):
+        yield problem("opening-far", where, date=until, name=name, day=opening.date)
     if until is not None and until > as_of and _in_arrears(book, contract, opening.term):
         yield problem(
             "opening-not-yet-billed", where,
@@ -147,17 +152,35 @@ def _problems(
         yield problem("opening-billed", where, name=term, period=first)
 
 
+def _plan(book: Book, contract: Contract, id_: str) -> Plan | None:
+    """The plan of a term, where the policy has it."""
+    term: Term | None = next((term for term in contract.terms if term.id == id_), None)
+    policy = book.policies.get(contract.policy)
+    return policy.plans.get(term.plan) if policy is not None and term is not None else None
+
+
 def _kinds(book: Book, contract: Contract, id_: str) -> Iterator[tuple[str, str]]:
     """Kind and timing of the components of a term's plan."""
-    term: Term = next(term for term in contract.terms if term.id == id_)
-    policy = book.policies.get(contract.policy)
-    plan = policy.plans.get(term.plan) if policy is not None else None
+    plan = _plan(book, contract, id_)
     for component in plan.components if plan is not None else ():
         yield component.kind, getattr(component.shape, "timing", "arrears")
 
 
 def _in_arrears(book: Book, contract: Contract, term: str) -> bool:
     return any(timing != "advance" for _, timing in _kinds(book, contract, term))
+
+
+def ahead(book: Book, as_of: date) -> list[Problem]:
+    """Warnings about terms in arrears that count as billed beyond ``as_of`` (semantics 12)."""
+    contracts = {contract.code: contract for contract in book.contracts}
+    return [
+        problem(
+            "opening-ahead", contracts[code].where, contracts[code].customer,
+            name=f"{code}/{term}", date=until, as_of=as_of,
+        )
+        for (code, term), until in billed_until(book).items()
+        if until > as_of and code in contracts and _in_arrears(book, contracts[code], term)
+    ]  # fmt: skip
 
 
 # --- what it means for billing ---------------------------------------------------------------

@@ -8,6 +8,7 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from klausel.model import Book, LedgerRow, Opening
+from klausel.problems import Problem
 from klausel.result import Balance, Draft
 
 
@@ -74,6 +75,15 @@ class Refused(Exception):
         super().__init__(f"{message}\n    {hint}" if hint else message)
 
 
+class Links(NamedTuple):
+    """What the checksums of a ledger say of it (semantics 14, "Evidence")."""
+
+    broken: tuple[Problem, ...] = ()
+    """Links that do not hold, the first one first."""
+    repairs: tuple[str, ...] = ()
+    """Who sealed it anew, when and why, where it was broken once: a sentence each."""
+
+
 class OpeningChange(NamedTuple):
     """Opening balances that come and go in one step, all or nothing."""
 
@@ -94,9 +104,12 @@ class Erp(Protocol):
 
     def capabilities(self) -> Capabilities: ...  # pragma: no cover
 
-    def read(self, until: date, customers: Collection[str] | None = None) -> Book:
+    def read(
+        self, until: date, customers: Collection[str] | None = None, damaged: bool = False
+    ) -> Book:
         """Everything dated on or before ``until`` of ``customers`` (ids; None: all of them).
 
+        With ``damaged`` also a ledger whose links do not hold: for an audit.
         Raises :class:`~klausel.problems.ProblemError` for bad data and
         :class:`~klausel.problems.ErpError` where the ERP refuses or cannot be reached.
         """
@@ -119,6 +132,15 @@ class Erp(Protocol):
         read, and :class:`~klausel.problems.ErpError` where the user may not write openings or the
         ERP cannot be reached.
         """
+        ...  # pragma: no cover
+
+    def links(self) -> Links:
+        """Whether the ledger is what was written. Raises as :meth:`read`."""
+        ...  # pragma: no cover
+
+    def repair(self, on: str, by: str, why: str) -> None:
+        """Seals a ledger whose links do not hold as it stands now, and keeps on record in it when,
+        by whom and why. Raises as :meth:`read`."""
         ...  # pragma: no cover
 
     def policy_files(self) -> Mapping[str, Mapping[str, str]]:

@@ -138,6 +138,24 @@ CATALOG: dict[str, Message] = {
         "this is a link to something outside of the policy folder",
         "put a copy of what it leads to into the folder",
     ),
+    "file-link-dangling": _error(
+        "this is a link to something that is not there",
+        "put the file itself here, or remove the link",
+    ),
+    "file-misnamed": _error(
+        "{reason}, and {known} is not there", "rename it to {known}, or move it out of the book"
+    ),
+    "file-stray": _warning(
+        "the file is no part of a book and is not read",
+        "rename it if it is meant to be one of {known}; else move it out of the book",
+    ),
+    "file-vanished": _error(
+        "the file is missing, but the ledger has {what}",
+        "put the file back: without it, what was billed would look as if it had been deleted",
+    ),
+    "entries-missing": _warning(
+        "the file is missing: no time is billed", "add it, even with its first line alone"
+    ),
     "folder-missing": _error("there is no such folder", "{hint}"),
     # CSV
     "csv-empty": _error("the file has no header line", "the first line names the columns: {known}"),
@@ -159,12 +177,21 @@ CATALOG: dict[str, Message] = {
     "value-yes-no": _error('"{field}": {value} is neither yes nor no', "write yes or no"),
     "value-choice": _error('"{field}": {value} is not known', "{hint}"),
     "value-duration": _error(
-        '"{field}": {value} is not a number of months', "write it as: 12 months"
+        '"{field}": {value} is not a number of months', "write it as: {example}"
     ),
     "value-currency": _error(
         '"{field}": {value} is not a currency', "write its three-letter code, such as EUR"
     ),
     "value-negative": _error('"{field}": {value} is less than zero', "write zero or more"),
+    "number-thousands": _warning(
+        '"{field}": {value} is read as {read}, as the point is a decimal point',
+        "write {plain} if thousands are meant, else {read}",
+    ),
+    "factor-large": _warning(
+        '"times": {value} makes the price or the hours {value} times as much',
+        "write {times} if {percent} percent more are meant",
+    ),
+    "day-odd": _error('"{field}": {value} cannot be meant', "{hint}"),
     # references and rows
     "id-doubled": _error(
         'id "{id}" stands twice in {table}',
@@ -208,6 +235,14 @@ CATALOG: dict[str, Message] = {
     "opening-before-start": _error(
         '"billed_until": {date} lies before contract {contract} starts on {start}',
         "correct it, or leave it empty: it would keep nothing from being billed",
+    ),
+    "opening-far": _error(
+        '"billed_until": {date} of {name} is years after {day}: nothing would be billed until then',
+        "correct it: write the last day that was invoiced",
+    ),
+    "opening-ahead": _warning(
+        "{name} counts as billed until {date}, after {as_of}, though it is billed in arrears",
+        'correct "billed_until" of its opening: work of days to come cannot have been invoiced',
     ),
     "opening-differs": _error(
         "{name} has another opening already: {values}",
@@ -257,9 +292,29 @@ CATALOG: dict[str, Message] = {
         "contract {contract} covers {table} {id}, which belongs to customer {owner}",
         "a contract covers only what belongs to its own customer, {customer}",
     ),
+    "covers-gone": _warning(
+        "contract {contract} covers {table} {id}, which belongs to customer {owner} now",
+        "leave it there for what {contract} has settled; new work on it is {owner}'s",
+    ),
     "contracts-clash": _error(
         "contracts {first} and {second} are equally narrow and both take entry {entry} of {date}",
         "let one of them cover less (a project or a ticket), or leave the work to one of the two",
+    ),
+    "entry-of-another": _warning(
+        "entry {entry} of {date}, {hours}, is settled with {settled} under contract {contract}:"
+        " {customer} is not billed for it",
+        "klausel bill --adjust, for {settled} and {customer} in one run, takes it back there and"
+        " bills it here",
+    ),
+    "entry-contract-gone": _warning(
+        "entry {entry} of {date}, {hours}, is settled under contract {contract}, which is not"
+        " there: it is not billed again",
+        "a contract that has billed stays in the book, with its end",
+    ),
+    "backlog": _warning(
+        "{count} periods of {name} from {first} on would be billed at once: {amount}",
+        "if somebody else invoiced them, load an opening (klausel openings); if they are really"
+        " open, bill with --backlog",
     ),
     # policies
     "policy-unknown": _error('there is no policy "{policy}"', "{hint}"),
@@ -325,6 +380,23 @@ CATALOG: dict[str, Message] = {
     "policy-published": _warning(
         "policy {policy} is published as {published}, but the files in use are {used}",
         "publish again: klausel publish {policy}; or use the files that were published",
+    ),
+    # the ledger
+    "ledger-changed": _error(
+        "the checksum does not fit: this line was changed, or lines before it were changed,"
+        " removed or moved",
+        "{hint}",
+    ),
+    "ledger-bare": _error(
+        "this line has no checksum, though one before it has: klausel did not write it", "{hint}"
+    ),
+    "ledger-short": _error("the ledger has {there} lines, and {lines} were written", "{hint}"),
+    "ledger-cut": _error(
+        "the last line is cut off: what it had put on record would be billed again", "{hint}"
+    ),
+    "ledger-remains": _warning(
+        "the last line is cut off: a run broke off before it had billed this customer",
+        "the next bill takes its place",
     ),
     # command line
     "option": _error("{reason}", "{hint}"),

@@ -6,12 +6,12 @@ entry's rows is what holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from klausel.approvals import BEFORE_ROUNDING, LIMIT
+from klausel.approvals import BEFORE_ROUNDING, LIMIT, NO_HOURS, NO_TERM
 from klausel.clerk import OnRecord
 from klausel.model import LedgerKey, LedgerRow
 
@@ -24,11 +24,15 @@ class Settled:
     """Of its first row."""
     fingerprint: str
     """Of the facts that were settled last."""
+    booked: str = ""
+    """What it stood on then; empty where that is not on record."""
     parts: list[OnRecord] = field(default_factory=list)
     gated: bool = False
     """It was held before rounding when its window was closed."""
     counted: date | None = None
     """The day behind which it counted when it went on record, whatever was corrected since."""
+    waited: HeldBefore | None = None
+    """What of it waited for hours before that; nothing does any more."""
 
 
 class HeldBefore(NamedTuple):
@@ -90,26 +94,34 @@ def on_record(
 
     Parts that an adjustment has taken back as a whole are no longer on record.
     """
+    rows = list(rows)
+    lines = {row.key for row in rows if row.amount is not None}
     settled: dict[str, Settled] = {}
     places: dict[str, dict[tuple[object, ...], int]] = {}
     counts: dict[str, list[int]] = {}
     held: dict[tuple[str, str], HeldBefore] = {}
+    changed: set[str] = set()
+    """Entries that were taken up with other facts than those with which they waited."""
     for number, row in enumerate(rows):
         if not row.entry:
             continue
         if row.held:
             place = (row.entry, row.held)
-            held[place] = _held(held.get(place), row)
+            before = held.get(place)
+            if before is not None and row.fingerprint != before.fingerprint:
+                changed.add(row.entry)
+            held[place] = _held(before, row)
             continue
         found = settled.get(row.entry)
         if found is None:
-            found = settled[row.entry] = Settled(row.key, row.fingerprint, counted=row.counted)
+            found = settled[row.entry] = Settled(row.key, "", counted=row.counted)
             places[row.entry] = {}
             counts[row.entry] = []
-        found.fingerprint = row.fingerprint
+        found.fingerprint, found.booked = row.fingerprint, row.booked
         same = (
             row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
         )  # fmt: skip
+        piece = (row.key.sequence if row.key in lines else -1, row.rounded)
         position = places[row.entry].get(same)
         if position is None:
             places[row.entry][same] = len(found.parts)
@@ -126,6 +138,7 @@ def on_record(
                     row.lot,
                     row.counted,
                     number,
+                    (piece,),
                 )
             )
         else:
@@ -135,6 +148,7 @@ def on_record(
                 seconds=part.seconds + row.seconds,
                 rounded=part.rounded + row.rounded,
                 drawn=part.drawn + row.drawn,
+                pieces=(*part.pieces, piece),
             )
     for entry in list(settled):
         kept = [
@@ -148,15 +162,39 @@ def on_record(
             del settled[entry]
     waiting: dict[str, list[HeldBefore]] = {}
     gated: set[str] = set()
-    for (entry, _), rest in held.items():
+    for (entry, reason), rest in held.items():
         if rest.gated:
             gated.add(entry)
+        if entry in settled and entry not in changed and reason in (NO_HOURS, NO_TERM):
+            settled[entry].waited = rest
         if entry in settled and rest.gated:
             settled[entry].gated = True
         if rest.seconds or rest.rounded or not rest.taken_up:
             # What a limit cut off later is of time that was held before rounding, too.
             waiting.setdefault(entry, []).append(rest._replace(gated=entry in gated))
     return settled, waiting
+
+
+Sums = dict[str, dict[str, bool]]
+"""By entry and customer: whether anything of it is settled there."""
+
+
+def settled_with(rows: Iterable[LedgerRow], owners: Mapping[str, str]) -> Sums:
+    """With which customers the entries of live ``rows`` are settled.
+
+    ``owners`` are the customers of contracts, by code. What was taken back, what has no time and
+    what waits, is not settled.
+    """
+    sums: dict[str, dict[str, list[int]]] = {}
+    for row in rows:
+        if row.entry and not row.held and row.state == "live":
+            owner = owners.get(row.key.contract, "")
+            found = sums.setdefault(row.entry, {}).setdefault(owner, [0, 0, 0])
+            for number, value in enumerate((row.seconds, row.rounded, row.drawn)):
+                found[number] += value
+    return {
+        entry: {owner: any(found) for owner, found in some.items()} for entry, some in sums.items()
+    }
 
 
 def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:

@@ -58,6 +58,8 @@ class Line(NamedTuple):
     """The line that it gives back or corrects."""
     due: date | None = None
     """Day on which it is due."""
+    beside: bool = False
+    """It corrects what is of no single invoice, and stands with the run's other lines."""
 
     @property
     def late(self) -> bool:
@@ -189,7 +191,7 @@ class Difference(NamedTuple):
     contract: str
     key: str
     entry: str
-    cause: Literal["changed", "vanished", "terms", "amount", "edited"]
+    cause: Literal["changed", "moved", "vanished", "terms", "amount", "edited"]
     was: str
     now: str
 

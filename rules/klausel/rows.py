@@ -15,8 +15,10 @@ from typing import Any
 from klausel.fields import Field, Table
 from klausel.problems import listed, near
 from klausel.shapes import (
+    OddDay,
     date_hint,
-    parse_date,
+    months_hint,
+    parse_day,
     parse_months,
     parse_number,
     parse_seconds,
@@ -58,7 +60,9 @@ def converter(field: Field) -> Callable[[str], Any]:
 
     def to_date(text: str) -> date:
         try:
-            return parse_date(text.strip())
+            return parse_day(text.strip())
+        except OddDay as error:
+            raise BadValue("day-odd", field=name, value=text, hint=str(error)) from None
         except ValueError:
             raise BadValue("value-date", field=name, value=text, example=date_hint(text)) from None
 
@@ -90,7 +94,8 @@ def converter(field: Field) -> Callable[[str], Any]:
         try:
             return parse_months(text)
         except ValueError:
-            raise BadValue("value-duration", field=name, value=text) from None
+            example = months_hint(text)
+            raise BadValue("value-duration", field=name, value=text, example=example) from None
 
     def to_choice(text: str) -> str:
         text = text.strip()

@@ -36,6 +36,16 @@ _OTHER_DATES = (
 _MONTHS = re.compile(r"(\d{1,4}) months?")
 _MINUTES = re.compile(r"(\d{1,4}) ?([mh])")
 
+#: Words for stretches of time in the languages that admins write, in months.
+_STRETCHES = {
+    "month": 1, "monat": 1, "maand": 1, "quarter": 3, "quartal": 3, "kwartaal": 3,
+    "halfyear": 6, "halbjahr": 6, "halfjaar": 6, "year": 12, "jahr": 12, "jaar": 12,
+    "yr": 12, "y": 12, "m": 1, "q": 3,
+    "monthly": 1, "monatlich": 1, "maandelijks": 1, "quarterly": 3, "quartalsweise": 3,
+    "yearly": 12, "annually": 12, "annual": 12, "jährlich": 12, "jaarlijks": 12,
+}  # fmt: skip
+_STRETCH = re.compile(r"(?:(\d{1,4})\s*)?([^\W\d_]+)")
+
 ModelT = TypeVar("ModelT", bound="Shape")
 
 
@@ -47,11 +57,29 @@ class Shape(BaseModel):
     )
 
 
+#: Days of contracts, work and runs lie in these years; a run over all others would never end well.
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+
+
+class OddDay(ValueError):
+    """A day that nobody means: carries what to write instead."""
+
+
 def parse_date(text: str) -> date:
     """A day written YYYY-MM-DD. Raises ``ValueError``."""
     if not _DATE.fullmatch(text):
         raise ValueError(text)
     return date(int(text[:4]), int(text[5:7]), int(text[8:]))
+
+
+def parse_day(text: str) -> date:
+    """A day of contracts, work or runs. Raises as :func:`parse_date`, and :class:`OddDay`."""
+    found = parse_date(text)
+    if found.year > LAST_YEAR:
+        raise OddDay(f"write a day before {LAST_YEAR + 1}; leave it out where there is no end")
+    if found.year < FIRST_YEAR:
+        raise OddDay(f"write a day from {FIRST_YEAR} on")
+    return found
 
 
 def date_hint(text: str) -> str:
@@ -98,6 +126,19 @@ def parse_months(text: str) -> int:
     return int(match[1])
 
 
+def months_hint(text: str) -> str:
+    """How to write the stretch of time that ``text`` seems to mean: ``3 months`` for a quarter."""
+    said = text.strip().casefold()
+    if said.isdecimal() and 0 < int(said[:5]) < 1000:
+        number = int(said)
+    else:
+        found = _STRETCH.fullmatch(re.sub("(half)[- ]|[.]", r"\1", said))
+        word = found[2] if found else ""
+        unit = next((_STRETCHES[w] for w in (word, word[:-1], word[:-2]) if w in _STRETCHES), None)
+        number = int(found[1] or 1) * unit if found and unit else 12
+    return f"{number} month" if number == 1 else f"{number} months"
+
+
 def parse_minutes(text: str) -> int:
     """Seconds of ``15m`` or ``1h``. Raises ``ValueError``."""
     match = _MINUTES.fullmatch(text.strip())
@@ -123,6 +164,17 @@ def _date(value: object) -> object:
         except ValueError:
             raise PydanticCustomError("klausel_date", "{value}", {"value": value}) from None
     return value
+
+
+def _business_day(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_day(value)
+        except OddDay as error:
+            raise PydanticCustomError("klausel_day", "{hint}", {"hint": str(error)}) from None
+        except ValueError:
+            pass
+    return _date(value)
 
 
 def _decimal(value: object) -> object:
@@ -191,6 +243,7 @@ NAMES_TOO = "names"
 
 
 Day = Annotated[date, BeforeValidator(_date)]
+BusinessDay = Annotated[date, BeforeValidator(_business_day)]
 Number = Annotated[Decimal, BeforeValidator(_decimal), Shared("value")]
 Months = Annotated[int, BeforeValidator(_months)]
 Minutes = Annotated[int, BeforeValidator(_minutes)]
@@ -296,10 +349,13 @@ def _problems_of(
         yield problem("key-missing", where, key=field, hint=hint)
     elif kind == "klausel_date":
         yield problem("value-date", where, field=name, value=given, example=date_hint(str(given)))
+    elif kind == "klausel_day":
+        yield problem("day-odd", where, field=name, value=given, hint=context["hint"])
     elif kind == "klausel_number":
         yield problem("value-number", where, field=name, value=given, hint=context["hint"])
     elif kind == "klausel_months":
-        yield problem("value-duration", where, field=name, value=given)
+        example = months_hint(str(given))
+        yield problem("value-duration", where, field=name, value=given, example=example)
     elif kind in ("literal_error", "enum"):
         choices = [word.strip("'") for word in re.findall(r"'[^']*'", context.get("expected", ""))]
         hint = near(str(given), choices)

@@ -10,7 +10,7 @@ from klausel.charges import BALANCES, COMPONENTS
 from klausel.charges.base import NO_FACTS, Binding, Bound, DatedNumber, Facts, Parameter
 from klausel.currency import digits
 from klausel.model import Company, Contract, Dated, Term
-from klausel.period import Span, intersect
+from klausel.period import Span, add_months, intersect
 from klausel.policy.ir import Plan, PlanComponent, Policy
 from klausel.problems import Problem, Where, listed, near, problem
 from klausel.shapes import parse_number
@@ -123,6 +123,17 @@ def bind_contract(
     return BoundContract(
         contract, policy, tuple(terms), money_digits, contract.span, stateful, taken_over
     )
+
+
+#: Months that a term may be billed ahead at go-live, if its periods are no longer.
+_FARTHEST = 24
+
+
+def farthest(plan: Plan, day: date) -> date:
+    """The last day up to which a term with ``plan`` may count as billed on ``day``: two years, or
+    two of its periods."""
+    months = [getattr(component.shape, "every", 1) for component in plan.components]
+    return add_months(day, max(_FARTHEST, *(2 * number for number in months)))
 
 
 def plan_parameters(plan: Plan) -> dict[str, Parameter]:

@@ -111,13 +111,17 @@ class GateSeen(NamedTuple):
     """Those that hold what lies beyond them."""
 
 
+#: What says whose an entry is; "settled": the contract that settled it.
+Owner = Literal["entry", "ticket", "project", "settled", ""]
+
+
 class Trace(NamedTuple):
     """One entry's way through the scope."""
 
     entry: str
     customer: str
     """The commercial customer; empty where there is none."""
-    owner: Literal["entry", "ticket", "project", ""]
+    owner: Owner
     """What says whose it is."""
     contracts: tuple[ContractAsked, ...]
     """Those of the customer, as they were asked, to the one that has it; then those that do not

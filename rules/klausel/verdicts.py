@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 from klausel.approvals import Gate, concerns, decided
 from klausel.model import Approval, natural
-from klausel.money import ZERO
 from klausel.policy.ir import Requirement
 
 Verdict = Literal[
@@ -66,5 +65,5 @@ class JudgingGate(Gate):
             ]
             return Judged(approval, "overruled", min(later, key=decided))
         room = next(room for room in self._rooms if room.approval is approval)
-        verdict: Verdict = "counts" if room.is_open(0, ZERO) else "used_up"
+        verdict: Verdict = "counts" if room.is_open() else "used_up"
         return Judged(approval, verdict, None, room.seconds, room.amount)

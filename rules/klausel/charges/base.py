@@ -25,7 +25,7 @@ from klausel.model import (
     Term,
     made,
 )
-from klausel.money import ZERO, multiply, round_half_up
+from klausel.money import ZERO, line_amount, multiply, round_half_up, seconds_from_hours
 from klausel.period import ONE_DAY, Period, Span, intersect
 from klausel.shapes import Shape
 
@@ -161,6 +161,14 @@ class Charge(NamedTuple):
     """What is on record is subtracted: it may grow by late facts."""
     each_period: bool = False
     """There is one of its group in each period; any other is there once, whatever its day is."""
+    of_end: bool = False
+    """It follows from the end of its term (semantics 14, "Ends")."""
+    end: date | None = None
+    """The end that it follows from; None where that is not over: then there is nothing of it."""
+    waits: bool = False
+    """What is on record follows from an earlier end: it stays until that is adjusted."""
+    beside: bool = False
+    """What it corrects is of no single invoice, so it stands with the run's other lines."""
 
 
 class Facts(NamedTuple):
@@ -175,6 +183,32 @@ NO_FACTS = Facts()
 
 #: Rows of lines of one component that are on record, oldest first.
 Recorded = Sequence[LedgerRow]
+
+
+class Ended(NamedTuple):
+    """What the end of a term has brought, as it is on record."""
+
+    end: date | None
+    """The end that it follows from; None where that was taken back."""
+    rows: tuple[LedgerRow, ...]
+
+    def seconds(self, left: int, discount: Decimal) -> int:
+        """Of ``left`` seconds those that went back and were not taken back."""
+        known = any(row.rounded for row in self.rows)
+        found = -sum(row.rounded for row in self.rows)
+        for row in () if known else self.rows:  # the first versions wrote no seconds
+            net = line_amount(ONE, row.rate or ZERO, discount)
+            if net and row.amount:
+                found += seconds_from_hours(-row.amount / net)
+        return max(min(found, left), 0)
+
+
+def ended(recorded: Recorded, group: str) -> Ended | None:
+    """What is on record of ``group``; None where nothing is."""
+    rows = tuple(row for row in recorded if row.key.group == group)
+    if not rows:
+        return None
+    return Ended(max(rows, key=lambda row: row.key.sequence).last, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +371,9 @@ class Bound(Protocol):
         """Charges that are made once: on record or not, no period closes them."""
         ...  # pragma: no cover
 
-    def open(self, recorded: Recorded) -> Account | None:
-        """A fresh balance, knowing which of its lines are on record; None where it has none."""
+    def open(self, recorded: Recorded, afresh: bool) -> Account | None:
+        """A fresh balance, knowing which of its lines are on record; None where it has none.
+        ``afresh``: with today's end, whatever an earlier one brought."""
         ...  # pragma: no cover
 
     def as_billed(self, period: Period, last: date) -> Period:
@@ -354,6 +389,15 @@ class Bound(Protocol):
         """Whether it settles work as included."""
         ...  # pragma: no cover
 
+    @property
+    def bills_time(self) -> bool:
+        """Whether it bills time by the hour, not only sells or draws it."""
+        ...  # pragma: no cover
+
+    def line_of(self, work: Work) -> str:
+        """What keeps the line of ``work`` apart from others of its price and period."""
+        ...  # pragma: no cover
+
 
 class Plain:
     """What components without a balance have in common."""
@@ -361,10 +405,15 @@ class Plain:
     def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
         return iter(())
 
-    def open(self, recorded: Recorded) -> Account | None:
+    def open(self, recorded: Recorded, afresh: bool) -> Account | None:
         return None
 
     includes = False
+
+    bills_time = False
+
+    def line_of(self, work: Work) -> str:
+        return ""
 
     def as_billed(self, period: Period, last: date) -> Period:
         return period

@@ -15,6 +15,7 @@ from klausel.charges.base import (
     Account,
     Binding,
     Charge,
+    Ended,
     Label,
     Offer,
     Parameter,
@@ -72,8 +73,12 @@ class BoundBlock(BoundStock):
         span = self.binding.span
         yield from periods(span, 1, "calendar", span.first, until)
 
-    def open(self, recorded: Recorded) -> Account:
-        return BlockAccount(self, recorded)
+    def open(self, recorded: Recorded, afresh: bool) -> Account:
+        return BlockAccount(self, recorded, afresh)
+
+    @property
+    def bills_time(self) -> bool:
+        return self.shape.empty == "bill"
 
     # -- lots --------------------------------------------------------------------------------------
 
@@ -142,7 +147,7 @@ class BlockAccount(Stock):
 
     bound: BoundBlock
 
-    def __init__(self, bound: BoundBlock, recorded: Recorded) -> None:
+    def __init__(self, bound: BoundBlock, recorded: Recorded, afresh: bool) -> None:
         self._noticed: dict[tuple[str, int], date] = {}
         self._history: dict[str, list[tuple[date, int]]] = {}
         self.topped: dict[str, Lot] = {}
@@ -150,7 +155,7 @@ class BlockAccount(Stock):
         """By purchase: seconds that were invoiced; they are in the lot until that is corrected."""
         for row in recorded:
             self._sold[row.key.group] = self._sold.get(row.key.group, 0) + row.rounded
-        super().__init__(bound, recorded)
+        super().__init__(bound, recorded, afresh)
         for opening in bound.binding.facts.openings:
             if opening.seconds > 0:
                 self.add(bound.lot_at_go_live(opening))
@@ -184,7 +189,14 @@ class BlockAccount(Stock):
         end = self.bound.binding.span.last
         if end is not None and self.bound.shape.leftover == "refund":
             happen.append((end, Events.EVENING, partial(self._refund, end)))
-        return iter(happen)
+        for group in dict.fromkeys(row.key.group for row in self.recorded):
+            before = self.put_off(group) if group.startswith(LEFTOVER) else None
+            if before is not None and before.end is not None:
+                id_ = group.removeprefix(LEFTOVER)
+                happen.append(
+                    (before.end, Events.EVENING, partial(self._refund_again, id_, before))
+                )
+        return iter(sorted(happen, key=lambda event: event[:2]))
 
     def _arrive(self, id_: str) -> None:
         """Waiting work is paid first by the next lot, on that lot's first day."""
@@ -195,6 +207,13 @@ class BlockAccount(Stock):
         for lot in self.lots:
             if lot.last == end and (lot.first <= end or lot.id in self.topped):
                 lot.refunded += max(self.free(lot), 0)
+
+    def _refund_again(self, id_: str, before: Ended) -> None:
+        """What is on record as given back at an end that is put off."""
+        for lot in self.lots:
+            if lot.id == id_:
+                free = max(self.free(lot), 0)
+                lot.refunded += before.seconds(free, self.bound.binding.term.discount)
 
     # -- work --------------------------------------------------------------------------------------
 
@@ -305,16 +324,19 @@ class BlockAccount(Stock):
                 sales.append((lot, bound.sold(group, lot.first, lot.granted, lot.price, "top_up")))
         yield from (charge for _, charge in sorted(sales, key=lambda pair: pair[0].first))
         end = bound.binding.span.last
-        if end is None:
-            return
         known = {row.key.group: row.key.period for row in self.recorded}
         lines = {
             lot.id: bound.key(known.get(charge.group, lot.first), charge.group)
             for lot, charge in sales
         }
         for lot in self.lots:
-            if lot.refunded or LEFTOVER + lot.id in known:
-                yield self._given_back(lot, end, lines.get(lot.id))
+            if end is not None and self.over(as_of):
+                if lot.refunded or LEFTOVER + lot.id in known:
+                    yield self._given_back(lot, end, lines.get(lot.id))
+            else:
+                found = self.taken_back(LEFTOVER + lot.id, "leftover", as_of)
+                if found is not None:
+                    yield found._replace(credit=True)
 
     def _given_back(self, lot: Lot, end: date, line: LedgerKey | None) -> Charge:
         last = self.bound.period(end)
@@ -327,8 +349,12 @@ class BlockAccount(Stock):
             quantity(lot.refunded, self.bound.binding.quantity_digits),
             "hour",
             lot.price,
+            granted=-lot.refunded,
             credit=True,
             reverses=line,
+            of_end=True,
+            end=end,
+            waits=self.put_off(LEFTOVER + lot.id) is not None,
         )
 
     def notices(self, as_of: date) -> Iterator[Warned]:

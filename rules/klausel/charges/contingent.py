@@ -17,8 +17,8 @@ class ContingentShape(StockShape):
 
 
 class BoundContingent(BoundStock):
-    def open(self, recorded: Recorded) -> Account:
-        return ContingentAccount(self, recorded)
+    def open(self, recorded: Recorded, afresh: bool) -> Account:
+        return ContingentAccount(self, recorded, afresh)
 
 
 class ContingentAccount(Stock):
@@ -26,9 +26,9 @@ class ContingentAccount(Stock):
 
     bound: BoundStock
 
-    def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
+    def __init__(self, bound: BoundStock, recorded: Recorded, afresh: bool) -> None:
         self._by_period: dict[date, Lot] = {}
-        super().__init__(bound, recorded)
+        super().__init__(bound, recorded, afresh)
         self._granted = self.granted_on_record()
         self._opened = bound.binding.opened or date.min
         self._opening = self._left_at_go_live()

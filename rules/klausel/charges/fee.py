@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from pydantic import Field as ShapeField
@@ -21,7 +22,7 @@ from klausel.charges.base import (
     Taken,
 )
 from klausel.model import Contract, LedgerRow
-from klausel.money import ZERO, multiply, round_half_up, share, shortest
+from klausel.money import ZERO, line_amount, multiply, round_half_up, share, shortest
 from klausel.period import (
     CALENDAR_MONTHS,
     ONE_DAY,
@@ -104,7 +105,7 @@ class Paid(NamedTuple):
     first: date
     last: date
     whole: bool
-    amount: Decimal
+    amount: Fraction
     """Unrounded."""
 
 
@@ -146,18 +147,59 @@ class BoundFee(Plain):
 
     def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
         end = self._binding.span.last
-        if self._shape.refund == "none" or end is None:
-            return
-        due = end + ONE_DAY
+        unused = [] if end is None else self._unused(end, recorded)
+        found: dict[LedgerRow, list[Paid]] = {}
+        for month in unused:
+            found.setdefault(month.line, []).append(month)
+        charges = {}
+        for line, months in found.items():
+            if end is not None and any(month.amount for month in months):
+                charge = self._refund(line, months, end)
+                charges[charge.period.first, charge.group] = charge
+        for row in recorded:
+            place = row.key.period, row.key.group
+            if row.key.group.startswith(REFUND) and not self._stands(
+                place, charges, recorded, as_of
+            ):
+                charges[place] = self._taken_back(row, as_of)
+        yield from charges.values()
+
+    def _unused(self, end: date, recorded: Recorded) -> list[Paid]:
+        """What was paid for time that an ``end`` leaves unused, and that is not kept."""
+        if self._shape.refund == "none":
+            return []
         months = self._paid(recorded)
         if self._shape.refund == "unused_months":
             unused = [month for month in months if month.whole and month.first > end]
-            unused = unused[self._shape.keep_months :]
-        else:
-            start = add_months(due, self._shape.keep_months)
-            unused = [_from(month, start) for month in months if month.last >= start]
-        for line in dict.fromkeys(month.line for month in unused if month.amount):
-            yield self._refund(line, [month for month in unused if month.line == line], due)
+            return unused[self._shape.keep_months :]
+        start = add_months(end + ONE_DAY, self._shape.keep_months)
+        return [_from(month, start) for month in months if month.last >= start]
+
+    def _stands(
+        self,
+        place: tuple[date, str],
+        charges: Mapping[tuple[date, str], Charge],
+        recorded: Recorded,
+        as_of: date,
+    ) -> bool:
+        """Whether the refund of ``place``, on record, follows from today's end; a run that looks
+        back to before that finds it as it is."""
+        charge = charges.get(place)
+        if charge is None or charge.due <= as_of:
+            return charge is not None
+        rows = [row for row in recorded if (row.key.period, row.key.group) == place]
+        back = line_amount(charge.quantity, charge.unit_price, ZERO)
+        return back == -sum((row.amount or ZERO for row in rows), ZERO)
+
+    def _taken_back(self, row: LedgerRow, as_of: date) -> Charge:
+        """The refund of ``row`` as nothing."""
+        first = row.key.period
+        day = as_of if row.last is None else min(row.last + ONE_DAY, as_of)
+        label = Label(first, max(first, row.last or first), (("phrase", "refund"),))
+        return Charge(
+            Period(first, label.last, first, label.last), row.key.group, day, label, ZERO, "month",
+            row.rate or ZERO, credit=True, undiscounted=True, of_end=True,
+        )  # fmt: skip
 
     def _paid(self, recorded: Recorded) -> list[Paid]:
         """The months of all lines on record, oldest first."""
@@ -166,14 +208,20 @@ class BoundFee(Plain):
             place = (row.key.period, row.key.group)
             amounts[place] = amounts.get(place, ZERO) + (row.amount or ZERO)
         found: list[Paid] = []
+        last: dict[tuple[date, str], date | None] = {}
+        for row in sorted(recorded, key=lambda row: row.key.sequence):
+            last[row.key.period, row.key.group] = row.last  # its correction may cover other days
         for row in recorded:
-            if row.key.sequence or row.last is None or row.key.group.startswith(REFUND):
+            if row.key.sequence or row.key.group.startswith(REFUND):
+                continue
+            until = last[row.key.period, row.key.group]
+            if until is None:
                 continue
             first = parse_date(row.key.group)
             # As it stands on the invoice.
             amount = amounts[row.key.period, row.key.group]
             amount = round_half_up(amount, self._binding.money_digits)
-            found += self._months_of(row, Span(first, row.last), amount)
+            found += self._months_of(row, Span(first, until), amount)
         return sorted(found, key=lambda month: month.first)
 
     def _months_of(self, row: LedgerRow, line: Span, amount: Decimal) -> Iterator[Paid]:
@@ -193,32 +241,33 @@ class BoundFee(Plain):
                 paid = share(amount, grid.grid_days, days * every)
             yield Paid(row, piece.first, piece.last, not piece.partial, paid)
 
-    def _refund(self, line: LedgerRow, months: list[Paid], due: date) -> Charge:
+    def _refund(self, line: LedgerRow, months: list[Paid], end: date) -> Charge:
         digits = self._binding.money_digits
         price = months[0].amount
         label = Label(months[0].first, months[-1].last, (("phrase", "refund"),))
         quantity = Decimal(len(months))
-        if any(month.amount != price for month in months) or price != round_half_up(price, digits):
-            price = round_half_up(sum((month.amount for month in months), ZERO), digits)
+        even = price == Fraction(round_half_up(price, digits))
+        if not even or any(month.amount != price for month in months):
+            price = sum((month.amount for month in months), Fraction(0))
             quantity = ONE
-        return self._given_back(line, REFUND + line.key.group, due, label, quantity, price)
+        return self._given_back(line, REFUND + line.key.group, end, label, quantity, price)
 
     def _given_back(
         self,
         line: LedgerRow,
         group: str,
-        due: date,
+        end: date,
         label: Label,
         quantity: Decimal,
-        price: Decimal,
+        amount: Fraction | Decimal,
     ) -> Charge:
         first = line.key.period
         period = Period(first, label.last, first, label.last)
-        price = round_half_up(price, self._binding.money_digits)
+        price = round_half_up(amount, self._binding.money_digits)
         return Charge(
             period,
             group,
-            due,
+            end + ONE_DAY,
             label,
             quantity,
             "month",
@@ -226,6 +275,8 @@ class BoundFee(Plain):
             credit=True,
             reverses=line.key,
             undiscounted=True,
+            of_end=True,
+            end=end,
         )
 
     def charges(self, period: Period, due: date, taken: Sequence[Taken]) -> Iterator[Charge]:
@@ -318,15 +369,15 @@ class BoundFee(Plain):
         grid = Span(period.grid_first, period.grid_last)
         start = self._binding.span.first
         covered = Span(period.first, period.last)
+        billed = self._binding.billed_until or date.min
         months = []
         for piece in periods(grid, 1, self._shape.align, start, period.grid_last):
             inside = intersect(Span(piece.first, piece.last), covered)
             days = 0
             if inside is not None and inside.last is not None:
                 days = (inside.last - inside.first).days + 1
-            if self._shape.proration == "none" or (
-                self._shape.proration == "started_months" and days
-            ):
+            whole = {"daily": False, "started_months": days > 0, "none": piece.last > billed}
+            if whole[self._shape.proration]:
                 days = piece.grid_days
             full = days == piece.grid_days
             months.append(Month(piece.first, piece.last, full, days, piece.grid_days))

@@ -15,6 +15,7 @@ from klausel.charges.base import (
     Account,
     Binding,
     Charge,
+    Ended,
     Label,
     Offer,
     Parameter,
@@ -71,8 +72,8 @@ def _taken_back(
 
 
 class BoundPool(BoundStock):
-    def open(self, recorded: Recorded) -> Account:
-        return PoolAccount(self, recorded)
+    def open(self, recorded: Recorded, afresh: bool) -> Account:
+        return PoolAccount(self, recorded, afresh)
 
 
 class PoolAccount(Stock):
@@ -80,7 +81,7 @@ class PoolAccount(Stock):
 
     bound: BoundPool
 
-    def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
+    def __init__(self, bound: BoundStock, recorded: Recorded, afresh: bool) -> None:
         self._granted: dict[date, int] = {}
         self.deficit = 0
         self._ended = False
@@ -92,12 +93,23 @@ class PoolAccount(Stock):
         """By lot: late draws on record that are still to come, with the days of their entries."""
         self._limit = _seconds(bound.shape.deficit_limit)
         self._cap = _seconds(bound.shape.carry_cap)
-        super().__init__(bound, recorded)
+        super().__init__(bound, recorded, afresh)
         self._granted |= self.granted_on_record()
 
     # -- what happens by itself --------------------------------------------------------------------
 
     def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
+        """Of one moment the settlement comes last."""
+        again = [found for group in (SETTLE, CREDIT) if (found := self.put_off(group)) is not None]
+        done = sorted((found.end, found) for found in again if found.end is not None)
+        for day, phase, act in self._periods():
+            while done and (day, phase) > (done[0][0], Events.EVENING):
+                yield done[0][0], Events.EVENING, partial(self._end_again, done.pop(0)[1])
+            yield day, phase, act
+        for last, found in done:
+            yield last, Events.EVENING, partial(self._end_again, found)
+
+    def _periods(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
         bound = self.bound
         opened, end = bound.binding.opened, bound.binding.span.last
         settled = end is not None and opened is not None and opened >= end
@@ -156,7 +168,7 @@ class PoolAccount(Stock):
         self._ended = True
         settle = self.bound.shape.settle
         if settle in ("bill_deficit", "both"):
-            self._settled, self.deficit = self.deficit, 0
+            self._settled, self.deficit = self._settled + self.deficit, 0
         for lot in self.lots:
             if lot.last is not None and lot.last <= period.last:
                 continue
@@ -165,6 +177,19 @@ class PoolAccount(Stock):
                 self._credit += left
                 lot.refunded += left
             lot.last = period.last
+
+    def _end_again(self, before: Ended) -> None:
+        """What is on record as settled at an end that is put off."""
+        if before.rows[0].key.group == SETTLE:
+            billed = min(sum(row.rounded for row in before.rows), self.deficit)
+            self._settled += billed
+            self.deficit -= billed
+            return
+        back = before.seconds(sum(lot.left for lot in self.lots), self.bound.binding.term.discount)
+        for lot in reversed(self.lots):  # a limit on carrying over took the oldest
+            found = min(back, max(lot.left - self._due_from(lot), 0))
+            lot.refunded += found
+            back -= found
 
     def _due_from(self, lot: Lot) -> int:
         """Seconds that draws on record will take from what ``lot`` has left: late ones take back
@@ -287,27 +312,39 @@ class PoolAccount(Stock):
     def singles(self, as_of: date) -> Iterator[Charge]:
         bound = self.bound
         yield from sales(bound, as_of, self._granted, self.grant_of)
-        end = bound.binding.span.last
-        if end is None:
+        if self.over(as_of):
+            yield from self._settlement()
             return
+        for group, phrase in ((SETTLE, "deficit"), (CREDIT, "credit")):
+            found = self.taken_back(group, phrase, as_of)
+            if found is not None:
+                back = group == CREDIT
+                yield found._replace(cumulative=not back, credit=back, beside=back)
+
+    def _settlement(self) -> Iterator[Charge]:
+        """The lines that settle the pool when its term is over."""
+        bound = self.bound
+        end = bound.binding.span.last
+        assert end is not None
         last = bound.period(end)
         assert last is not None
-        price = bound.binding.value("price", last.first)
         digits = bound.binding.quantity_digits
         settle = bound.shape.settle
         owed = self._settled + (self.deficit if settle in ("bill_deficit", "both") else 0)
-        label = Label(last.first, last.last, (("phrase", "deficit"),))
-        period = last
-        if owed or any(row.key.group == SETTLE for row in self.recorded):
-            yield Charge(
-                period, SETTLE, end + ONE_DAY, label, quantity(owed, digits), "hour", price,
-                granted=owed, cumulative=True,
-            )  # fmt: skip
-        if self._credit or any(row.key.group == CREDIT for row in self.recorded):
-            label = label._replace(details=(("phrase", "credit"),))
-            yield Charge(
-                period, CREDIT, end + ONE_DAY, label, quantity(self._credit, digits), "hour",
-                price, credit=True,
+        known = {row.key.group for row in self.recorded}
+        charge = Charge(
+            last, SETTLE, end + ONE_DAY, Label(last.first, last.last, (("phrase", "deficit"),)),
+            quantity(owed, digits), "hour", bound.binding.value("price", last.first),
+            granted=owed, cumulative=True, of_end=True, end=end,
+            waits=self.put_off(SETTLE) is not None or self.put_off(CREDIT) is not None,
+        )  # fmt: skip
+        if owed or SETTLE in known:
+            yield charge
+        if self._credit or CREDIT in known:
+            yield charge._replace(
+                group=CREDIT, label=charge.label._replace(details=(("phrase", "credit"),)),
+                quantity=quantity(self._credit, digits), granted=-self._credit,
+                cumulative=False, credit=True, beside=True,
             )  # fmt: skip
 
     def balances(self, as_of: date) -> Iterator[Stand]:

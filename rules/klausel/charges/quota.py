@@ -49,8 +49,8 @@ class BoundQuota(BoundStock):
         price = dated.on(work.entry.date) if dated is not None else None
         return price if price is not None else self.rate(work)
 
-    def open(self, recorded: Recorded) -> Account:
-        return QuotaAccount(self, recorded)
+    def open(self, recorded: Recorded, afresh: bool) -> Account:
+        return QuotaAccount(self, recorded, afresh)
 
     def beyond(self, work: Work, rounded: int, day: date) -> Taken | None:
         return self.beyond_request(work, rounded, day, REQUEST)
@@ -96,10 +96,10 @@ class QuotaAccount(ContingentAccount):
 
     bound: BoundQuota
 
-    def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
+    def __init__(self, bound: BoundStock, recorded: Recorded, afresh: bool) -> None:
         self._known: dict[str, str] = {}
         """By request: the lot that it is of, empty where the quota did not cover it."""
-        super().__init__(bound, recorded)
+        super().__init__(bound, recorded, afresh)
 
     def offer(self, work: Work, day: date, late: bool) -> Offer:
         key = work.ticket or f"entry {work.entry.id}"

@@ -19,6 +19,7 @@ from klausel.charges.base import (
     ONE,
     Binding,
     Charge,
+    Ended,
     Label,
     Offer,
     Parameter,
@@ -27,6 +28,7 @@ from klausel.charges.base import (
     Taken,
     Warned,
     Work,
+    ended,
 )
 from klausel.charges.fee import check_every
 from klausel.charges.rates import RateCard, Rates, RatesShape
@@ -220,6 +222,13 @@ class BoundStock:
 
     includes = False
 
+    @property
+    def bills_time(self) -> bool:
+        return bool(self.shape.beyond == "bill")
+
+    def line_of(self, work: Work) -> str:
+        return ""
+
     def rate_again(self, work: Work, was: Decimal) -> Decimal | None:
         return self.rate(work)
 
@@ -311,9 +320,10 @@ class Events:
 class Stock:
     """An account: lots, waiting work, and the day that it has reached."""
 
-    def __init__(self, bound: BoundStock, recorded: Recorded) -> None:
+    def __init__(self, bound: BoundStock, recorded: Recorded, afresh: bool) -> None:
         self.bound = bound
         self.recorded = recorded
+        self._afresh = afresh
         self.lots: list[Lot] = []
         self.waiting: list[Work] = []
         self.paid: list[tuple[Work, Taken]] = []
@@ -339,6 +349,37 @@ class Stock:
     def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
         """What happens by itself, oldest first."""
         return iter(())
+
+    def put_off(self, group: str) -> Ended | None:
+        """What is on record of ``group`` where it follows from an end that is not the end any
+        more: until that is adjusted, hours that went back stay gone (semantics 14)."""
+        found, end = ended(self.recorded, group), self.bound.binding.span.last
+        if self._afresh or found is None or found.end is None:
+            return None
+        return found if end is None or end > found.end else None
+
+    def over(self, as_of: date) -> bool:
+        """Whether the term is over on ``as_of``."""
+        end = self.bound.binding.span.last
+        return end is not None and end < as_of
+
+    def taken_back(self, group: str, phrase: str, as_of: date) -> Charge | None:
+        """The line of ``group``, on record, as nothing: what it followed from is not the end."""
+        found = ended(self.recorded, group)
+        if found is None or (found.end is not None and found.end >= as_of):
+            return None  # a run that looks back knows nothing of it
+        row = found.rows[0]
+        day = found.end or row.key.period
+        return Charge(
+            Period(row.key.period, day, row.key.period, day),
+            group,
+            min(day + ONE_DAY, as_of),
+            Label(row.key.period, day, (("phrase", phrase),)),
+            ZERO,
+            "hour",
+            row.rate or ZERO,
+            of_end=True,
+        )
 
     def morning(self, day: date) -> None:
         if day == self._morning:

@@ -70,7 +70,7 @@ class BoundTime(Plain):
         period = self.period(work.entry.date)
         if rate is None or period is None:
             return None
-        by = self._by(work)
+        by = self.line_of(work)
         known = self._groups.get(by)
         if known is None or known[0] is not rate:
             known = self._groups[by] = (rate, f"{shortest(rate)} {by}".rstrip())
@@ -80,8 +80,9 @@ class BoundTime(Plain):
         )  # fmt: skip
         return made(Taken, facts)
 
-    def _by(self, work: Work) -> str:
-        """What it is grouped by beside its price."""
+    bills_time = True
+
+    def line_of(self, work: Work) -> str:
         by = self._shape.group_by
         return work.project if by == "project" else work.ticket if by == "ticket" else ""
 
@@ -94,7 +95,7 @@ class BoundTime(Plain):
             if not seconds:
                 continue
             work = parts[0].work
-            by = self._by(work)
+            by = self.line_of(work)
             details = ((self._shape.group_by, by),) if by else ()
             names = {self._card.plain(part.work)[1] for part in parts} if self._card.named else {""}
             if len(names) == 1 and names != {""}:

@@ -31,7 +31,7 @@ class Balances(Corrections):
         for term in bound.terms:
             for component in term.components:
                 place = (term.term.id, component.id)
-                account = component.bound.open(ledger.lines.get(place, ()))
+                account = component.bound.open(ledger.lines.get(place, ()), self._adjust)
                 if account is not None:
                     found[place] = account
         return found
@@ -44,7 +44,7 @@ class Balances(Corrections):
     ) -> None:
         code = bound.contract.code
         digits = self._book.company.quantity_digits
-        gate = JudgingGate(self._others.approvals.get(code, ()), digits)
+        gate = JudgingGate(self._others.approvals.get(code, ()), digits, bound.money_digits)
         settled = self._settled_items(bound)
         items = [*self._items[code], *settled]
         clerk = Clerk(

@@ -83,6 +83,8 @@ class Corrections(Lines):
                 wanted = self._again[code].get(entry_id, [])
                 entry = entries.get(entry_id)
                 changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)
+                if entry is None:
+                    self.taken_back.add(entry_id)
         lines: list[Line] = []
         terms = {term.term.id: term for term in bound.terms}
         for place in sorted(changed):
@@ -119,15 +121,15 @@ class Corrections(Lines):
             held = sums.setdefault(ident, [0, 0, 0])
             for number, value in enumerate((found.seconds, found.rounded, found.drawn)):
                 held[number] += value
-        facts = fingerprint(entry) if entry is not None else ""
+        facts = (fingerprint(entry), entry.booked) if entry is not None else ("", "")
         changes = [(ident, held) for ident, held in sums.items() if any(held)]
-        if not changes and settled.fingerprint == facts:
+        if not changes and settled.fingerprint == facts[0]:
             return set()
         if not changes:
             changes = [(next(iter(sums)), [0, 0, 0])]
         for ident, (seconds, rounded, drawn) in changes:
             self._correction_row(
-                ident, entry_id, facts, bound.policy.stamp, seconds, rounded, drawn,
+                bound, ident, entry_id, facts, seconds, rounded, drawn,
                 rules.get(ident) or parts[0].rule,
             )  # fmt: skip
         return {
@@ -137,8 +139,8 @@ class Corrections(Lines):
         }
 
     def _correction_row(
-        self, ident: Ident, entry: str, facts: str, policy: str, seconds: int, rounded: int,
-        drawn: int, rule: str,
+        self, bound: BoundContract, ident: Ident, entry: str, facts: tuple[str, str], seconds: int,
+        rounded: int, drawn: int, rule: str,
     ) -> None:  # fmt: skip
         if not self._on_record:
             return
@@ -166,10 +168,13 @@ class Corrections(Lines):
                 rule,
                 ident.rate,
                 ident.lot,
-                fingerprint=facts,
-                policy=policy,
+                fingerprint=facts[0],
+                booked=facts[1],
+                policy=bound.policy.stamp,
                 drawn=drawn,
                 counted=ident.counted,
+                customer=bound.contract.customer,
+                currency=bound.contract.currency,
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from operator import attrgetter
@@ -14,6 +14,7 @@ from klausel.customer.state import DRAW, ITEM, NO_WHERE, OPENING, Ledger, State,
 from klausel.ledger import CLOSING
 from klausel.model import (
     LedgerKey,
+    LedgerRow,
     made,
     natural,
 )
@@ -45,6 +46,17 @@ def _each_once(shares: Iterable[EntryShare]) -> list[EntryShare]:
         before = found.get(entry, EntryShare(entry, 0, 0))
         found[entry] = EntryShare(entry, before.seconds + seconds, before.rounded + rounded)
     return list(found.values())
+
+
+def _newest(rows: Sequence[LedgerRow]) -> LedgerRow:
+    return max(rows, key=lambda row: row.key.sequence)
+
+
+def _put_off(charge: Charge, rows: Sequence[LedgerRow]) -> bool:
+    """Whether ``rows`` of ``charge`` follow from an end that is not the end any more."""
+    before = _newest(rows).last
+    later = charge.end is None or (before is not None and before < charge.end)
+    return charge.of_end and before is not None and later
 
 
 class Lines(State):
@@ -90,7 +102,9 @@ class Lines(State):
             known = ledger.groups.get(place, {})
             closed = CLOSING in known
             billed = ledger.amounts.get(place)
-            if billed and any((*place, group) not in singles for group in billed):
+            if billed and any(
+                (*place, group) not in singles and not group.startswith(REFUND) for group in billed
+            ):
                 self._was_due[code].add(due)
             if closed:
                 mine = [part for part in mine if not part.settled]
@@ -161,11 +175,17 @@ class Lines(State):
         term: BoundTerm,
         component: BoundComponent,
         account: Account | None,
+        billed: Sequence[Line] = (),
     ) -> Iterable[Line]:
-        """Lines that are made once, whatever periods are closed."""
+        """Lines that are made once, whatever periods are closed; ``billed`` are the component's
+        own lines of this run."""
         code = bound.contract.code
         ledger = self._ledger[code]
         recorded = ledger.lines.get((term.term.id, component.id), ())
+        if billed:
+            recorded = [
+                *recorded, *(LedgerRow(ln.key, amount=ln.exact, last=ln.last) for ln in billed)
+            ]  # fmt: skip
         charges = list(component.bound.singles(self._as_of, recorded))
         if account is not None:
             charges += account.singles(self._as_of)
@@ -185,6 +205,8 @@ class Lines(State):
                 self._single[code].add((key.term, key.component, key.period, key.group))
                 self._was_due[code].add(charge.due)
             if not rows:
+                if charge.waits and not self._adjust:
+                    continue
                 groups = ledger.groups.get((key.term, key.component, key.period), {})
                 if charge.cumulative and CLOSING in groups:
                     key = key._replace(sequence=1)  # it came of late facts
@@ -210,6 +232,9 @@ class Lines(State):
             for row in ledger.lines.get((key.term, key.component), ())
             if row.key._replace(sequence=0) == key
         ]
+        if _put_off(charge, rows):
+            yield from self._compare_single(bound, term, component, charge, key)
+            return
         more = charge.granted - sum(row.rounded for row in rows)
         if more:
             digits = self._book.company.quantity_digits
@@ -232,18 +257,95 @@ class Lines(State):
         wanted = charge.quantity if charge.wanted is None else charge.wanted
         was = -was if charge.credit else was
         now = line_amount(wanted, charge.unit_price, discount)
-        if was == now:
+        rows = [
+            row
+            for row in ledger.lines[key.term, key.component]
+            if row.key._replace(sequence=0) == key
+        ]
+        put_off = component.has_balance and _put_off(charge, rows)
+        if was == now and not put_off:
             return
-        if not self._adjust:
-            self._differ_in_money(bound, key, was, now)
+        if charge.waits and not self._adjust:
+            self._differ_in_end(bound, key, was, rows, charge)
             return
         granted = 0
         if charge.wanted is not None:
             granted = seconds_from_hours(wanted) - seconds_from_hours(charge.quantity)
+        elif charge.of_end:
+            granted = charge.granted - sum(row.rounded for row in rows)
+        if charge.credit and charge.of_end and now > was and _newest(rows).last != charge.end:
+            # An end that is new, or earlier, is no difference: it gives back what it brings.
+            charge = charge._replace(granted=granted)
+            yield self._further(bound, term, component, charge, key, now - was, discount)
+            return
+        if not self._adjust:
+            self._differ_in_money(bound, key, was, now)
+            return
+        if was == now:
+            # No money, but hours that are there again, or gone.
+            key = self._next(key)
+            self._settle(bound, key, rounded=granted, rate=charge.unit_price, last=charge.end)
+            return
         # What is given back less is owed, and the other way round.
         amount = was - now if charge.credit else now - was
         charge = charge._replace(granted=granted, credit=False, label=corrected(charge.label))
         yield self._correction(bound, term, component, charge, key, amount, discount)
+
+    def _next(self, key: LedgerKey) -> LedgerKey:
+        """``key`` with the number after the highest of its group."""
+        place = (key.term, key.component, key.period)
+        groups = self._ledger[key.contract].groups.setdefault(place, {})
+        groups[key.group] = sequence = groups.get(key.group, 0) + 1
+        return key._replace(sequence=sequence)
+
+    def _further(
+        self,
+        bound: BoundContract,
+        term: BoundTerm,
+        component: BoundComponent,
+        charge: Charge,
+        key: LedgerKey,
+        amount: Decimal,
+        discount: Decimal,
+    ) -> Line:
+        """A line that gives back ``amount`` more than is on record of ``charge``."""
+        if amount != line_amount(charge.quantity, charge.unit_price, discount):
+            charge = self._in_pieces(bound, charge, amount, discount, ("hour", "month"))
+        return self._line(bound, term, component, charge, self._next(key))
+
+    def _in_pieces(
+        self,
+        bound: BoundContract,
+        charge: Charge,
+        amount: Decimal,
+        discount: Decimal,
+        units: Collection[str],
+    ) -> Charge:
+        """``charge`` over ``amount``: pieces at their price where that comes out even."""
+        digits = self._book.company.quantity_digits
+        net = line_amount(ONE, charge.unit_price, discount)
+        count = round_half_up(amount / net, digits) if net else ZERO
+        even = count and line_amount(count, charge.unit_price, discount) == amount
+        if even and charge.unit in units:
+            return charge._replace(quantity=count, taken=())
+        return charge._replace(
+            quantity=ONE, unit_price=round_half_up(amount, bound.money_digits),
+            undiscounted=True, taken=(), unit="period",
+        )  # fmt: skip
+
+    def _differ_in_end(
+        self,
+        bound: BoundContract,
+        key: LedgerKey,
+        was: Decimal,
+        rows: Sequence[LedgerRow],
+        charge: Charge,
+    ) -> None:
+        """It follows from an end that is put off; what today's gives an adjustment finds out."""
+        amount = format(round_half_up(was, bound.money_digits), "f")
+        self._differ(
+            key, "", "terms", f"{amount}, ended on {_newest(rows).last}", f"ends on {charge.end}"
+        )
 
     def _differ_in_money(
         self, bound: BoundContract, key: LedgerKey, was: Decimal, now: Decimal
@@ -265,7 +367,6 @@ class Lines(State):
         """A line that adds ``amount`` to what is on record: hours at their price where that comes
         out even, else the amount (semantics 8)."""
         ledger = self._ledger[bound.contract.code]
-        place = (key.term, key.component, key.period)
         rows = ledger.lines.get((key.term, key.component), ())
         original = next(
             (
@@ -275,22 +376,9 @@ class Lines(State):
             ),
             next((row.key for row in rows if row.key.period == key.period), None),
         )
-        digits = self._book.company.quantity_digits
-        net = line_amount(ONE, charge.unit_price, discount)
-        count = round_half_up(amount / net, digits) if net else ZERO
-        even = count and line_amount(count, charge.unit_price, discount) == amount
-        if even and charge.unit in ("hour", "piece"):
-            charge = charge._replace(quantity=count, taken=())
-        else:
-            charge = charge._replace(
-                quantity=ONE, unit_price=round_half_up(amount, bound.money_digits),
-                undiscounted=True, taken=(), unit="period",
-            )  # fmt: skip
-        groups = ledger.groups.setdefault(place, {})
-        sequence = groups.get(key.group, 0) + 1
-        groups[key.group] = sequence
+        charge = self._in_pieces(bound, charge, amount, discount, ("hour", "piece"))
         charge = charge._replace(reverses=original)
-        return self._line(bound, term, component, charge, key._replace(sequence=sequence))
+        return self._line(bound, term, component, charge, self._next(key))
 
     def _one_off(self, bound: BoundContract) -> Iterable[Line]:
         """Charges on a date of their own (semantics 5, "item")."""
@@ -401,7 +489,7 @@ class Lines(State):
             charge.unit_price, discount, exact, round_half_up(exact, bound.money_digits),
             tuple(shares),
             self._because(bound, term, component, charge), charge.credit, charge.reverses,
-            charge.due,
+            charge.due, charge.beside,
         )  # fmt: skip
         line = made(Line, facts)
         if self._on_record:
@@ -412,7 +500,9 @@ class Lines(State):
                 rounded=charge.granted or sum(part.rounded for part in charge.taken),
                 rate=charge.unit_price,
                 amount=-exact if charge.credit else exact,
-                last=min(line.last, charge.period.last),
+                last=charge.end if charge.of_end else line.last,
+                quantity=-charge.quantity if charge.credit else charge.quantity,
+                discount=discount or None,
             )
         self._show(bound, charge.taken, key.term, key.component, text_key)
         for part in () if self._untouched and not self._on_record else charge.taken:

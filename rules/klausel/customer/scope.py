@@ -66,6 +66,11 @@ def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
     )
 
 
+def _worked(settled: Settled, rests: Sequence[HeldBefore]) -> int:
+    """Seconds of an entry that are on record, with those that wait."""
+    return sum(part.seconds for part in settled.parts) + sum(rest.seconds for rest in rests)
+
+
 class Scoping(State):
     """The first stage: every entry finds its contract."""
 
@@ -74,6 +79,9 @@ class Scoping(State):
         self._parts[entry.id] = []
         override = self._overrides.get(entry.id)
         settled = entry.id in self._settled
+        if settled and entry.id in self._away:
+            self._moved_away(entry)
+            return
         if entry.billed_elsewhere and not settled:
             self._add(entry, Part("billed_elsewhere", "", entry.seconds, entry.seconds))
             return
@@ -254,6 +262,8 @@ class Scoping(State):
                 counted=settled.counted,
                 first_counted=settled.counted,
                 again=True,
+                waited=settled.waited is not None,
+                old_place=settled.waited.counted if settled.waited is not None else None,
             )
         )
         return True
@@ -364,9 +374,35 @@ class Scoping(State):
                 rule=rule.id,
             )
 
+    def _moved_away(self, entry: Entry) -> None:
+        """What is settled of an entry that is another customer's now, and what of it waits: it
+        waits on, and nothing is for it any more."""
+        settled = self._settled[entry.id]
+        self._show_settled(entry, settled)
+        rests = self._held_before.get(entry.id, ())
+        for rest in rests:
+            rule = Rule(settled.parts[0].rule, settled.parts[0].disposition, {}, NO_WHERE)
+            self._rules.setdefault((rest.contract, rule.id), rule)
+            self._hold(entry, rest.contract, rule, rest.seconds, rest.rounded, None, rest.reason)
+        self._differ(
+            settled.key, entry.id, "moved", hours(_worked(settled, rests)), self._away[entry.id]
+        )
+
     def _compare(self, entry: Entry, decision: Decision | None) -> None:
         """The settled parts of ``entry`` stand; what would differ today is listed."""
         settled = self._settled[entry.id]
+        self._show_settled(entry, settled)
+        if settled.fingerprint != fingerprint(entry):
+            worked = _worked(settled, self._held_before.get(entry.id, ()))
+            self._differ(settled.key, entry.id, "changed", hours(worked), hours(entry.seconds))
+            return
+        was = {(p.key.contract, p.disposition, p.rate) for p in settled.parts}
+        now = self._today(entry, decision, settled)
+        if was != now:
+            self._differ(settled.key, entry.id, "terms", said(was), said(now))
+
+    def _show_settled(self, entry: Entry, settled: Settled) -> None:
+        """The parts of ``entry`` that are on record."""
         for part in settled.parts:
             self._places[part.number] = (entry.id, len(self._parts[entry.id]))
             line = str(part.key) if part.key in self._lines else ""
@@ -388,15 +424,6 @@ class Scoping(State):
                     closes=None if line else self._closed_with(entry, part),
                 ),
             )
-        if settled.fingerprint != fingerprint(entry):
-            worked = sum(part.seconds for part in settled.parts)
-            worked += sum(rest.seconds for rest in self._held_before.get(entry.id, ()))
-            self._differ(settled.key, entry.id, "changed", hours(worked), hours(entry.seconds))
-            return
-        was = {(p.key.contract, p.disposition, p.rate) for p in settled.parts}
-        now = self._today(entry, decision, settled)
-        if was != now:
-            self._differ(settled.key, entry.id, "terms", said(was), said(now))
 
     def _closed_with(self, entry: Entry, part: OnRecord) -> date | None:
         """Last day of the window that decided a part on record."""

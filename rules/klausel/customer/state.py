@@ -131,6 +131,8 @@ def index(rows: Sequence[LedgerRow]) -> Ledger:
         place = (key.term, key.component, key.period)
         groups = known[place]
         groups[key.group] = max(groups.get(key.group, 0), key.sequence)
+        if row.amount is None and key.term and key.group and not row.entry:
+            lines[key.term, key.component].append(row)  # hours without money
         if row.amount is not None:
             amounts[place][key.group] = amounts[place].get(key.group, Decimal(0)) + row.amount
             lines[key.term, key.component].append(row)
@@ -295,8 +297,13 @@ class State:
         group_by: GroupBy | None,
         others: Others,
         adjust: bool,
+        away: Mapping[str, str],
     ) -> None:
         self._adjust = adjust
+        self._away = away
+        """By entry that is settled here and was moved to another customer: that one's name."""
+        self.taken_back: set[str] = set()
+        """Entries of nobody here that an adjustment took back as a whole."""
         self._again: dict[str, dict[str, list[Ident]]] = defaultdict(dict)
         """By contract and entry: the parts that settled entries have with today's facts."""
         self._desired: dict[str, list[tuple[str, str, Taken]]] = defaultdict(list)
@@ -461,7 +468,10 @@ class State:
                     key,
                     entry.id if entry is not None else "",
                     fingerprint=fingerprint(entry) if entry is not None else "",
+                    booked=entry.booked if entry is not None else "",
                     policy=bound.policy.stamp,
+                    customer=bound.contract.customer,
+                    currency=bound.contract.currency,
                     **facts,
                 )
             )

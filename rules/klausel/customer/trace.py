@@ -16,7 +16,6 @@ from klausel.matching import Condition
 from klausel.matching.port import Combination
 from klausel.matching.reference import first_failing
 from klausel.model import Entry, Ticket, natural
-from klausel.money import ZERO
 from klausel.policy.facts import FACTS, Clause, NumberField, Subject, VocabularyField
 from klausel.policy.ir import Policy, Rule, Surcharge
 from klausel.terms import BoundContract
@@ -27,6 +26,7 @@ from klausel.trace import (
     FactSeen,
     FieldSeen,
     GateSeen,
+    Owner,
     RangeWord,
     RuleAsked,
     TermAsked,
@@ -62,8 +62,10 @@ class Tracing(Scoping):
             (*contracts, *map(_not_covering, others)), override, gate, surcharges,
         )  # fmt: skip
 
-    def _owner(self, entry: Entry, ticket: Ticket) -> Literal["entry", "ticket", "project", ""]:
-        """As :meth:`klausel.model.Book.customer_of`."""
+    def _owner(self, entry: Entry, ticket: Ticket) -> Owner:
+        """As :meth:`klausel.model.Book.customer_of`, or because it is settled with this one."""
+        if self._root != self._book.customer_of(entry):
+            return "settled"
         if entry.customer:
             return "entry"
         if ticket.customer:
@@ -125,8 +127,7 @@ class Tracing(Scoping):
         for watch in seen.watches(disposition):
             place = budgets.place(watch, work)
             if watch.hold and (watch.per != "ticket" or place):
-                counted = budgets.sums.get((watch.rule.id, place), ZERO)
-                watched.append(BudgetSeen(watch, place, counted))
+                watched.append(BudgetSeen(watch, place, budgets.counted(watch, place)))
         if needed is None and not watched:
             return None, surcharges
         return GateSeen(needed, approvals, tuple(watched)), surcharges

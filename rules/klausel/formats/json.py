@@ -13,7 +13,7 @@ from typing import Any
 
 from klausel.formats import View
 from klausel.model import OVERRIDE, Override
-from klausel.money import plain, quantity, round_half_up
+from klausel.money import plain, quantity
 from klausel.problems import Problem
 from klausel.result import Balance, Because, Draft, Line, Part, Result, Uncovered
 
@@ -81,7 +81,7 @@ def _begin(result: Result) -> dict[str, Any]:
 def _end(result: Result) -> dict[str, Any]:
     return {
         "uncovered": [found._asdict() for found in result.uncovered],
-        "held": [{**found._asdict(), "amount": _money(found.amount, 2)} for found in result.held],
+        "held": [{**found._asdict(), "amount": _money(found.amount)} for found in result.held],
         "notices": [{**found._asdict(), "on": found.on.isoformat()} for found in result.notices],
         "balances": [_balance(balance) for balance in result.balances],
         "differences": [found._asdict() for found in result.differences],
@@ -206,8 +206,8 @@ def _number(value: int | None) -> str:
     return "null" if value is None else str(value)
 
 
-def _money(amount: Decimal | None, digits: int) -> str | None:
-    return None if amount is None else plain(round_half_up(amount, digits))
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
 
 
 @lru_cache(maxsize=4096)

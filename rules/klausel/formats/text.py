@@ -48,6 +48,7 @@ UNCOVERED = {
 }
 DIFFERENCE = {
     "changed": "the entry was changed",
+    "moved": "the entry is another customer's now",
     "vanished": "the entry is gone",
     "terms": "rule, term or price changed",
     "amount": "the amount changed",

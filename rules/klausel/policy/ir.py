@@ -16,7 +16,7 @@ from klausel.matching.port import Combination
 from klausel.money import multiply
 from klausel.policy.compose import Named
 from klausel.policy.facts import Coder, Own, Subject, VocabularyField
-from klausel.problems import Where
+from klausel.problems import Problem, Where
 from klausel.tree import Path, Tree
 
 Texts = Mapping[str, str]
@@ -161,6 +161,8 @@ class Policy:
     """Values, texts and rate cards that are written to be named."""
     unread: tuple[str, ...] = field(default=(), compare=False)
     """Files of the folder that nothing includes or names."""
+    doubts: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
+    """Warnings about its numbers (semantics 1)."""
 
     @property
     def has_gate(self) -> bool:

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any, Literal
 
 from klausel.charges import COMPONENTS
+from klausel.doubts import of_policy
 from klausel.fields import DISPOSITIONS
 from klausel.matching import Condition
 from klausel.matching.durable import MOST_RULES, simple_count
@@ -112,7 +113,9 @@ def _policy(
     if isinstance(shape, list):
         return _some(shape)
     policy = _Reader(found, digest).policy(shape)
-    return _some(policy) if isinstance(policy, list) else policy
+    if isinstance(policy, list):
+        return _some(policy)
+    return replace(policy, doubts=of_policy(found.tree))
 
 
 def _some(problems: list[Problem]) -> list[Problem]:

@@ -29,6 +29,7 @@ def render(comparison: Comparison, width: int) -> str:
         "new": {"policies": list(comparison.new), "totals": _money(comparison.totals[1]),
                 "problems": [problem_data(found) for found in now]},
         "changed": comparison.changed,
+        "not_compared": list(comparison.beside),
         "difference": _money(comparison.more),
         "entries": comparison.looked_at[0],
         "lines": comparison.looked_at[1],

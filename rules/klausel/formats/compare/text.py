@@ -16,10 +16,15 @@ from klausel.compare import (
 )
 from klausel.formats.text import count, hours
 from klausel.money import shortest
+from klausel.problems import listed
 from klausel.result import Line
 from klausel.texts import PHRASES, number_text
 
 _NARROWEST = 40
+_BESIDE = (
+    "Not compared: the two folders also differ in {files}. Both policies are used on one and the"
+    " same book; to see what other prices do, preview each book."
+)
 _AFRESH = "Billed afresh with each, as if nothing were on record."
 
 
@@ -45,11 +50,16 @@ class _Page:
             first = found.first.isoformat()
             yield f"From     {first}, by the last day of a line and the day of an entry"
         yield from wrap(_AFRESH, self._width)
+        if found.beside:
+            yield ""
+            said = _BESIDE.format(files=listed(found.beside, len(found.beside)))
+            yield from wrap(said, self._width)
         yield ""
         entries, lines = found.looked_at
         if not found.changed:
             looked = f"{count(entries, 'entry', 'entries')} and {count(lines, 'line')}"
-            yield f"Nothing changes: {looked} come out the same."
+            by = " by the policies" if found.beside else ""
+            yield f"Nothing changes{by}: {looked} come out the same."
         else:
             yield from self._summary()
             yield from self._rules()

@@ -26,7 +26,7 @@ from klausel.policy.check.finding import (
 from klausel.policy.check.gaps import only_otherwise
 from klausel.policy.check.names import unread_files, unused_names
 from klausel.policy.check.rates import rate_days
-from klausel.policy.check.remainder import passed_on, untaken
+from klausel.policy.check.remainder import given_away, passed_on, untaken
 from klausel.policy.check.rules import dead_rules
 from klausel.policy.check.space import MOST_STEPS, Steps, TooEntangled
 from klausel.policy.check.texts import missing_texts
@@ -53,6 +53,7 @@ CHECKS: tuple[tuple[Check, str], ...] = (
     (idle_surcharges, "which surcharges never apply"),
     (passed_on, "which plans pass work on"),
     (untaken, "which work nobody takes"),
+    (given_away, "which contracts give work away"),
 )
 
 

@@ -198,6 +198,10 @@ SENTENCES: dict[str, Sentence] = {
         "{contracts} without a term that takes {disposition}, which {rule} decides",
         "such work is reported as uncovered; to bill it, add {disposition} to takes: of a term",
     ),
+    "included-unpaid": _info(
+        "contract {contract} has no fee{when}, yet rule {rule} gives work away under it",
+        "add a term with a fee, let {rule} ask for the plan, or take another policy for it",
+    ),
     # the check itself
     "too-entangled": _warning(
         "the rules are too entangled to find out everything: {question}",

@@ -30,7 +30,7 @@ from klausel.policy.ir import CHARGED, PlanComponent, Rule
 _BEYOND = ("beyond", "empty")
 
 #: Facts that are the same for all work of a contract.
-_OF_CONTRACT = frozenset(("sla", "contract", "contract_attribute"))
+_OF_CONTRACT = frozenset(("sla", "contract", "contract_attribute", "plan"))
 
 
 class Untaken(NamedTuple):
@@ -79,6 +79,30 @@ def untaken(checked: Checked) -> Iterator[Finding]:
             disposition=disposition, rule=rule.id,
             contracts="1 contract" if len(group) == 1 else f"{len(group)} contracts",
         )  # fmt: skip
+
+
+def given_away(checked: Checked) -> Iterator[Finding]:
+    """Contracts of the book without a fee under which rules include work, where other plans of the
+    policy have the fee that such work is meant to be paid by."""
+    if not any(_has_fee(checked, name) for name in checked.policy.plans):
+        return
+    for contract in checked.contracts:
+        for days, terms, _ in _stretches(checked, contract):
+            if any(_has_fee(checked, term.plan) for term in terms):
+                continue
+            rule = checked.yielded_in(_of_contract(checked, contract, days)).get("included")
+            if rule is not None:
+                yield finding(
+                    "included-unpaid", contract.where, (Related(rule.where, f"rule {rule.id}"),),
+                    contract=contract.code, rule=rule.id,
+                    when=f" from {days.first} on" if days.first > contract.start else "",
+                )  # fmt: skip
+                break
+
+
+def _has_fee(checked: Checked, name: str) -> bool:
+    plan = checked.policy.plans.get(name)
+    return plan is not None and any(component.kind == "fee" for component in plan.components)
 
 
 def untaken_work(checked: Checked) -> Iterator[Untaken]:
@@ -145,8 +169,10 @@ def _has(book: Book, wide: Coverage, narrow: Coverage) -> bool:
 
 
 def _of_contract(checked: Checked, contract: Contract, days: Span) -> Box:
-    """What work of ``contract`` on ``days`` can look like: its own facts are known."""
-    entry = Entry("", contract.start, "", "", "", "", 0, "", "", (), True, "", "")
+    """What work of ``contract`` on ``days`` can look like: its own facts are known.
+
+    On all of ``days`` the same terms run."""
+    entry = Entry("", days.first, "", "", "", "", 0, "", "", (), True, "", "")
     subject = Subject(entry, Ticket(""), Project(""), Customer(""), Employee(""), contract)
     box = list(checked.space.whole)
     for number, field in enumerate(checked.policy.fields):

@@ -1,0 +1,105 @@
+"""What a ledger says of itself: every line on record is the sum of what stands there.
+
+Needs no facts: quantity, price and discount of a line are on record with it, and so are the parts
+of its time (semantics 14, "Evidence").
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from klausel.model import Book, LedgerKey, LedgerRow
+from klausel.money import ZERO, hours_exact, line_amount, plain, round_half_up, shortest
+
+
+class Unlike(NamedTuple):
+    """A line on record that is not what stands there with it."""
+
+    key: LedgerKey
+    what: str
+
+
+def unlike(book: Book) -> Iterator[Unlike]:
+    """Lines whose amount is not quantity x price less discount, and lines of time that are not the
+    sum of their parts."""
+    lines: defaultdict[LedgerKey, list[LedgerRow]] = defaultdict(list)
+    parts: defaultdict[LedgerKey, list[LedgerRow]] = defaultdict(list)
+    opened = set()
+    for row in book.ledger:
+        group = row.key._replace(sequence=0)
+        if row.state != "live":
+            opened.add(group)  # of its parts some may be open and some not
+        elif row.amount is not None:
+            lines[group].append(row)
+        elif row.entry and row.rate is not None and not row.held:
+            parts[group].append(row)
+    for group, rows in lines.items():
+        for row in rows:
+            yield from _amount(row)
+        if group in parts and group not in opened:
+            yield from _time(rows, parts[group], book.company.quantity_digits)
+
+
+def _amount(row: LedgerRow) -> Iterator[Unlike]:
+    """The amount is worked out of what is on record with it; older rows do not have that."""
+    if row.quantity is None or row.rate is None or row.amount is None:
+        return
+    now = line_amount(row.quantity, row.rate, row.discount or ZERO)
+    if now != row.amount:
+        less = f" less {shortest(row.discount)} percent" if row.discount else ""
+        yield Unlike(
+            row.key,
+            f"{_said(row.amount)} on record, but {plain(row.quantity)} x {plain(row.rate)}{less}"
+            f" are {_said(now)}",
+        )
+
+
+def _said(amount: Decimal) -> str:
+    """All digits of ``amount``, and two at least."""
+    short = round_half_up(amount, 2)
+    return plain(short) if short == amount else shortest(amount)
+
+
+def _time(lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int) -> Iterator[Unlike]:
+    """The lines of one group bill its parts: all of them, and nothing else."""
+    if any(line.key.sequence and not line.rounded for line in lines):
+        yield from _money(lines, parts, digits)  # corrections say amounts, not hours
+        return
+    names = ["rounded"]
+    if all(part.rounded for part in parts):  # what adds nothing to its group is on no line
+        names.append("seconds")
+    for name in names:
+        on_lines, in_parts = (sum(getattr(row, name) for row in some) for some in (lines, parts))
+        if on_lines != in_parts:
+            hours = [shortest(round_half_up(hours_exact(one), 4)) for one in (on_lines, in_parts)]
+            yield Unlike(lines[0].key, f"{hours[0]} h on record, but its parts are {hours[1]} h")
+            return
+
+
+def _money(lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int) -> Iterator[Unlike]:
+    """Lines and their corrections come to the parts at their prices, but for the rounding of each
+    line's quantity."""
+    if any(line.quantity is None for line in lines):
+        return
+    discounts = {line.discount or ZERO for line in lines if line.rounded or line.quantity != 1}
+    if len(discounts) > 1:
+        return
+    discount = max(discounts, default=ZERO)
+    rounded: defaultdict[Decimal, int] = defaultdict(int)
+    for part in parts:
+        rounded[part.rate or ZERO] += part.rounded
+    wanted = sum(
+        (line_amount(hours_exact(seconds), rate, discount) for rate, seconds in rounded.items()),
+        ZERO,
+    )
+    billed = sum((line.amount or ZERO for line in lines), ZERO)
+    step = Decimal(1).scaleb(-digits) * (len(lines) + len(rounded))
+    if abs(billed - wanted) > line_amount(step, max(map(abs, rounded)), ZERO):
+        told = [_said(one) for one in (billed, wanted)]
+        yield Unlike(lines[0].key, f"{told[0]} on record, but its parts are {told[1]}")
+
+
+__all__ = ["Unlike", "unlike"]

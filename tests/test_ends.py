@@ -1,0 +1,149 @@
+"""What ends bring, and what becomes of it when they move (semantics 14, "Ends")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import pytest
+
+from klausel.engine import bill
+from klausel.model import LedgerRow
+from klausel.result import Result
+from klausel.scenario import fragment_book, read_scenario
+from tests.counts import count
+
+POLICY = """
+title: ends
+policy:
+  scope: {otherwise: {then: service, because: day to day}}
+  plans:
+    plan: {title: Plan, components: [COMPONENT]}
+runs: []
+"""
+
+UNPRORATED = (
+    "{fee: {every: 12 months, proration: none, refund: unused_months, keep_months: 1}}",
+    "{fee: {every: 3 months, lead_days: 30, proration: none, refund: daily}}",
+    "{fee: {every: 6 months, per: period, proration: none, refund: unused_months}}",
+)
+BALANCED = (
+    "{block: {empty: hold, leftover: refund}}",
+    "{block: {empty: top_up, validity: 12 months, leftover: refund}}",
+    "{pool: {proration: none, settle: both}}",
+    "{pool: {proration: none, settle: both, carry_cap: '3'}}",
+    "{pool: {proration: none, settle: both, carry_periods: 1}}",
+)
+
+
+class Life:
+    """One contract, its ledger, and the day."""
+
+    def __init__(self, component: str, work: Iterable[tuple[str, int]]) -> None:
+        self._scenario = read_scenario(POLICY.replace("COMPONENT", component), "ends")
+        self._work = list(work)
+        self._hours = "{block" in component or "{pool" in component
+        self._block = "{block" in component
+        self.end: str | None = None
+        self.ledger: list[LedgerRow] = []
+
+    def run(self, day: str, how: str = "bill") -> Result:
+        term: dict[str, Any] = {"id": "T", "plan": "plan", "price": "90.00"}
+        if self._hours:
+            term["hours"] = "5"
+        contract: dict[str, Any] = {"code": "C1", "start": "2026-01-01", "terms": [term]}
+        if self.end is not None:
+            contract["end"] = self.end
+        fragment: dict[str, Any] = {"contracts": [contract]}
+        fragment["entries"] = [{"date": on, "hours": str(n)} for on, n in self._work if on < day]
+        if self._block:
+            lot = {"id": "A", "contract": "C1", "term": "T", "date": "2026-01-02", "hours": "10"}
+            fragment["purchases"] = [lot]
+        book = fragment_book(fragment, self._scenario, self.ledger)
+        found = bill(book, date.fromisoformat(day), adjust=how == "adjust")
+        assert not found.problems
+        if how != "preview":
+            self.ledger += found.settlements
+        return found
+
+    @property
+    def billed(self) -> Decimal:
+        return sum((row.amount for row in self.ledger if row.amount is not None), Decimal(0))
+
+
+DAYS = ("2026-02-03", "2026-04-01", "2026-06-15")
+WORK = (("2026-01-20", 3), ("2026-03-10", 2), ("2026-05-04", 4))
+
+
+def _lives(ends: Iterable[str | None]) -> Iterable[tuple[tuple[str | None, ...], tuple[str, ...]]]:
+    """Ends that are known on each of three days, and what is run on them."""
+    for known in product(ends, repeat=len(DAYS)):
+        for ways in product(("bill", "adjust"), repeat=len(DAYS) - 1):
+            yield known, ways
+
+
+def _before_what_was_billed(ends: Sequence[str | None]) -> bool:
+    """Whether an end comes before a day on which it was not known and that was billed."""
+    return any(
+        later is not None and (known is None or known > later) and later < day
+        for number, (day, known) in enumerate(zip(DAYS, ends, strict=True))
+        for later in ends[number + 1 :]
+    )
+
+
+@pytest.mark.parametrize("component", [*BALANCED, *UNPRORATED])
+def test_whatever_ends_were_known_before_the_last_one_counts(component: str) -> None:
+    """By any runs: adjusted, the sum is what it would be had the last end been known from the
+    start. A second run writes nothing, and no difference is left."""
+    for ends, ways in _lives((None, "2026-01-31", "2026-03-31", "2026-05-10")):
+        if "{pool" in component and _before_what_was_billed(ends):
+            continue  # hours that were sold of months behind an end stay sold (10.2)
+        work = WORK if component in BALANCED else ()
+        work = tuple((on, n) for on, n in work if all(on <= (end or "9999") for end in ends))
+        fresh, life = Life(component, work), Life(component, work)
+        for day, end, how in zip(DAYS, ends, (*ways, "adjust"), strict=True):
+            life.end = end
+            life.run(day, how)
+        fresh.end = ends[-1]
+        if component in UNPRORATED:
+            fresh.end = None  # what is billed ahead is billed as it was
+            for day in DAYS[:-1]:
+                fresh.run(day)
+            fresh.end = ends[-1]
+        fresh.run(DAYS[-1])
+        told = f"{ends} {ways}"
+        for how in ("adjust", "bill", "preview"):
+            again = life.run(DAYS[-1], how)
+            assert not again.drafts and not again.differences, f"{told}: {how}"
+        assert life.billed == fresh.billed, told
+        count("lives whose end moves: the last end counts")
+
+
+def _old(rows: Iterable[LedgerRow]) -> list[LedgerRow]:
+    """Rows as the versions before this one wrote them."""
+    kept = []
+    for row in rows:
+        if "leftover" in row.key.group or row.key.group == "settle credit":
+            row = row._replace(rounded=0)
+        kept.append(row._replace(quantity=None, discount=None))
+    return kept
+
+
+@pytest.mark.parametrize(("component", "back"), [(BALANCED[0], 630), (BALANCED[2], 180)])
+def test_refunds_of_earlier_versions_are_taken_back(component: str, back: int) -> None:
+    life = Life(component, [("2026-01-20", 3), ("2026-02-10", 9)])
+    life.end = "2026-01-31"
+    life.run("2026-02-01")
+    life.ledger = _old(life.ledger)
+    life.end = None
+    assert [found.was for found in life.run("2026-02-02", "preview").differences] == [f"{back}.00"]
+    waits = life.run("2026-02-20", "preview")
+    gone = [one for one in waits.balances if one.lot in ("A", "2026-01-01")]
+    assert [(one.refunded, one.remaining) for one in gone] == [(back * 40, 0)]
+    taken = life.run("2026-02-21", "adjust")
+    assert [(draft.kind, draft.total) for draft in taken.drafts] == [("invoice", back)]
+    again = life.run("2026-02-22", "adjust")
+    assert not again.drafts and not again.differences

@@ -1,0 +1,153 @@
+"""Slips of those who keep a book: renamed files, years too many, points for thousands.
+
+What a file's content says wrongly stands in ``cases/book-errors``; here is what takes links,
+several folders, or a bill.
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+import cli
+from klausel.shapes import months_hint
+from klausel_book.reader import LEDGER_FILE
+from tests.test_book_errors import laid_out
+
+Capture = pytest.CaptureFixture[str]
+AS_OF = ("--as-of", "2026-07-01")
+
+
+def ran(capsys: Capture, *arguments: str) -> tuple[int, str]:
+    code = cli.run(list(arguments))
+    out, err = capsys.readouterr()
+    return code, out + err
+
+
+def test_a_renamed_file_credits_nothing(tmp_path: Path, capsys: Capture) -> None:
+    book = laid_out("fine-quoted-commas", tmp_path / "book")
+    assert ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes")[0] == 0
+    billed = (book / LEDGER_FILE).read_bytes()
+    (book / "entries.csv").rename(book / "Einträge.csv")
+    code, said = ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes", "--adjust")
+    assert code == 2
+    assert "Einträge.csv: error: its first line is that of entries.csv" in said
+    assert "entries.csv: error: the file is missing, but the ledger has" in said
+    (book / "Einträge.csv").unlink()
+    assert ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes", "--adjust")[0] == 2
+    assert (book / LEDGER_FILE).read_bytes() == billed
+
+
+@pytest.mark.parametrize("name", ["entries.csv", "approvals.csv", "book.yaml", LEDGER_FILE])
+def test_a_link_that_leads_nowhere_is_no_absent_file(
+    name: str, tmp_path: Path, capsys: Capture
+) -> None:
+    book = laid_out("fine-quoted-commas", tmp_path / "book")
+    (book / name).unlink(missing_ok=True)
+    (book / name).symlink_to(tmp_path / "moved" / name)
+    code, said = ran(capsys, "preview", "--book", str(book), *AS_OF)
+    assert code == 2
+    assert f"{name}: error: this is a link to something that is not there" in said
+    assert "put the file itself here, or remove the link" in said
+
+
+def test_a_link_in_a_policy_that_leads_nowhere(tmp_path: Path, capsys: Capture) -> None:
+    book = laid_out("fine-quoted-commas", tmp_path / "book")
+    (book / "policies" / "care" / "more.yaml").symlink_to("gone.yaml")
+    code, said = ran(capsys, "preview", "--book", str(book), *AS_OF)
+    assert code == 2
+    assert "policies/care/more.yaml: error: this is a link to something that is not there" in said
+
+
+def test_years_ahead_are_asked_for(tmp_path: Path, capsys: Capture) -> None:
+    book = str(laid_out("fine-quoted-commas", tmp_path / "book"))
+    ledger = tmp_path / "book" / LEDGER_FILE
+    far = (date.today() + timedelta(days=400)).isoformat()  # noqa: DTZ011
+    for command in ("preview", "activity", "audit", "explain"):
+        code, said = ran(
+            capsys, command, "--book", book, "--as-of", far, *["held"][: command == "explain"]
+        )
+        assert (code, f"{far} is more than a year ahead; add --ahead" in said) == (2, True), command
+    assert ran(capsys, "bill", "--book", book, "--as-of", far, "--yes")[0] == 2
+    assert not ledger.exists()
+    assert ran(capsys, "preview", "--book", book, "--ahead", "--as-of", far)[0] == 0
+    assert (
+        ran(capsys, "bill", "--book", book, "--as-of", far, "--yes", "--ahead", "--backlog")[0] == 0
+    )
+    assert ledger.exists()
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "2200-01-01", "0001-01-01"])
+def test_a_day_that_nobody_means(day: str, tmp_path: Path, capsys: Capture) -> None:
+    book = str(laid_out("fine-quoted-commas", tmp_path / "book"))
+    code, said = ran(capsys, "preview", "--book", book, "--as-of", day, "--ahead")
+    assert code == 2
+    assert f"{day} cannot be meant; write a day" in said
+
+
+def test_a_bill_that_reaches_far_back_is_asked_for(tmp_path: Path, capsys: Capture) -> None:
+    book = laid_out("backlog", tmp_path / "book")
+    code, said = ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes")
+    assert code == 1
+    assert "31 periods of BAKE-1/fee from 2024-01-01 on would be billed at once: 1550.00" in said
+    ledger = (book / LEDGER_FILE).read_text(encoding="utf-8")
+    assert "BIKE-1" in ledger, "the others are billed"
+    assert "BAKE-1" not in ledger
+    code, said = ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes", "--backlog")
+    assert code == 0
+    assert "BAKE-1" in (book / LEDGER_FILE).read_text(encoding="utf-8")
+    assert ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes")[0] == 0, "once is enough"
+
+
+def test_a_year_that_is_billed_as_a_year_is_none(tmp_path: Path, capsys: Capture) -> None:
+    """Two periods, however long, and months up to a year are usual."""
+    book = laid_out("backlog", tmp_path / "book")
+    contracts = book / "contracts.yaml"
+    text = contracts.read_text(encoding="utf-8")
+    contracts.write_text(text.replace("2024-01-01", "2025-07-01"), encoding="utf-8")
+    code, said = ran(capsys, "preview", "--book", str(book), *AS_OF)
+    assert (code, "at once" in said) == (0, False)
+    contracts.write_text(text.replace("2024-01-01", "2025-06-30"), encoding="utf-8")
+    assert "14 periods of BAKE-1/fee from 2025-06-30 on" in ran(
+        capsys, "preview", "--book", str(book), *AS_OF
+    )[1].replace("\n", " ")
+
+
+def test_diff_of_two_books_says_what_it_leaves_out(tmp_path: Path, capsys: Capture) -> None:
+    old = laid_out("fine-quoted-commas", tmp_path / "old")
+    new = tmp_path / "new"
+    shutil.copytree(old, new)
+    same = ran(capsys, "diff", str(old), str(new), "--book", str(old), *AS_OF)
+    assert same[0] == 0
+    assert "Nothing changes: " in same[1]
+    assert "Not compared" not in same[1]
+    contracts = new / "contracts.yaml"
+    text = contracts.read_text(encoding="utf-8")
+    contracts.write_text(text.replace("90.00", "99.00"), encoding="utf-8")
+    (new / "approvals.csv").write_text("id,contract,tickets,state\n", encoding="utf-8")
+    code, said = ran(capsys, "diff", str(old), str(new), "--book", str(old), *AS_OF)
+    assert code == 0
+    words = " ".join(said.split())
+    assert "Not compared: the two folders also differ in contracts.yaml, approvals.csv." in words
+    assert "Nothing changes by the policies: " in words
+    failing = ran(
+        capsys, "diff", str(old), str(new), "--book", str(old), *AS_OF, "--fail-on-change"
+    )
+    assert failing[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("quarter", "3 months"), ("3 Monate", "3 months"), ("1 year", "12 months"),
+        ("2 years", "24 months"), ("half-year", "6 months"), ("Halbjahr", "6 months"),
+        ("1 maand", "1 month"), ("6", "6 months"), ("monthly", "1 month"),
+        ("jährlich", "12 months"), ("kwartaal", "3 months"), ("now and then", "12 months"),
+        ("", "12 months"), ("0", "12 months"), ("99999", "12 months"),
+    ],
+)  # fmt: skip
+def test_hints_are_made_of_what_was_written(written: str, hint: str) -> None:
+    assert months_hint(written) == hint
