@@ -34,7 +34,7 @@ LAYERS: list[list[str]] = [
     ["klausel.chain", "klausel.clerk"],
     ["klausel.record"],
     ["klausel.customer"],
-    ["klausel.homes"],
+    ["klausel.homes", "klausel.parties"],
     [
         "klausel.engine",
         "klausel.activity",

@@ -27,6 +27,9 @@ from klausel_book.policy_folder import leaves, policy_folders, policy_paths
 from klausel_book.reader import POLICIES, read_book
 from klausel_book.writer import whole_folder
 
+#: Of files: path, time of change, size.
+Signature = tuple[tuple[str, int, int], ...]
+
 #: What billing itself writes.
 WRITTEN = {LEDGER_FILE, SEAL_FILE, f".{SEAL_FILE}.new"}
 
@@ -58,6 +61,20 @@ def policy_texts(folder: Path) -> dict[str, dict[str, str]]:
     }
 
 
+def policy_signature(folder: Path) -> Signature:
+    """Changes with every file below the folder of the policies."""
+    return _signature(folder, ())
+
+
+def _signature(folder: Path, but: Collection[str]) -> Signature:
+    return tuple(
+        (str(path), status.st_mtime_ns, status.st_size)
+        for path in sorted(folder.rglob("*"))
+        if path.name not in but and path.is_file()
+        for status in (path.stat(),)
+    )
+
+
 def _text(path: Path) -> str:
     """The text of a file; what cannot be read was said when the book was."""
     try:
@@ -68,7 +85,11 @@ def _text(path: Path) -> str:
 
 def _settled_twice(rows: Iterable[LedgerRow], application: Application, book: Book) -> str:
     """An entry that ``application`` would settle beside another customer's ``rows``, if any."""
-    owners = {c.code: book.root(c.customer) for c in book.contracts}
+    rows = list(rows)
+    if not rows:
+        return ""
+    codes = {row.key.contract for row in (*rows, *application.rows)}
+    owners = {c.code: book.root(c.customer) for c in book.contracts if c.code in codes}
     asked = {row.entry for row in application.rows if row.entry}
     before = settled_with((row for row in rows if row.entry in asked), owners)
     new = settled_with(application.rows, owners)
@@ -86,9 +107,10 @@ class BookSource:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._read_signature: tuple[tuple[str, int, int], ...] = ()
+        self._read_signature: Signature = ()
         self._ledger: ledger_file.Stored | None = None
         """As far as it is known."""
+        self._damaged = False
 
     @property
     def name(self) -> str:
@@ -97,19 +119,17 @@ class BookSource:
     def capabilities(self) -> Capabilities:
         return CAPABILITIES
 
-    def read(
-        self, until: date, customers: Collection[str] | None = None, damaged: bool = False
-    ) -> Book:
+    def read(self, until: date, customers: Collection[str] | None = None) -> Book:
         """The whole book: a folder is read in one go, the engine looks at what it needs."""
         self._read_signature = self._signature()
-        book, self._ledger = read_book(self.folder, damaged)
+        book, self._ledger = read_book(self.folder, self._damaged)
         return book
 
     def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
         """See :class:`klausel.port.Erp`. A book has no invoices: its ledger says what is billed."""
         path = self.folder / LEDGER_FILE
         with ledger_file.locked(path) as stream:
-            chain = self._on_record(stream).chain
+            chain, key = self._on_record(stream).chain, application.key
             drafts = tuple(Written(d.key, d.key, str(path)) for d in application.drafts)
             live = [
                 found is not None and found.state == "live"
@@ -118,7 +138,7 @@ class BookSource:
                 )
             ]
             # What was released since is not there any more: the same is billed once again.
-            if application.key in chain.transactions and all(live):
+            if key in chain.transactions and all(live):
                 return Applied(application.customer, drafts, len(application.rows), True)
             if self._signature() != self._read_signature:
                 raise Refused("changed", "the book was changed since it was read", "run it again")
@@ -129,7 +149,7 @@ class BookSource:
             if twice:
                 said = f"entry {twice} is settled with another customer already"
                 raise Refused("duplicate", said, "run it again")
-            self._write(stream, lambda: chain.transaction(application.rows, application.key))
+            self._write(stream, lambda: chain.transaction(application.rows, key))
         return Applied(application.customer, drafts, len(application.rows))
 
     def _on_record(self, stream: IO[bytes]) -> ledger_file.Stored:
@@ -162,6 +182,10 @@ class BookSource:
         chain = stored.chain
         return Links(tuple(chain.problems), tuple(map(str, chain.repairs)))
 
+    def accept_damage(self) -> None:
+        """See :class:`klausel.port.Erp`."""
+        self._damaged = True
+
     def repair(self, on: str, by: str, why: str) -> None:
         """See :class:`klausel.port.Erp`."""
         path = self.folder / LEDGER_FILE
@@ -184,14 +208,9 @@ class BookSource:
                 raise Refused("billed", "somebody else has billed this by now", "run it again")
             openings_file.change(self.folder, change)
 
-    def _signature(self) -> tuple[tuple[str, int, int], ...]:
+    def _signature(self) -> Signature:
         """Changes with every file of the book but those that billing writes."""
-        return tuple(
-            (str(path), status.st_mtime_ns, status.st_size)
-            for path in sorted(self.folder.rglob("*"))
-            if path.name not in WRITTEN and path.is_file()
-            for status in (path.stat(),)
-        )
+        return _signature(self.folder, WRITTEN)
 
     def policy_files(self) -> Mapping[str, Mapping[str, str]]:
         return policy_texts(self.folder / POLICIES)

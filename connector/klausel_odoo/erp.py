@@ -20,9 +20,10 @@ from klausel.problems import ErpError, Where, problem
 from klausel.publishing import Change, Publications
 from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
-from klausel_book.source import policy_texts
+from klausel_book.source import Signature, policy_signature, policy_texts
 from klausel_odoo import failures, records, writing
 from klausel_odoo.checks import checks
+from klausel_odoo.moves import Known
 from klausel_odoo.settings import OdooSettings
 from klausel_odoo.transports import Transport, open_transport
 from klausel_run.doctor import Check
@@ -113,6 +114,10 @@ class OdooSource:
         self._session: Session | None = None
         self._policies: Mapping[str, Mapping[str, str]] | None = None
         """Texts of the policies when they were read last."""
+        self._signature: Signature = ()
+        """Of the files with these texts."""
+        self._known: Known | None = None
+        """Of the book that is being written."""
 
     @property
     def name(self) -> str:
@@ -157,7 +162,7 @@ class OdooSource:
                 f" this program speaks {PROTOCOL}",
                 "upgrade the addon" if info["protocol"] < PROTOCOL else "upgrade klausel",
             )
-        wanted = {*records.fields_of(ENTRIES), *TIME_OFF}
+        wanted = {*records.fields_of(ENTRIES), *TIME_OFF, *records.NOT_BILLABLE}
         return Session(
             transport,
             version,
@@ -199,9 +204,7 @@ class OdooSource:
 
     # -- reading ---------------------------------------------------------------------------
 
-    def read(
-        self, until: date, customers: Collection[str] | None = None, damaged: bool = False
-    ) -> Book:
+    def read(self, until: date, customers: Collection[str] | None = None) -> Book:
         """See :class:`klausel.port.Erp`. Entries after ``until`` stay unread; contracts and
         what belongs to them are read as they stand now."""
         return self.read_with(self.session(), until, customers)
@@ -210,6 +213,7 @@ class OdooSource:
         self, session: Session, until: date, customers: Collection[str] | None = None
     ) -> Book:
         """:meth:`read` through a connection that is open already."""
+        self._signature = policy_signature(self.settings.policies)
         self._policies = self.policy_files()
         with _uncollected():
             return _Reading(session, self.settings, until, customers).book()
@@ -218,7 +222,11 @@ class OdooSource:
         """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
         self._refuse_other_policies()
         company, url = self.session().company, self.settings.url
-        return writing.apply(self._write, application, book, company, PROTOCOL, url, refresh)
+        if self._known is None or self._known.book is not book:
+            self._known = Known(book)
+        return writing.apply(
+            self._write, application, book, company, PROTOCOL, url, refresh, self._known
+        )
 
     def load_openings(self, change: OpeningChange, book: Book) -> None:
         """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
@@ -228,6 +236,9 @@ class OdooSource:
     def links(self) -> Links:
         """See :class:`klausel.port.Erp`."""
         return Links()
+
+    def accept_damage(self) -> None:
+        """See :class:`klausel.port.Erp`: whoever reads reads it as it stands."""
 
     def repair(self, on: str, by: str, why: str) -> None:
         """See :class:`klausel.port.Erp`."""
@@ -261,8 +272,12 @@ class OdooSource:
 
     def _refuse_other_policies(self) -> None:
         """What was shown was decided by the policies as they were then."""
+        signature = policy_signature(self.settings.policies)
+        if self._policies is None or signature == self._signature:
+            return  # for each customer: nothing is read again
         before, now = self._policies, self.policy_files()
-        if before is None or before == now:
+        if before == now:
+            self._signature = signature
             return
         names = {*before, *now}
         changed = ", ".join(name for name in sorted(names) if before.get(name) != now.get(name))
@@ -453,7 +468,10 @@ class _Reading:
             "search_read",
             {
                 "domain": [*self._domain, ("id", ">", last)],
-                "fields": records.fields_of(ENTRIES, present),
+                "fields": [
+                    *records.fields_of(ENTRIES, present),
+                    *sorted(present & set(records.NOT_BILLABLE[1:])),
+                ],
                 "order": "id",
                 "limit": PAGE,
                 "load": "",
@@ -481,7 +499,7 @@ class _Reading:
         return {
             "tickets": self._tickets(),
             "projects": self._projects(),
-            "employees": self._wanted("employees"),
+            "employees": self._employees(),
             "customers": self._partners(),
             "overrides": self._overrides(),
         }
@@ -514,6 +532,13 @@ class _Reading:
             rows[id_] if rows[id_]["parent_id"] in rows else {**rows[id_], "parent_id": False}
             for id_ in sorted(rows)
         ]
+
+    def _employees(self) -> list[Row]:
+        """Employees with their roles as they were from day to day, where Odoo knows that."""
+        rows = self._wanted("employees")
+        ids = [row["id"] for row in rows]
+        arguments = {"company_id": self._session.company, "employees": ids}
+        return records.employee_rows(rows, self._call(CONTRACT, "klausel_roles", arguments))
 
     def _projects(self) -> list[Row]:
         rows = self._wanted("projects")

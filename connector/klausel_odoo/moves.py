@@ -17,10 +17,28 @@ from klausel.texts import days_text, hours_text, language_of, line_text, phrase
 MOVE_TYPES = {"invoice": "out_invoice", "credit_note": "out_refund"}
 
 
+class Known:
+    """A book's entries and documents by what applications name; made once for all customers."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.entries = {entry.id: entry for entry in book.entries}
+        self.documents = {
+            str(row.key): row.document
+            for row in reversed(book.ledger)
+            if row.document and row.state == "live"
+        }
+
+
 def payload(
-    application: Application, book: Book, company: int, protocol: int, refresh: bool
-) -> dict[str, Any]:
-    """The argument of ``klausel_apply``; money and quantities are decimal numbers as text."""
+    application: Application, book: Book, company: int, protocol: int, refresh: bool,
+    known: Known | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The argument of ``klausel_apply``; money and quantities are decimal numbers as text.
+
+    ``known`` is of the same book, where several customers of it are written.
+    """
+    known = known or Known(book)
     contracts = {contract.code: contract for contract in book.contracts}
     entries = {row.entry for row in application.rows if row.entry and row.fingerprint}
     codes = {row.key.contract for row in application.rows}
@@ -33,10 +51,10 @@ def payload(
         "key": application.key,
         "as_of": application.as_of.isoformat(),
         "fingerprints": {
-            entry.id: fingerprint(entry) for entry in book.entries if entry.id in entries
+            id_: fingerprint(known.entries[id_]) for id_ in sorted(entries & known.entries.keys())
         },
         "moves": [
-            _move(draft, book, contracts, refresh, balances_text(draft, application, book))
+            _move(draft, known, contracts, refresh, balances_text(draft, application, book))
             for draft in application.drafts
         ],
         "rows": list(_rows(application)),
@@ -60,21 +78,14 @@ def _rows(application: Application) -> Iterator[dict[str, Any]]:
         yield {**ledger_data(row), "line": str(key) if key is not None else ""}
 
 
-def _document(draft: Draft, book: Book) -> int | bool:
-    """The invoice that ``draft`` gives back or corrects, found by the line that it names."""
-    for row in book.ledger if draft.reverses else ():
-        if row.document and row.state == "live" and str(row.key) == draft.reverses:
-            return int(row.document)
-    return False
-
-
 def _move(
     draft: Draft,
-    book: Book,
+    known: Known,
     contracts: Mapping[str, Contract],
     refresh: bool,
     balances: Collection[str],
 ) -> dict[str, Any]:
+    book = known.book
     customer = book.customers[draft.customer]
     language = language_of(customer.language, *book.company.languages)
     codes = dict.fromkeys(line.key.contract for line in draft.lines)
@@ -90,7 +101,8 @@ def _move(
         "total": plain(draft.total),
         "language": customer.language,
         "refresh": refresh,
-        "reverses": _document(draft, book),
+        # The invoice that it gives back or corrects, found by the line that it names.
+        "reverses": int(known.documents.get(draft.reverses, 0)) or False,
         "lines": list(_lines(draft, book, contracts, language)),
     }
 

@@ -12,7 +12,7 @@ from klausel.port import Application, Applied, OpeningChange, Refused, Written
 from klausel.problems import ErpError
 from klausel.publishing import Change, Publications
 from klausel_odoo import failures
-from klausel_odoo.moves import opening_values, payload
+from klausel_odoo.moves import Known, opening_values, payload
 
 LEDGER = "klausel.ledger"
 CONTRACT = "klausel.contract"
@@ -52,6 +52,7 @@ FIELDS = [
     "drawn",
     "counted",
     "last",
+    "role",
     "state",
     "mark",
 ]
@@ -153,6 +154,7 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "drawn": row["drawn"],
             "counted": row["counted"] or None,
             "last": row["last"] or None,
+            "role": row["role"] or "",
             "document": str(row["move_id"]) if row["amount"] and row["move_id"] else "",
             "state": row["state"],
         }
@@ -167,13 +169,14 @@ def apply(
     protocol: int,
     url: str,
     refresh: bool = False,
+    known: Known | None = None,
 ) -> Applied:
     """Writes one customer's drafts and ledger rows in one transaction of the server.
 
     Raises :class:`~klausel.port.Refused` with the addon's sentence, and
     :class:`~klausel.problems.ErpError` where the server cannot be reached.
     """
-    values = payload(application, book, company, protocol, refresh)
+    values = payload(application, book, company, protocol, refresh, known)
     try:
         answer = call(CONTRACT, "klausel_apply", {"payload": values})
     except failures.RefusedApplicationError as error:

@@ -87,7 +87,8 @@ LOOKS: tuple[Look, ...] = (_links, _lines)
 
 def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = None) -> Audit:
     """Compares the ledger of ``erp`` with what ``as_of`` would give today, and with itself."""
-    book = erp.read(as_of, damaged=True)
+    erp.accept_damage()
+    book = erp.read(as_of)
     result = bill(book, as_of, progress=progress, record=False)
     live = sum(1 for row in book.ledger if row.state == "live")
     used = (contract.policy for contract in book.contracts)

@@ -15,7 +15,7 @@ from klausel.port import Application, Applied, Erp, Refused
 from klausel.problems import ErpError, Problem
 from klausel.publishing import differing
 from klausel.record import Sums, settled_with
-from klausel.result import Draft, Result
+from klausel.result import Balance, Draft, Result
 from klausel_run.activity import make_folder, write_pages
 from klausel_run.preview import Options, preview
 from klausel_run.screen import Screen
@@ -53,19 +53,25 @@ def applications(result: Result) -> Iterator[Application]:
     in a transaction of its own: whoever gives comes before all others, and who gives and takes
     comes twice, first with what corrects the record.
     """
-    owners = {c.code: result.book.root(c.customer) for c in result.book.contracts}
+    owners = _owners(result)
     rows: dict[str, list[LedgerRow]] = defaultdict(list)
     for row in result.settlements:
         rows[owners[row.key.contract]].append(row)
+    drafts_of: dict[str, list[Draft]] = defaultdict(list)
+    for draft in result.drafts:
+        drafts_of[draft.customer].append(draft)
+    balances_of: dict[str, list[Balance]] = defaultdict(list)
+    for balance in result.balances:
+        balances_of[owners[balance.contract]].append(balance)
     before = _before(result, owners)
     givers, takers = _exchange(result, owners, before)
     later = []
     for customer in result.customers:
-        drafts = tuple(draft for draft in result.drafts if draft.customer == customer)
+        drafts = tuple(drafts_of[customer])
         if drafts or rows[customer]:
             sequence = result.book.sequences.get(customer, 0)
             settled = tuple(rows[customer])
-            balances = tuple(one for one in result.balances if owners[one.contract] == customer)
+            balances = tuple(balances_of[customer])
             one = Application(customer, result.as_of, sequence, drafts, settled, balances)
             if customer in givers & takers:
                 one, rest = _divided(one, before)
@@ -77,11 +83,30 @@ def applications(result: Result) -> Iterator[Application]:
     yield from later
 
 
+def _owners(result: Result) -> dict[str, str]:
+    """Commercial customers of contracts, by code."""
+    return {c.code: result.book.root(c.customer) for c in result.book.contracts}
+
+
+def concerned(result: Result) -> set[str]:
+    """Customers for whom something would be written."""
+    owners = _owners(result)
+    found = {owners[code] for code in {row.key.contract for row in result.settlements}}
+    found |= {draft.customer for draft in result.drafts}
+    return found & set(result.customers)
+
+
 def _before(result: Result, owners: Mapping[str, str]) -> Sums:
     """Where the entries that this run settles with several customers are settled up to now."""
+    first: dict[str, str] = {}
+    for row in result.settlements:
+        owner = owners[row.key.contract]
+        if row.entry and first.setdefault(row.entry, owner) != owner:
+            break
+    else:
+        return {}  # as nearly always
     ends = settled_with(result.settlements, owners)
-    several = {entry for entry, customers in ends.items() if len(customers) > 1}
-    if not several:
+    if all(len(customers) == 1 for customers in ends.values()):
         return {}
     entries = ends.keys()
     return settled_with((row for row in result.book.ledger if row.entry in entries), owners)
@@ -190,7 +215,7 @@ def bill(
     screen.show(result)
     refuse_unpublished(result)
     far = {} if options.backlog else {one.customer: one.problem for one in backlogs(result)}
-    if any(one.customer not in far for one in applications(result)):
+    if concerned(result) - far.keys():
         drafts = [draft for draft in result.drafts if draft.customer not in far]
         corrections = sum(1 for draft in drafts if corrects(draft))
         some = f", {corrections} of them corrections," if options.adjust else ""
@@ -211,7 +236,7 @@ def refuse_unpublished(result: Result) -> None:
     """Raises ``ErpError`` where something would be billed by a policy of which the ERP has
     another version published: then forms and invoices would follow different texts."""
     book = result.book
-    customers = {application.customer for application in applications(result)}
+    customers = concerned(result)
     used = {one.policy for one in book.contracts if book.root(one.customer) in customers}
     found = differing(book.policies, book.published, used)
     if found:

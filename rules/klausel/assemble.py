@@ -11,9 +11,10 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import date
 from decimal import Decimal
+from difflib import SequenceMatcher
 from functools import partial
 from itertools import islice, tee
 from operator import attrgetter
@@ -67,6 +68,9 @@ _LENGTH_HINTS = (
     'put text that has a comma in it in double quotes: "one, two"',
 )
 _NOTHING: Mapping[str, Any] = {}
+#: Fields of ledger rows by kind.
+_DECIMALS = ("rate", "amount", "invoiced", "quantity", "discount")
+_DAYS = ("counted", "last")
 _POLICY_NAME = re.compile(r"(?m)^policy:\s*[\"']?([\w-]+)")
 
 RECORDS: dict[str, type[Any]] = {
@@ -83,6 +87,17 @@ RECORDS: dict[str, type[Any]] = {
     "openings": model.Opening,
 }
 
+
+#: Words that are written for policies: fact, record, and what is usual to write even where no line
+#: names it. Of activities and roles there are many that no rule asks for: there only what looks
+#: like a slip is said.
+_SPOKEN: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
+    ("origin", "tickets", ("ours", "customer", "third_party", "unknown")),
+    ("initiated_by", "tickets", ("customer", "us")),
+    ("activity", "tickets", None),
+    ("activity", "entries", None),
+    ("role", "employees", None),
+)
 
 #: By kind of a column: what is doubtful in it.
 _DOUBTS = {"number": thousands, "hours": hours_in_thousands}
@@ -195,7 +210,9 @@ assert set(TERM_WORDS) == {f.alias or n for n, f in TermShape.model_fields.items
 class BookBuilder:
     """Collects what a book is made of and checks it as a whole in :meth:`build`."""
 
-    def __init__(self) -> None:
+    def __init__(self, any_day: bool = False) -> None:
+        """``any_day``: rows may be of years that nobody means, as tests of policies are."""
+        self._any_day = any_day
         self._company = Company()
         self._tables: dict[str, _Kept] = {
             name: _Kept([], [], table.file) for name, table in TABLES.items()
@@ -391,7 +408,7 @@ class BookBuilder:
     ) -> None:
         """Rows of text values under ``header``; ``(line, values)`` each."""
         self._tables[record] = self._tables[record]._replace(file=file)
-        columns = Columns(TABLES[record], header)
+        columns = Columns(TABLES[record], header, self._any_day)
         left = iter(rows)
         while some := list(islice(left, AT_ONCE)):
             lines, texts = zip(*some, strict=True)
@@ -565,9 +582,8 @@ class BookBuilder:
 
         Problems of single customers, and warnings, are in ``book.problems``.
         """
-        maps = {
-            name: self._unique(name) for name in ("customers", "projects", "tickets", "employees")
-        }
+        maps = {name: self._unique(name) for name in ("customers", "projects", "tickets")}
+        maps["employees"] = self._employees()
         entries = self._unique("entries")
         for name in ("purchases", "items", "acceptances", "approvals"):
             self._unique(name)
@@ -610,6 +626,7 @@ class BookBuilder:
             },
         )
         self._cycles(book)
+        self._unknown_words(book)
         self._check_contracts(book)
         self._long_days(book)
         if "entries" in self._lacking:
@@ -690,6 +707,35 @@ class BookBuilder:
                 continue
             found[record.id] = record
             lines[record.id] = kept.lines[number]
+        return found
+
+    def _employees(self) -> dict[str, model.Employee]:
+        """Employees by id, with their later roles: rows with a day in ``since``."""
+        kept = self._tables["employees"]
+        later: defaultdict[str, list[tuple[date, str, Where]]] = defaultdict(list)
+        first = _Kept([], [], kept.file)
+        for number, record in enumerate(kept.records):
+            if record.since is None:
+                first.records.append(record)
+                first.lines.append(kept.lines[number])
+            else:
+                later[record.id].append((record.since, record.role, kept.where(number)))
+        if not later:
+            return self._unique("employees")
+        self._tables["employees"] = first
+        found = self._unique("employees")
+        for id_, steps in later.items():
+            days: dict[date, Where] = {}
+            for day, _, where in steps:
+                if id_ not in found:
+                    self.lose(problem("role-without-first", where, id=id_, day=day))
+                elif day in days:
+                    said = problem("role-doubled", where, id=id_, day=day, other=days[day])
+                    self.lose(said)
+                days.setdefault(day, where)
+            if id_ in found:
+                ordered = tuple(sorted((day, role) for day, role, _ in steps))
+                found[id_] = replace(found[id_], later=ordered)
         return found
 
     def _unique_contracts(self) -> set[str]:
@@ -823,6 +869,33 @@ class BookBuilder:
                 )  # fmt: skip
                 self._bad_rows.append(("acceptances", _raw("acceptances", row), found))
 
+    def _unknown_words(self, book: Book) -> None:
+        """Warns about words that were meant for the policies in use, and that none of them knows:
+        one for each, at the first row that has it."""
+        used = {contract.policy for contract in book.contracts}
+        policies = [policy for name, policy in book.policies.items() if name in used]
+        for fact, record, usual in _SPOKEN:
+            known = set().union(*(policy.words(fact) for policy in policies))
+            known |= set(usual or ()) if known else set()
+            kept = self._tables[record]
+            read = attrgetter(fact)
+            for word in sorted(set(map(read, kept.records)) if known else ()):
+                like = [one for one in sorted(known) if _is_slip(word.casefold(), one)]
+                if not word or word.casefold() in known or not (like or usual):
+                    continue
+                numbers = [n for n, row in enumerate(kept.records) if read(row) == word]
+                owner = self._owner(book, record, _raw(record, kept.records[numbers[0]]))
+                some = "1 row" if len(numbers) == 1 else f"{len(numbers)} rows"
+                hint = (
+                    f'did you mean "{like[0]}"?' if like else f"known: {listed(sorted(known), 12)}"
+                )
+                self.say(
+                    problem(
+                        "word-unknown", kept.where(numbers[0]), owner,
+                        field=fact, value=word, rows=some, hint=hint,
+                    )
+                )  # fmt: skip
+
     def _say_no_entries(self) -> None:
         where = Where(_file_of("entries"))
         on_record = len({row.entry for row in self._ledger if row.entry and row.state == "live"})
@@ -943,6 +1016,12 @@ def _place(tree: Tree, path: Path, numbers: Sequence[int], inner: Path, where: W
         inner = ("terms", numbers[inner[1]], *inner[2:])
     found = tree.where((*path, *inner))
     return found if found.file else where
+
+
+def _is_slip(word: str, known: str) -> bool:
+    """Whether four fifths of the letters of both are the same, in the same order."""
+    blocks = SequenceMatcher(None, word, known, autojunk=False).get_matching_blocks()
+    return 10 * sum(block.size for block in blocks) >= 4 * (len(word) + len(known))
 
 
 def _csv_broken(where: Where, error: csv.Error) -> Problem:
@@ -1185,6 +1264,7 @@ def ledger_row(data: Mapping[str, Any], contract: Mapping[str, Any] = _NOTHING) 
         counted=day("counted"),
         last=day("last"),
         document=data.get("document", ""),
+        role=data.get("role", ""),
         invoiced=number("invoiced"),
         customer=customer,
         currency=code,
@@ -1194,22 +1274,36 @@ def ledger_row(data: Mapping[str, Any], contract: Mapping[str, Any] = _NOTHING) 
     )
 
 
+#: Fields of a row that are texts or whole numbers, and such that are not.
+_PLAIN = tuple(
+    (number, name)
+    for number, name in enumerate(LedgerRow._fields)
+    if name not in ("key", *_DECIMALS, *_DAYS)
+)
+_OTHER = tuple((LedgerRow._fields.index(name), name) for name in (*_DECIMALS, *_DAYS))
+
+
 def ledger_data(row: LedgerRow) -> dict[str, Any]:
     """``row`` as plain JSON data, empty fields left out; the inverse of :func:`ledger_row`."""
-    data: dict[str, Any] = {**row.key._asdict(), **row._asdict()}
-    del data["key"]
-    data["period"] = row.key.period.isoformat()
-    for name in ("rate", "amount", "invoiced", "quantity", "discount"):
-        if data[name] is not None:
-            data[name] = format(data[name], "f")
-    for name in ("counted", "last"):
-        if data[name] is not None:
-            data[name] = data[name].isoformat()
-    return {
-        name: value
-        for name, value in data.items()
-        if value not in ("", None, 0) or name in ("contract", "term", "component", "period")
-    }
+    contract, term, component, period, group, sequence = row.key
+    # Written out, as there are hundreds of thousands of them.
+    data: dict[str, Any] = {
+        "contract": contract, "term": term, "component": component, "period": period.isoformat(),
+    }  # fmt: skip
+    if group:
+        data["group"] = group
+    if sequence:
+        data["sequence"] = sequence
+    values: tuple[Any, ...] = row
+    for number, name in _PLAIN:
+        value = values[number]
+        if value:
+            data[name] = value
+    for number, name in _OTHER:
+        value = values[number]
+        if value is not None:
+            data[name] = format(value, "f") if name in _DECIMALS else value.isoformat()
+    return data
 
 
 __all__ = [

@@ -34,6 +34,7 @@ from klausel.model import (
 from klausel.money import (
     total,
 )
+from klausel.parties import altered
 from klausel.policy.ir import GroupBy, Scope
 from klausel.problems import Problem
 from klausel.record import reopened
@@ -92,6 +93,12 @@ def bill(
     for found in book.problems:
         if found.severity == "error":
             parked[found.customer].append(found)
+    problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
+    for one in altered(book):
+        for root in one.customers:
+            parked[root].append(one.problem)
+        if not one.customers:
+            problems.append(one.problem)
     contracts: dict[str, list[BoundContract]] = defaultdict(list)
     for contract in book.contracts:
         root = book.root(contract.customer)
@@ -147,10 +154,10 @@ def bill(
             runs.append(ended)
     if wanted is not None:
         parked = {root: found for root, found in parked.items() if root in wanted}
-    problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
     told = {root for root in roots if root}
     problems += [homes.problem(move) for move in kept.values() if move.today in told]
-    problems += [found for some in parked.values() for found in some]
+    # Some are two customers' at once.
+    problems += dict.fromkeys(found for some in parked.values() for found in some)
     return Result(
         as_of=as_of,
         book=book,

@@ -104,12 +104,9 @@ class Erp(Protocol):
 
     def capabilities(self) -> Capabilities: ...  # pragma: no cover
 
-    def read(
-        self, until: date, customers: Collection[str] | None = None, damaged: bool = False
-    ) -> Book:
+    def read(self, until: date, customers: Collection[str] | None = None) -> Book:
         """Everything dated on or before ``until`` of ``customers`` (ids; None: all of them).
 
-        With ``damaged`` also a ledger whose links do not hold: for an audit.
         Raises :class:`~klausel.problems.ProblemError` for bad data and
         :class:`~klausel.problems.ErpError` where the ERP refuses or cannot be reached.
         """
@@ -136,6 +133,11 @@ class Erp(Protocol):
 
     def links(self) -> Links:
         """Whether the ledger is what was written. Raises as :meth:`read`."""
+        ...  # pragma: no cover
+
+    def accept_damage(self) -> None:
+        """From now on :meth:`read` takes a ledger whose links do not hold as it stands: for an
+        audit, which says so. Nothing can be written then."""
         ...  # pragma: no cover
 
     def repair(self, on: str, by: str, why: str) -> None:

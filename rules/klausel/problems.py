@@ -201,6 +201,14 @@ CATALOG: dict[str, Message] = {
     "parent-cycle": _error(
         'the parents of {table} "{id}" lead back to itself', 'empty "parent" in one of them'
     ),
+    "role-without-first": _error(
+        'employee "{id}" has a role since {day}, and no row with the role before',
+        'add a row for the employee with "since" empty: the role until then',
+    ),
+    "role-doubled": _error(
+        'employee "{id}" has two roles since {day}', "keep one of them; the other is at {other}"
+    ),
+    "word-unknown": _warning('"{field}": no policy knows "{value}" ({rows})', "{hint}"),
     "entry-long-day": _warning(
         "{employee} has {hours} hours on {date}", "a day has 24; check the entries of that day"
     ),
@@ -382,6 +390,19 @@ CATALOG: dict[str, Message] = {
         "publish again: klausel publish {policy}; or use the files that were published",
     ),
     # the ledger
+    "contract-customer-changed": _error(
+        "contract {contract} was billed to {was}, {billed} so far, and now names {now}",
+        "put back customer: {id}; to go on with another customer, end it and make a new contract",
+    ),
+    "contract-customer-gone": _warning(
+        "contract {contract} was billed to {was}, {billed} so far, who is no customer here any"
+        " more; it goes on with {now}",
+        "if the two are not the same, put back {id}, end the contract and make a new one",
+    ),
+    "contract-currency-changed": _error(
+        "contract {contract} was billed in {was}, {billed} so far, and is in {now} now",
+        "put back currency: {was}; to go on in {now}, end it and make a new contract",
+    ),
     "ledger-changed": _error(
         "the checksum does not fit: this line was changed, or lines before it were changed,"
         " removed or moved",

@@ -45,6 +45,7 @@ from klausel.result import (
     Uncovered,
 )
 from klausel.terms import BoundContract
+from klausel.texts import phrase
 
 
 def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
@@ -77,7 +78,7 @@ class Scoping(State):
     def _scope(self, entry: Entry) -> None:
         """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
         self._parts[entry.id] = []
-        override = self._overrides.get(entry.id)
+        override = self._override_of(entry)
         settled = entry.id in self._settled
         if settled and entry.id in self._away:
             self._moved_away(entry)
@@ -90,6 +91,11 @@ class Scoping(State):
             self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
             return
         decision = self._offer(entry, override)
+        free = decision is None and not entry.billable and override is None
+        if free and (not settled or self._adjust):
+            self._set_aside[entry.id] = self._not_billable(entry)
+            self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
+            return
         rests = self._held_before.get(entry.id, ())
         if decision is None:
             self._uncover(entry)
@@ -278,6 +284,8 @@ class Scoping(State):
             for bound in tier:
                 if not bound.span.covers(day):
                     continue
+                if not (entry.billable or override or bound.policy.asks_billable):
+                    continue  # semantics 3: never billed, unless a policy says what becomes of it
                 seen = self._see(bound, entry, around)
                 rule = seen.rule if override is None else self._by_hand_rule(override)
                 self._last_rule = self._last_rule or rule.id
@@ -302,6 +310,17 @@ class Scoping(State):
             if found:
                 return found[0]
         return None
+
+    def _override_of(self, entry: Entry) -> Override | None:
+        """What a person decided about ``entry``, else that the ERP has it as not to be billed,
+        where no policy of its customer asks for that (semantics 3)."""
+        found = self._overrides.get(entry.id) or self._set_aside.get(entry.id)
+        if found is not None or entry.billable or self._some_ask_billable:
+            return found
+        return self._not_billable(entry)
+
+    def _not_billable(self, entry: Entry) -> Override:
+        return Override(entry.id, "written_off", phrase(self._language, "not_billable"))
 
     def _by_hand_rule(self, override: Override) -> Rule:
         texts = {self._language: override.reason}
@@ -399,7 +418,11 @@ class Scoping(State):
         was = {(p.key.contract, p.disposition, p.rate) for p in settled.parts}
         now = self._today(entry, decision, settled)
         if was != now:
-            self._differ(settled.key, entry.id, "terms", said(was), said(now))
+            role = self._around(entry).employee.role
+            if settled.role and settled.role != role:
+                self._differ(settled.key, entry.id, "role", settled.role, role or "none")
+            else:
+                self._differ(settled.key, entry.id, "terms", said(was), said(now))
 
     def _show_settled(self, entry: Entry, settled: Settled) -> None:
         """The parts of ``entry`` that are on record."""

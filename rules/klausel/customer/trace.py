@@ -40,7 +40,7 @@ class Tracing(Scoping):
     def trace(self, entry: Entry) -> Trace:
         """How ``entry`` went through the scope."""
         around = self._around(entry)
-        override = self._overrides.get(entry.id)
+        override = self._override_of(entry)
         contracts: list[ContractAsked] = []
         gate: GateSeen | None = None
         surcharges: tuple[Surcharge, ...] = ()
@@ -83,7 +83,7 @@ class Tracing(Scoping):
             return asked
         subject = self._subject(bound, entry, around)
         fields = tuple(field_seen(field, subject) for field in bound.policy.fields)
-        override = self._overrides.get(entry.id)
+        override = self._override_of(entry)
         rules: tuple[RuleAsked, ...] = ()
         if override is not None:
             decided = self._by_hand_rule(override)

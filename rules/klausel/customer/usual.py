@@ -82,12 +82,13 @@ class Usual(Scoping):
         overrides, spots, all_parts = self._overrides, self._spots, self._parts
         windows = self._last_windows
         role_of, usual = self._roles.get, Item.usual
+        changing, employees = self._with_roles, self._book.employees
         for entry in self._entries:
             (
                 id_, day, employee, project, ticket, _, seconds, _, activity, _, validated, billed,
-                _,
+                _, billable,
             ) = entry  # fmt: skip
-            if billed or not validated or id_ in overrides:
+            if billed or not (validated and billable) or id_ in overrides:
                 self._scope(entry)
                 continue
             try:
@@ -99,6 +100,8 @@ class Usual(Scoping):
                 continue
             bound, alone, own, days, known, ways, project, ticket, what, works, items = spot
             role = role_of(employee, "")
+            if employee in changing:
+                role = employees[employee].on(day)
             key = own(entry, role, days[day])
             seen = known.get(key)
             if seen is None:
