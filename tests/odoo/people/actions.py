@@ -176,6 +176,19 @@ class EditText(OnEntry):
         self.write(world, choice["entry"], name=f"Other words {step}")
 
 
+class NotBillable(OnEntry):
+    """The sales order item is taken away by hand: Odoo's way to say that nobody pays."""
+
+    name = "mark as not billable"
+    weight = 1
+
+    def change(self, world: World, dice: Random) -> Choice:
+        return {"marked": dice.random() < 0.7}
+
+    def do(self, world: World, step: int, **choice: Any) -> None:
+        self.write(world, choice["entry"], is_so_line_edited=choice["marked"], so_line=False)
+
+
 class Delete(OnEntry):
     name = "delete entry"
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 #: Name of an action -> what goes wrong with it.
 KNOWN: dict[str, str] = {
     "merge contacts": "E2: Odoo's Merge contacts fails with an AssertionError",
-    "move entry to another customer": "E4, E5",
-    "move ticket to another customer": "E4, E5",
-    "move project": "E5",
     "move entry to another company": "G2",
     "move ticket to another company": "G2, G3",
     "transfer employee": "G3",
@@ -15,7 +12,5 @@ KNOWN: dict[str, str] = {
     "edit hours to nothing": "E10: an adjustment is refused for ever",
     "reverse our credit note": "E7",
     "refund a corrected invoice": "E3, E9, F1",
-    "clear end": "E1",
-    "put end off": "E1",
     "reset to draft": "E8: what an invoice was replaced by stays in force",
 }

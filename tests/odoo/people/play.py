@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 import tempfile
@@ -25,8 +24,9 @@ from klausel_run.snapshot import snapshot
 
 from ..webclient import RefusedError
 from . import sums
-from .actions import ACTIONS, Choice
+from .actions import ACTIONS
 from .known import KNOWN
+from .step import Step
 from .world import Missing, Stage, World
 
 #: Refusals with which Odoo speaks to people; anything else is a fault.
@@ -34,15 +34,6 @@ SENTENCES = {
     "odoo.exceptions.UserError", "odoo.exceptions.ValidationError", "odoo.exceptions.AccessError",
     "odoo.exceptions.RedirectWarning", "odoo.exceptions.MissingError",
 }  # fmt: skip
-
-
-class Step(NamedTuple):
-    number: int
-    action: str
-    choice: Choice
-
-    def __str__(self) -> str:
-        return f"({self.number}, {json.dumps(self.action)}, {self.choice!r}),"
 
 
 class Failure(AssertionError):
