@@ -429,7 +429,8 @@ def test_every_field_of_an_entry_is_read() -> None:
 CONTRACT: dict[str, Any] = {
     "id": 1,
     "code": "K-1",
-    "partner_id": 9,
+    "partner_id": 11,
+    "commercial_partner_id": {"id": 9, "klausel_seq": 3},
     "currency_id": {"id": 1, "name": "EUR"},
     "date_start": "2026-01-01",
     "date_end": False,

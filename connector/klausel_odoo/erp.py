@@ -428,7 +428,7 @@ class _Reading:
         rows = self._search(CONTRACT, domain, wanted)
         rows.sort(key=lambda row: (records.text(row["code"]), row["id"]))
         for row in rows:
-            self._need("customers", [row["partner_id"]])
+            self._need("customers", [int(records.id_text(row["commercial_partner_id"]))])
             covered = {"project": "projects", "ticket": "tickets"}.get(row["covers"])
             if covered:
                 self._need(covered, row["project_ids" if covered == "projects" else "task_ids"])

@@ -277,6 +277,7 @@ def invoice_name(row: Row) -> str:
 CONTRACT: dict[str, Any] = {
     "code": {},
     "partner_id": {},
+    "commercial_partner_id": {},
     "currency_id": {"fields": {"name": {}}},
     "date_start": {},
     "date_end": {},
@@ -310,7 +311,8 @@ def contract_data(row: Row) -> dict[str, Any]:
     """A contract as ``contracts.yaml`` would say it."""
     data: dict[str, Any] = {
         "code": text(row["code"]),
-        "customer": id_text(row["partner_id"]),
+        # A contract that is made out to a person is that of the person's company.
+        "customer": id_text(row["commercial_partner_id"]),
         "currency": row["currency_id"]["name"] if row["currency_id"] else None,
         "start": row["date_start"] or None,
         "end": row["date_end"] or None,

@@ -937,7 +937,6 @@ class BookBuilder:
         return table in self._unread or id_ in self._bad_ids[table]
 
     def _check_coverage(self, book: Book, contract: Contract, where: Where) -> None:
-        root = book.root(contract.customer)
         kind = contract.covers.kind
         table = {"project": book.projects, "ticket": book.tickets}.get(kind, {})
         for id_ in sorted(contract.covers.ids, key=natural):
@@ -952,8 +951,10 @@ class BookBuilder:
                     )
                 )  # fmt: skip
                 continue
-            owner = owner_of(book, kind, id_)
-            if owner and owner != root:
+            owner = _named_by(book, kind, id_)
+            # Work for a part of the customer may stand on a project of the whole.
+            apart = owner and contract.customer not in book.above(owner)
+            if apart and owner not in book.above(contract.customer):
                 # What has billed was right when it did: its project went to somebody else since.
                 billed = any(row.key.contract == contract.code for row in book.ledger)
                 if billed and contract.end is not None:
@@ -961,7 +962,8 @@ class BookBuilder:
                 self.say(
                     problem(
                         "covers-gone" if billed else "covers-foreign", where, contract.customer,
-                        contract=contract.code, table=kind, id=id_, owner=owner, customer=root,
+                        contract=contract.code, table=kind, id=id_, owner=owner,
+                        customer=contract.customer,
                     )
                 )  # fmt: skip
 
@@ -1078,15 +1080,21 @@ def _raw(name: str, record: Any) -> dict[str, str]:
 
 def owner_of(book: Book, kind: str, id_: str) -> str:
     """The commercial customer of a project or ticket, "" where there is none."""
+    named = _named_by(book, kind, id_)
+    return book.root(named) if named else ""
+
+
+def _named_by(book: Book, kind: str, id_: str) -> str:
+    """The customer that a project or ticket names."""
     if kind == "ticket":
         ticket = book.tickets.get(id_)
         if ticket is None:
             return ""
         if ticket.customer:
-            return book.root(ticket.customer)
+            return ticket.customer
         id_ = ticket.project
     project = book.projects.get(id_)
-    return book.root(project.customer) if project is not None and project.customer else ""
+    return project.customer if project is not None else ""
 
 
 def _term(data: Any, tree: Tree, path: Path) -> Term | list[Problem]:

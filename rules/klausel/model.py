@@ -395,26 +395,35 @@ class Book:
     """Of the contracts' policies, by name; those that the ERP does not know are not in it."""
     problems: tuple[Problem, ...] = ()
 
+    def above(self, customer: str) -> list[str]:
+        """``customer`` and those it belongs to, the commercial customer last."""
+        found = [customer]
+        for _ in range(len(self.customers)):
+            record = self.customers.get(found[-1])
+            if record is None or record.parent not in self.customers:
+                break
+            found.append(record.parent)
+        return found
+
     def root(self, customer: str) -> str:
         """The commercial customer: the unit of work, of failure and of transaction."""
-        seen = customer
-        for _ in range(len(self.customers)):
-            record = self.customers.get(seen)
-            if record is None or record.parent not in self.customers:
-                return seen
-            seen = record.parent
-        return seen
+        return self.above(customer)[-1]
 
-    def customer_of(self, entry: Entry) -> str:
-        """The commercial customer of ``entry``: its own, else its ticket's, else its project's."""
+    def named_by(self, entry: Entry) -> str:
+        """The customer that ``entry`` names, else its ticket, else its project; "" for none."""
         if entry.customer:
-            return self.root(entry.customer)
+            return entry.customer
         ticket = self.tickets.get(entry.ticket)
         if ticket is not None and ticket.customer:
-            return self.root(ticket.customer)
+            return ticket.customer
         project_id = entry.project or (ticket.project if ticket is not None else "")
         project = self.projects.get(project_id)
-        return self.root(project.customer) if project is not None and project.customer else ""
+        return project.customer if project is not None else ""
+
+    def customer_of(self, entry: Entry) -> str:
+        """The commercial customer of ``entry``."""
+        named = self.named_by(entry)
+        return self.root(named) if named else ""
 
 
 RowT = TypeVar("RowT")

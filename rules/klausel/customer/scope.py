@@ -14,11 +14,13 @@ from klausel.customer.state import (
     NO_WHERE,
     OPENING,
     SETTLING,
+    Around,
     Decision,
     Ident,
     Parked,
     State,
     fingerprint,
+    has_moved,
     hours,
     said,
 )
@@ -29,8 +31,6 @@ from klausel.model import (
     Entry,
     LedgerKey,
     Override,
-    Project,
-    Ticket,
     made,
     natural,
 )
@@ -279,7 +279,7 @@ class Scoping(State):
         self._last_rule = self._last_disposition = ""
         around = self._around(entry)
         day = entry.date
-        for tier in self._tiers_of(around.ticket, around.project):
+        for tier in self._tiers_of(entry, around):
             found: list[Decision] = []
             for bound in tier:
                 if not bound.span.covers(day):
@@ -326,11 +326,15 @@ class Scoping(State):
         texts = {self._language: override.reason}
         return Rule(OVERRIDE, override.disposition, texts, NO_WHERE)
 
-    def _tiers_of(self, ticket: Ticket, project: Project) -> list[list[BoundContract]]:
-        """Contracts that cover ``ticket`` of ``project``, equally narrow ones together."""
+    def _tiers_of(self, entry: Entry, around: Around) -> list[list[BoundContract]]:
+        """Contracts that cover ``entry``, equally narrow ones together: by ticket, project or
+        customer, and of these the contracts of the nearest customer first."""
         if self._all_alike:
             return self._all_alike
-        key = (ticket.id, project.id)
+        ticket, project, _ = around
+        customer = entry.customer or ticket.customer or project.customer
+        home = self._settled_by(entry)
+        key = (ticket.id, project.id, customer, home)
         found = self._tiers.get(key)
         if found is not None:
             return found
@@ -340,18 +344,28 @@ class Scoping(State):
             above.add(parent.id)
             parent = self._book.tickets.get(parent.parent)
         ids = {"ticket": above, "project": {project.id}}
-        tiers = []
-        for kind in NARROWNESS:
-            tier = [
-                bound
-                for bound in self._contracts
-                if bound.contract.covers.kind == kind
-                and (kind == "customer" or not ids[kind].isdisjoint(bound.contract.covers.ids))
-            ]
-            if tier:
-                tiers.append(tier)
-        self._tiers[key] = tiers
+        owners = self._book.above(customer)
+        if owners[-1] != self._root:
+            owners = []  # it leads elsewhere, and is here because of what is settled
+        ranks: dict[tuple[int, int], list[BoundContract]] = {}
+        for bound in self._contracts:
+            covers, whose = bound.contract.covers, bound.contract.customer
+            near = covers.kind == "customer" or not ids[covers.kind].isdisjoint(covers.ids)
+            mine = whose in owners
+            if near and (mine or not owners or bound.contract.code == home):
+                distance = owners.index(whose) if mine else -1
+                rank = (NARROWNESS.index(covers.kind), distance)
+                ranks.setdefault(rank, []).append(bound)
+        tiers = self._tiers[key] = [tier for _, tier in sorted(ranks.items())]
         return tiers
+
+    def _settled_by(self, entry: Entry) -> str:
+        """The contract that settled ``entry``, where that stands where it stood: whose its ticket
+        or project is today is then no matter (semantics 14)."""
+        settled = self._settled.get(entry.id)
+        if settled is None or has_moved(entry, settled, self._held_before.get(entry.id, ())):
+            return ""
+        return settled.parts[-1].key.contract
 
     def _uncover(self, entry: Entry) -> None:
         if entry.id in self._settled and not self._adjust:

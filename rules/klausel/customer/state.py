@@ -37,7 +37,7 @@ from klausel.period import ONE_DAY, Period, Span, intersect, period_of
 from klausel.policy.facts import Subject, ticket_seconds
 from klausel.policy.ir import GroupBy, Rule, Scope, Seen
 from klausel.problems import Problem, Where
-from klausel.record import HeldBefore, Reopened, on_record
+from klausel.record import HeldBefore, Reopened, Settled, on_record
 from klausel.result import (
     Balance,
     Because,
@@ -223,6 +223,17 @@ def gone(id_: str, day: date) -> Entry:
     return Entry(id_, day, "", "", "", "", 0, "", "", (), True, "", "")
 
 
+def has_moved(entry: Entry, settled: Settled, waiting: Iterable[HeldBefore]) -> bool:
+    """Whether ``entry`` stands on something else than when it was settled."""
+    if settled.fingerprint == fingerprint(entry):
+        return False
+    if settled.booked:
+        return settled.booked != entry.booked
+    # On record before what an entry stands on was kept: were only the hours corrected?
+    worked = sum(part.seconds for part in settled.parts) + sum(rest.seconds for rest in waiting)
+    return settled.fingerprint != fingerprint(entry._replace(seconds=worked))
+
+
 def hours(seconds: int) -> str:
     return f"{shortest(round_half_up(hours_exact(seconds), 4))} h"
 
@@ -353,8 +364,11 @@ class State:
             if row.invoiced is not None
         ]
         self._surroundings: dict[tuple[str, str, str, date | None], Around] = {}
-        self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
-        narrow = any(bound.contract.covers.kind != "customer" for bound in self._contracts)
+        self._tiers: dict[tuple[str, str, str, str], list[list[BoundContract]]] = {}
+        narrow = any(
+            bound.contract.covers.kind != "customer" or bound.contract.customer != root
+            for bound in self._contracts
+        )
         self._all_alike = [] if narrow or not self._contracts else [self._contracts]
         """The contracts, where all of them cover the whole customer."""
         self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
