@@ -25,14 +25,16 @@ from klausel.charges.base import (
     Work,
 )
 from klausel.charges.rates import Rates, RatesShape
-from klausel.charges.stock import BalancedShape, BoundStock, Events, Lot, Stock
-from klausel.model import Contract, LedgerKey, Opening, Purchase, natural
+from klausel.charges.stock import BEYOND, BalancedShape, BoundStock, Events, Lot, Stock
+from klausel.model import Contract, LedgerKey, LedgerRow, Opening, Purchase, natural
 from klausel.money import ZERO, quantity, seconds_from_hours
 from klausel.period import ONE_DAY, Period, Span, add_months, period_of, periods
 from klausel.shapes import Months, complain
 
 TOP_UP = "topup "
 LEFTOVER = "leftover "
+#: How the groups of lines begin that are no purchases.
+NO_PURCHASES = (TOP_UP, LEFTOVER, BEYOND)
 
 
 class BlockShape(BalancedShape):
@@ -163,6 +165,17 @@ class BlockAccount(Stock):
             lot = bound.lot(purchase)
             lot.granted = self._sold.get(purchase.id, lot.granted)
             self.add(lot)
+        bought = {purchase.id for purchase in bound.binding.facts.purchases}
+        self._gone: dict[str, LedgerRow] = {}
+        """Purchases that were invoiced and are no longer there: what was drawn from them stays."""
+        for row in recorded:
+            id_ = row.key.group
+            other = row.key.sequence or id_ in bought or id_.startswith(NO_PURCHASES)
+            if not other and self._sold[id_] > 0:
+                self._gone[id_] = row
+                day, price = row.key.period, row.rate or ZERO
+                lot = bound.lot_of(id_, day, bound.shape.validity, self._sold[id_], price)
+                self.add(lot)
         for row in recorded:
             if row.key.group.startswith(TOP_UP) and not row.key.sequence:
                 self._top_up_lot(
@@ -318,6 +331,11 @@ class BlockAccount(Stock):
                 sale = bound.sold(purchase.id, purchase.date, lot.granted, price, "block")
                 wanted = quantity(purchase.seconds, bound.binding.quantity_digits)
                 sales.append((lot, sale._replace(wanted=wanted)))
+        for id_, row in self._gone.items():
+            lot = next(lot for lot in self.lots if lot.id == id_)
+            sale = bound.sold(id_, row.key.period, lot.granted, lot.price, "block")
+            wanted = quantity(lot.drawn, bound.binding.quantity_digits)
+            sales.append((lot, sale._replace(wanted=wanted)))
         for id_, lot in self.topped.items():
             if lot.first <= as_of:
                 group = TOP_UP + id_

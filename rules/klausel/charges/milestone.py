@@ -128,6 +128,14 @@ class BoundMilestone(Plain):
             label = Label(row.date, row.date, details)
             period = Period(row.date, row.date, row.date, row.date)
             yield Charge(period, row.part or "all", row.date, label, ONE, "piece", amount)
+        # Billed, and accepted no more: as nothing, so that it differs.
+        accepted = {part or "all" for part in done}
+        for line in recorded:
+            if not line.key.sequence and line.key.group and line.key.group not in accepted:
+                day = line.key.period
+                label = Label(day, day, (("part", line.key.group),))
+                period = Period(day, day, day, day)
+                yield Charge(period, line.key.group, day, label, ZERO, "piece", ZERO)
 
     def _amounts(self) -> dict[str, Decimal]:
         """Price of each part; the last one takes what rounding leaves over."""

@@ -34,7 +34,7 @@ from klausel.result import (
     Part,
 )
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
-from klausel.texts import line_text
+from klausel.texts import line_text, phrase
 
 _GROUP = attrgetter("group")
 
@@ -57,6 +57,12 @@ def _put_off(charge: Charge, rows: Sequence[LedgerRow]) -> bool:
     before = _newest(rows).last
     later = charge.end is None or (before is not None and before < charge.end)
     return charge.of_end and before is not None and later
+
+
+def _on(day: date, group: str, count: Decimal, price: Decimal, text: str) -> Charge:
+    """A one-off charge."""
+    period = Period(day, day, day, day)
+    return Charge(period, group, day, Label(day, day), count, "piece", price, text=text)
 
 
 class Gap(NamedTuple):
@@ -412,29 +418,41 @@ class Lines(State):
     def _one_off(self, bound: BoundContract) -> Iterable[Line]:
         """Charges on a date of their own (semantics 5, "item")."""
         code = bound.contract.code
-        ledger = self._ledger[code]
-        for item in sorted(
+        recorded = self._ledger[code].lines.get(("", ITEM), ())
+        days = {row.key.group: row.key.period for row in recorded}
+        items = sorted(
             self._others.items.get(code, ()), key=lambda row: (row.date, natural(row.id))
-        ):
+        )
+        for item in items:
             if item.date > self._as_of:
                 continue
-            recorded = ledger.lines.get(("", ITEM), ())
-            day = next((row.key.period for row in recorded if row.key.group == item.id), item.date)
-            key = LedgerKey(code, "", ITEM, day, item.id)
-            label = Label(item.date, item.date)
-            period = Period(item.date, item.date, item.date, item.date)
-            charge = Charge(
-                period, item.id, item.date, label, item.quantity, "piece", item.price,
-                text=item.text,
-            )  # fmt: skip
-            if key not in self._lines:
+            key = LedgerKey(code, "", ITEM, days.get(item.id, item.date), item.id)
+            charge = _on(item.date, item.id, item.quantity, item.price, item.text)
+            if item.id not in days:
                 yield self._line(bound, None, None, charge, key)
             else:
                 self._was_due[code].add(item.date)
-                was = ledger.amounts["", ITEM, day][item.id]
-                now = line_amount(item.quantity, item.price, ZERO)
-                if was != now:
-                    self._differ_in_money(bound, key, was, now)
+                yield from self._compare_item(bound, charge, key)
+        there = {item.id for item in items}
+        for id_, day in days.items():
+            if id_ not in there:
+                self._was_due[code].add(day)
+                charge = _on(day, id_, ZERO, ZERO, id_)
+                yield from self._compare_item(bound, charge, LedgerKey(code, "", ITEM, day, id_))
+
+    def _compare_item(self, bound: BoundContract, charge: Charge, key: LedgerKey) -> Iterable[Line]:
+        was = self._ledger[key.contract].amounts["", ITEM, key.period][key.group]
+        now = line_amount(charge.quantity, charge.unit_price, ZERO)
+        gap = self._gap(bound, key, was, now)
+        if gap is None:
+            return
+        if not self._adjust:
+            self._differ_in_money(bound, key, was, now)
+            return
+        charge = self._in_pieces(bound, charge, gap, ZERO, ("piece",))
+        text = f"{charge.text} ({phrase(self._language, 'correction')})"
+        charge = charge._replace(text=text, reverses=key)
+        yield self._line(bound, None, None, charge, self._next(key))
 
     def _compare_amounts(
         self,
