@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .step import Step
 
 WORK = {"who": "ann", "activity": ""}
+CHANGE = {"activity": "Change"}
 
 GIVEN: dict[str, Sequence[Step]] = {
     # Half a cent was corrected twice: -282.87, then 0.01.
@@ -34,6 +35,13 @@ GIVEN: dict[str, Sequence[Step]] = {
         Step(3, "move entry to another customer", {"entry": "e1", "to": "p1"}),
         Step(4, "bill and adjust", {"at": "A", "to": "2026-03-05"}),
         Step(5, "invoice the order", {}),
+    ],
+    # What only waited with the old customer kept the new one from being billed.
+    "an entry that waits goes to another customer": [
+        Step(1, "log", {"on": "p1", "day": "2026-03-20", "hours": -1, **WORK, **CHANGE}),
+        Step(2, "bill", {"at": "A", "to": "2026-04-03"}),
+        Step(3, "decide", {"entry": "e1", "as": "service"}),
+        Step(4, "move entry to another customer", {"entry": "e1", "to": "p4b"}),
     ],
     # What was given back at an end that was put off later stayed given back.
     "an end is put off": [
