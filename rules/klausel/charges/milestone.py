@@ -19,6 +19,7 @@ from klausel.charges.base import (
     Recorded,
     Taken,
     Work,
+    named_group,
 )
 from klausel.model import Contract, made, natural
 from klausel.money import HUNDRED, ZERO, multiply, round_half_up, share
@@ -116,20 +117,22 @@ class BoundMilestone(Plain):
         amounts = self._amounts()
         rows = sorted(self._binding.facts.acceptances, key=lambda row: (row.date, natural(row.id)))
         done: set[str] = set()
+        accepted: set[str] = set()
         until = self._binding.billed_until
         for row in rows:
             amount = amounts.get(row.part)
             if amount is None or row.part in done:
                 continue
             done.add(row.part)
+            group = named_group(row.part, (), recorded) if row.part else "all"
+            accepted.add(group)
             if until is not None and row.date <= until:
                 continue
             details = (("part", row.part),) if row.part else ()
             label = Label(row.date, row.date, details)
             period = Period(row.date, row.date, row.date, row.date)
-            yield Charge(period, row.part or "all", row.date, label, ONE, "piece", amount)
+            yield Charge(period, group, row.date, label, ONE, "piece", amount)
         # Billed, and accepted no more: as nothing, so that it differs.
-        accepted = {part or "all" for part in done}
         for line in recorded:
             if not line.key.sequence and line.key.group and line.key.group not in accepted:
                 day = line.key.period
