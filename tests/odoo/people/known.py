@@ -13,4 +13,5 @@ KNOWN: dict[str, str] = {
     "reverse our credit note": "E7",
     "refund a corrected invoice": "E3, E9, F1",
     "reset to draft": "E8: what an invoice was replaced by stays in force",
+    "reset a refund": "E8: an invoice and what replaced it are both in force",
 }
