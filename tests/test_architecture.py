@@ -43,7 +43,7 @@ LAYERS: list[list[str]] = [
         "klausel.formats",
         "klausel.evidence",
     ],
-    ["klausel.scenario", "klausel.openings", "klausel.backlog"],
+    ["klausel.scenario", "klausel.openings", "klausel.backlog", "klausel.archive"],
     ["klausel.policy_tests"],
     ["klausel_book", "klausel_odoo"],
     ["klausel_run"],

@@ -53,6 +53,7 @@ ELSEWHERE = {
     "policy-problems-many": "tests/test_policy_errors.py",
     "option": "the command line: tests/test_cli_errors.py",
     "policy-published": "a book publishes nothing: tests/test_publishing.py, tests/odoo/",
+    "product-missing": "a book has no products: tests/odoo/test_companies.py",
     "file-link-dangling": "tests/test_slips.py",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.

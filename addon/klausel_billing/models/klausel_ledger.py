@@ -101,6 +101,7 @@ class KlauselLedger(models.Model):
         index="btree_not_null",
         ondelete="set null",
     )
+    move_name = fields.Char(related="move_id.name", string="Invoice Number")
     fingerprint = fields.Char(
         readonly=True, help="Short hash of the timesheet's facts when it was settled."
     )
@@ -193,6 +194,11 @@ class KlauselLedger(models.Model):
         )
         return {**action, "domain": domain}
 
+    def _klausel_bump(self):
+        """What was read of these rows' customers before is out of date."""
+        places = {(row.company_id.id, row.partner_id.id) for row in self}
+        self.env["res.partner"]._klausel_raise(places)
+
     # --- opening again ------------------------------------------------------------------------
 
     @api.model
@@ -244,7 +250,7 @@ class KlauselLedger(models.Model):
         # The links first: with the state, Odoo computes anew who bills the time.
         rows._klausel_unlink_entries(gone)
         gone.write({"state": "released", "cause": cause, "mark": last})
-        gone.partner_id._klausel_bump()
+        gone._klausel_bump()
         moves.invalidate_recordset(["timesheet_ids", "timesheet_count"])
 
     def _klausel_unlink_entries(self, gone):
@@ -325,7 +331,7 @@ class KlauselLedger(models.Model):
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )
-        rows.partner_id._klausel_bump()
+        rows._klausel_bump()
 
     def _klausel_billed_again(self):
         """Live rows that settle what these released ones had settled."""
@@ -357,4 +363,4 @@ class KlauselLedger(models.Model):
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )
-        self.partner_id._klausel_bump()
+        self._klausel_bump()

@@ -27,6 +27,11 @@ class KlauselRun(models.Model):
     as_of = fields.Date(required=True, readonly=True)
     user_id = fields.Many2one(comodel_name="res.users", readonly=True, ondelete="restrict")
     result = fields.Text(readonly=True, help="What the caller was told, as JSON.")
+    record = fields.Text(
+        readonly=True,
+        copy=False,
+        help="The activity records of its invoices as they were given out, deflated.",
+    )
     move_ids = fields.Many2many(
         comodel_name="account.move",
         relation="klausel_run_move_rel",

@@ -85,6 +85,8 @@ class Plan(NamedTuple):
     title: dict
     clause: str
     parameters: tuple
+    parts: tuple | None
+    """What is accepted of it; None: the program that called says nothing of that."""
 
 
 class Policy(NamedTuple):
@@ -106,6 +108,7 @@ class Payload(NamedTuple):
     moves: tuple
     rows: tuple
     policies: dict
+    record: str
 
 
 def _text(data, name, required=False):
@@ -274,6 +277,7 @@ def parse(data):
         moves=tuple(map(_move, _records(data, "moves"))),
         rows=tuple(map(_row, _records(data, "rows"))),
         policies=_texts(data, "policies"),
+        record=_text(data, "record"),
     )
     lines = [line.key for move in found.moves for line in move.products]
     if len(set(lines)) != len(lines):
@@ -306,7 +310,17 @@ def _plan(data):
         title=_texts(data, "title"),
         clause=_text(data, "clause"),
         parameters=_named(map(_parameter, _records(data, "parameters")), "parameters"),
+        parts=_parts(data),
     )
+
+
+def _parts(data):
+    if data.get("parts") is None:
+        return None
+    names = tuple(_list(data, "parts"))
+    if not all(isinstance(name, str) for name in names):
+        raise BadPayload("parts")
+    return names
 
 
 def _policy(data):

@@ -8,9 +8,9 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from klausel.charges.base import ONE, Account, Charge, Label, Taken, Work
+from klausel.charges.base import DRAW, ONE, Account, Charge, Label, Taken, Work
 from klausel.charges.fee import REFUND
-from klausel.customer.state import DRAW, ITEM, NO_WHERE, OPENING, Ledger, State, batches, corrected
+from klausel.customer.state import ITEM, NO_WHERE, OPENING, Ledger, State, batches, corrected
 from klausel.ledger import CLOSING
 from klausel.model import (
     LedgerKey,

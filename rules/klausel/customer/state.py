@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from klausel.adjustments.threshold import Budgets
-from klausel.charges.base import ONE, Label, Taken, Work
+from klausel.charges.base import DRAW, ONE, Label, Taken, Work
 from klausel.clerk import Item
 from klausel.model import (
     Approval,
@@ -62,9 +62,6 @@ OPENING = "opening"
 ITEM = "item"
 HELD = "held"
 NOTICE = "notice"
-
-#: Group of rows of time that was drawn from a balance.
-DRAW = "draw"
 
 _NO_TICKET = Ticket("")
 _NO_PROJECT = Project("")
