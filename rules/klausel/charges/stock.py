@@ -422,6 +422,11 @@ class Stock:
         drawn = self.on_record[period.first.isoformat()]
         return max(self.bound.hours_of(period), drawn)
 
+    def granted(self, period: Period, known: int | None) -> int:
+        """Seconds that the lot of ``period`` has; ``known`` are on record. None of what an earlier
+        end took back is there before an adjustment bills it again."""
+        return self.grant_of(period) if known is None or (self._afresh and not known) else known
+
     def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
         before = self.paid_to.get((entry.id, lot), (0, 0))
         self.paid_to[entry.id, lot] = before[0] + rounded, before[1] + cost

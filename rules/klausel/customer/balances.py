@@ -87,7 +87,8 @@ class Balances(Corrections):
         found = []
         for entry_id, settled in self._settled.items():
             parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
-            if not parts or (self._adjust and entry_id not in self._held_before):
+            kept = entry_id in self._held_before or entry_id in self._left
+            if not parts or (self._adjust and not kept):
                 continue
             entry = entries.get(entry_id) or gone(entry_id, parts[0].key.period)
             decision = self._decided.get(entry_id)

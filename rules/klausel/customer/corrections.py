@@ -89,7 +89,7 @@ class Corrections(Lines):
                 self._desired[code] = [
                     one for one in self._desired[code] if one[2].work.entry.id != entry_id
                 ]
-            elif mine and entry_id not in self._held_before:
+            elif mine and entry_id not in self._held_before and entry_id not in self._left:
                 wanted = self._again[code].get(entry_id, [])
                 entry = entries.get(entry_id)
                 changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)

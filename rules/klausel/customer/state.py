@@ -317,6 +317,8 @@ class State:
         self._again: dict[str, dict[str, list[Ident]]] = defaultdict(dict)
         """By contract and entry: the parts that settled entries have with today's facts."""
         self._desired: dict[str, list[tuple[str, str, Taken]]] = defaultdict(list)
+        self._left: set[str] = set()
+        """Entries on record that an adjustment leaves as they are."""
         self._group_by = group_by
         self._others = others
         self._on_record = record
