@@ -131,7 +131,11 @@ class Taken(NamedTuple):
     turn: int = 0
     """Its place among all draws of the account."""
     number: int = -1
-    """Of what is on record: its number there."""
+    """Of what is on record: its number there; DONE_AGAIN for what is there and done again."""
+
+
+#: Number of a part that is on record and done again: what differs of it goes on record apart.
+DONE_AGAIN = -2
 
 
 class Charge(NamedTuple):
@@ -314,6 +318,10 @@ class Account(Protocol):
     def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
         """A draw of ``cost`` for ``rounded`` seconds of ``entry``, ``late`` or in its place, is on
         record and will be forced: nobody else may have these hours."""
+        ...  # pragma: no cover
+
+    def do_again(self, lot: str, cost: int, entry: Entry) -> None:
+        """``entry`` is done again; on record it drew ``cost`` from ``lot``."""
         ...  # pragma: no cover
 
     def wait_on_record(self, entry: Entry) -> None:
