@@ -341,9 +341,7 @@ class Stock:
         self.kept: defaultdict[str, int] = defaultdict(int)
         """By lot: seconds that are drawn on record by work that is done again."""
         self.redrawn: defaultdict[str, int] = defaultdict(int)
-        """By lot: seconds that such work draws now."""
-        self.redone: set[str] = set()
-        """Entries that are done again."""
+        """By lot: seconds that are drawn in an adjusting run."""
         self.waited: set[str] = set()
         """Entries of which a correction waits on record."""
         self.reached = date.min
@@ -435,7 +433,6 @@ class Stock:
 
     def do_again(self, lot: str, cost: int, entry: Entry) -> None:
         self.kept[lot] += cost
-        self.redone.add(entry.id)
 
     def granted(self, period: Period, known: int | None) -> int:
         """Seconds that the lot of ``period`` has; ``known`` are on record. None of what an earlier
@@ -479,7 +476,7 @@ class Stock:
     ) -> Taken:
         period = self.bound.period(home)
         assert period is not None
-        if self.redone and work.entry.id in self.redone:
+        if self._afresh:
             self.redrawn[lot] += cost
         self._turns += 1
         facts = (
