@@ -387,6 +387,8 @@ class _Reading:
         builder.set_published(writing.published(contracts))
         codes = {row["id"]: records.text(row["code"]) for row in contracts}
         settled = writing.ledger(self._call, session.company, codes)
+        if session.info.get("documents"):
+            builder.set_documents(writing.documents(self._call, session.company, codes.values()))
         ours = {part.entry for part in settled if part.entry and part.state == "live"}
         # Odoo shows our own invoices on the entries too: those are on record, not elsewhere.
         entries = [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from klausel.assemble import ledger_row
-from klausel.model import Book, LedgerRow, PublishedPolicy
+from klausel.model import Book, Documents, LedgerRow, PublishedPolicy
 from klausel.port import Application, Applied, OpeningChange, Refused, Written
 from klausel.problems import ErpError
 from klausel.publishing import Change, Publications
@@ -95,6 +95,16 @@ def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow
     if gone:
         gone = _still_open(gone, live)
     return [_row(row, codes) for row in (*gone, *live)]
+
+
+def documents(call: Call, company: int, codes: Collection[str]) -> list[Documents]:
+    """Documents in force of these contracts that differ from the ledger."""
+    rows = call(CONTRACT, "klausel_documents", {"company_id": company})
+    return [
+        Documents(row["contract"], row["documents"], Decimal(row["was"]), Decimal(row["now"]))
+        for row in rows
+        if row["contract"] in codes
+    ]
 
 
 def _still_open(

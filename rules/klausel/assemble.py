@@ -211,6 +211,7 @@ class BookBuilder:
         self._ledger: list[LedgerRow] = []
         self._sequences: Mapping[str, int] = {}
         self._published: Mapping[str, model.PublishedPolicy] = {}
+        self._documents: tuple[model.Documents, ...] = ()
         self._problems: list[Problem] = []
         self._bad_rows: list[tuple[str, Mapping[str, str], Problem]] = []
         self._bad_policies: set[str] = set()
@@ -561,6 +562,10 @@ class BookBuilder:
         """What the ERP has published of policies, by name."""
         self._published = policies
 
+    def set_documents(self, documents: Iterable[model.Documents]) -> None:
+        """Documents in force that differ from the ledger."""
+        self._documents = tuple(documents)
+
     def add_ledger_rows(self, rows: Iterable[LedgerRow]) -> None:
         self._ledger += rows
 
@@ -602,6 +607,7 @@ class BookBuilder:
             ledger=last_of_each(self._ledger),
             sequences=self._sequences,
             published=self._published,
+            documents=self._documents,
             **{
                 name: tuple(self._tables[name].records)
                 for name in (

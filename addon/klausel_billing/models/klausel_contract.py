@@ -5,6 +5,7 @@ from odoo.modules import Manifest
 from .application import Application
 from .call import PROTOCOL
 from .contract_part import NO_NOTES
+from .documents import Documents
 from .linked import linked
 
 
@@ -503,8 +504,16 @@ class KlauselContract(models.Model):
             "timesheets": lines.sudo().search_count(timesheets),
             "overrides": "klausel.override" in self.env,
             "publishes": "klausel.policy" in self.env,
+            "documents": True,
             "references": True,
         }
+
+    @api.model
+    def klausel_documents(self, company_id=None):
+        """Where documents in force and the ledger differ: contract, documents, both net amounts."""
+        company = self._klausel_check_caller(company_id)
+        env = self.env(su=True)
+        return Documents(env, company.with_env(env)).compare()
 
     @api.model
     def klausel_roles(self, company_id=None, employees=()):

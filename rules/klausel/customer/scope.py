@@ -41,6 +41,7 @@ from klausel.policy.ir import Rule
 from klausel.problems import problem
 from klausel.record import HeldBefore, Reopened, Settled
 from klausel.result import (
+    Difference,
     Part,
     Uncovered,
 )
@@ -295,6 +296,20 @@ class Scoping(State):
                         return component.bound.includes
         return False
 
+    def _bought_behind_the_end(self, bound: BoundContract, entry: Entry, settled: Settled) -> bool:
+        """Whether ``entry``, unchanged, bought a lot after its term was over: done again it would
+        find that lot given back, and buy another."""
+        if settled.fingerprint != fingerprint(entry):
+            return False
+        ends = {term.term.id: term.span.last for term in bound.terms}
+        return any(
+            part.lot.startswith(f"{entry.id}+")
+            and part.counted is not None
+            and (end := ends.get(part.key.term)) is not None
+            and part.counted >= end
+            for part in settled.parts
+        )
+
     def _done_again(self, entry: Entry, decision: Decision) -> bool:
         """Takes a settled entry up again, in its old place; False where it is new to its contract
         and goes the way of new entries."""
@@ -332,6 +347,10 @@ class Scoping(State):
         if not bound.stateful:
             self._redone[code].add(entry.id)
             self._works[code].append(work)
+            return True
+        if self._bought_behind_the_end(bound, entry, settled):
+            self._stays.add(entry.id)
+            self._compare(entry, decision)
             return True
         if to_come:
             self._waits_no_more(entry.id, fingerprint(entry), rests)
@@ -672,3 +691,16 @@ class Scoping(State):
                 was, now = (round_half_up(found, digits) for found in (row.amount, row.invoiced))
                 if was != now:
                     self._differ(row.key, row.entry, "edited", format(was, "f"), format(now, "f"))
+
+    def _documents(self) -> None:
+        """Documents in force that come to another amount than what is on record."""
+        for found in self._book.documents:
+            bound = next((b for b in self._contracts if b.contract.code == found.contract), None)
+            if bound is not None:
+                was, now = (
+                    format(round_half_up(amount, bound.money_digits), "f")
+                    for amount in (found.recorded, found.in_force)
+                )
+                self.differences.append(
+                    Difference(found.contract, found.names, "", "documents", was, now)
+                )
