@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from klausel.engine import Matchers
 from klausel.formats.json import result_data
@@ -25,8 +25,9 @@ from tests.counts import count
 from tests.oracle.bill import play
 from tests.oracle.days import add_months
 from tests.oracle.facts import CannotSay, merged
-from tests.oracle.lives import FEATURES, lives
+from tests.oracle.lives import FEATURES, FEES, LIMITS, lives
 from tests.oracle.numbers import seconds
+from tests.seeds import fresh, fresh_one_in
 from tests.test_cases import SCENARIOS, name
 
 ORACLE = Path(__file__).parent / "oracle"
@@ -151,10 +152,31 @@ NOWHERE = Tree(None, {}, ())
 QUICK = Matchers(main=reference.ReferenceMatcher, check=reference.ReferenceMatcher)
 
 
+@fresh
 @given(lives())
 def test_the_product_agrees(life: dict[str, Any]) -> None:
     """Exact to the cent and to the second, run by run."""
-    count("generated lives: the product agrees with the oracle")
+    count("generated lives, new ones: the product agrees with the oracle")
+    agrees(life)
+
+
+@fresh_one_in(5)
+@given(lives(FEES))
+def test_the_product_agrees_on_fees(life: dict[str, Any]) -> None:
+    """The same, where ends move and fees go back."""
+    count("generated lives of fees, new ones: the product agrees with the oracle")
+    agrees(life)
+
+
+@fresh_one_in(5)
+@given(lives(LIMITS))
+def test_the_product_agrees_on_limits(life: dict[str, Any]) -> None:
+    """The same, where work meets limits in money."""
+    count("generated lives of limits, new ones: the product agrees with the oracle")
+    agrees(life)
+
+
+def agrees(life: dict[str, Any]) -> None:
     found = disagreements(life)
     assert not found, "\n".join(found) + "\n" + json.dumps(life)
 
@@ -290,7 +312,7 @@ def balances_view(rows: Any) -> dict[str, dict[str, Fraction]]:
 # The oracle by itself
 
 
-@settings(max_examples=settings.default.max_examples // 5)
+@fresh_one_in(5)
 @given(lives())
 def test_the_oracle_keeps_count(life: dict[str, Any]) -> None:
     """Every second is in a part; lots add up; the same run again finds nothing to do."""
@@ -317,7 +339,7 @@ def test_the_oracle_keeps_count(life: dict[str, Any]) -> None:
         assert before[word] == after[word], word
 
 
-@settings(max_examples=settings.default.max_examples // 20)
+@fresh_one_in(20)
 @given(lives(FEATURES - {"late", "ends"}))
 def test_the_oracle_catches_up(life: dict[str, Any]) -> None:
     """Month by month is one late run, where every fact was known in time."""

@@ -9,7 +9,7 @@ from typing import Any
 from tests.oracle import balances, fees, gate
 from tests.oracle import lots as stock
 from tests.oracle.clerk import PERIODIC, Clerk, changed, nothing_on_record, settled
-from tests.oracle.days import ONE
+from tests.oracle.days import FOREVER, ONE
 from tests.oracle.facts import CannotSay, Facts, merged, on, read, the_policies
 from tests.oracle.numbers import DIGITS, HOUR, half_up, hours, natural, number, text
 from tests.oracle.scope import Parked, route
@@ -86,13 +86,21 @@ def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, tu
 def owned(facts: Facts, records: dict[str, Facts]) -> dict[str, str]:
     """The contract that has an entry on record; what is held and changed is nobody's."""
     today = {entry["id"]: entry for entry in facts["entries"]}
-    return {
-        entry: code
-        for code, one in records.items()
-        if one["state"]
-        for entry, before in one["state"]["facts"].items()
-        if settled(one, entry) or (entry in today and not changed(before, today[entry]))
-    }
+    contracts = {contract["code"]: contract for contract in facts["contracts"]}
+    found = {}
+    for code, one in records.items():
+        for entry, before in one["state"]["facts"].items() if one["state"] else ():
+            contract = contracts.get(code)
+            waits = entry in today and not changed(before, today[entry])
+            waits = waits and contract is not None and running_on(contract, before["date"])
+            if settled(one, entry) or waits:
+                found[entry] = code
+    return found
+
+
+def running_on(contract: Facts, day: date) -> bool:
+    """Whether a contract runs on a day, by the end that it has today."""
+    return bool(contract["start"] <= day <= (contract["end"] or FOREVER))
 
 
 def billed_otherwise(facts: Facts, records: dict[str, Facts]) -> set[str]:
@@ -338,6 +346,7 @@ def fee_refunds(clerk: Clerk, term: Facts, component: Facts, paid: list[Line]) -
         of = made["of"]
         line = line_of(clerk, {**term, "discount": Fraction(0)}, component, made, "refund")
         line |= {"refund": (of["invoice"],), "reverses": of["line_key"], "mark": None}
+        line["late"] = of["line_key"] in given  # a further line of the same refund
         lines.append(line)
     return lines
 

@@ -460,14 +460,13 @@ class Clerk:
             left -= sum(part["seconds"] for part in self.state["parts"].get(entry, []))
             for kind in KEPT:
                 for piece in [one for one in self.state[kind] if one["entry"] == entry]:
-                    if piece["worked"] > left:
+                    if piece["worked"] > left or gone:
                         piece["worked"] = max(left, 0)
                         if piece["rounded"] is not None:
                             piece["rounded"] = min(piece["rounded"], piece["worked"])
+                        if not piece["worked"]:
+                            self.state[kind] = [one for one in self.state[kind] if one is not piece]
                     left -= piece["worked"]
-                self.state[kind] = [
-                    one for one in self.state[kind] if one["entry"] != entry or one["worked"]
-                ]
 
     def _set_aside(self) -> None:
         """What waits of settled work that is another contract's now: nothing pays for it."""
