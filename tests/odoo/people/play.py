@@ -155,9 +155,9 @@ class Player:
         for company in "AB":
             self.bill(company, 1000, adjust=True)
         found = self.look()
-        waiting = {one.id for one in found.entries if one.waiting}
-        left = []
+        left: list[str] = []
         parked: set[str] = set()
+        said: set[str] = set()
         for company in "AB":
             result = preview(self._sources[company], Options(world.clock, record=True, adjust=True))
             parked |= {
@@ -169,12 +169,18 @@ class Player:
             left += [
                 f"difference left: {one.key} {one.entry} {one.cause}: {one.was}, {one.now}"
                 for one in result.differences
-                if one.cause != "edited" and not (one.entry and int(one.entry) in waiting)
+                if one.cause not in ("edited", "documents")
             ]
+            said |= {one.contract for one in result.differences if one.cause == "documents"}
         over = [
             f"entry {one.id}: {one.settled} s settled of {one.seconds}"
             for one in found.entries
-            if one.settled > max(one.seconds or 0, 0) and not one.waiting
+            if one.settled > max(one.seconds or 0, 0)
+        ]
+        left += [
+            f"nobody says of {contract}: {what}"
+            for contract, what in sums.to_be_said(found).items()
+            if contract not in said
         ]
         if not parked and (left or over):
             raise Failure(left + over)
