@@ -27,7 +27,7 @@ from . import sums
 from .actions import ACTIONS
 from .known import KNOWN
 from .step import Step
-from .world import Missing, Stage, World
+from .world import Missing, Stage, World, day
 
 #: Refusals with which Odoo speaks to people; anything else is a fault.
 SENTENCES = {
@@ -152,6 +152,11 @@ class Player:
     def finish(self) -> dict[str, Decimal]:
         """One adjustment clears every difference, and the money is that of one catch-up run."""
         world = self.world
+        # What an end gives back is due on the day after it.
+        ((last,),) = world.sql(
+            "SELECT coalesce(max(date_end), '2026-01-01') + 1 FROM klausel_contract"
+        )
+        world.clock = max(world.clock, day(str(last)))
         for company in "AB":
             self.bill(company, 1000, adjust=True)
         found = self.look()
