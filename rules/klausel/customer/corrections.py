@@ -117,6 +117,8 @@ class Corrections(Lines):
                 self._desired[code] = [
                     one for one in self._desired[code] if one[2].work.entry.id != entry_id
                 ]
+            elif entry_id in self._stays:
+                continue
             elif mine and not (entry_id not in entries and self._is_to_come(entry_id)):
                 wanted = self._again[code].get(entry_id, [])
                 entry = entries.get(entry_id)
