@@ -206,7 +206,7 @@ class Player:
                 shutil.rmtree(folder)
             by_hand = {row.contract for row in found.lines if row.line in world.edited}
             codes = {contract.code for contract in result.book.contracts}
-            wanted = dict.fromkeys(codes - by_hand, Decimal())
+            wanted = dict.fromkeys(codes - by_hand - world.apart, Decimal())
             for draft in result.drafts:
                 sign = -1 if draft.kind == "credit_note" else 1
                 for line in draft.lines:
