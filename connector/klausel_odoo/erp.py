@@ -234,15 +234,16 @@ class OdooSource:
         writing.load_openings(self._write, change, book, company, login)
 
     def links(self) -> Links:
-        """See :class:`klausel.port.Erp`."""
-        return Links()
+        """See :class:`klausel.port.Erp`: one call. Older addons know of none."""
+        session = self.session()
+        return writing.links(self._write, session.company) if session.info.get("links") else Links()
 
     def accept_damage(self) -> None:
         """See :class:`klausel.port.Erp`: whoever reads reads it as it stands."""
 
     def repair(self, on: str, by: str, why: str) -> None:
-        """See :class:`klausel.port.Erp`."""
-        raise ErpError("the ledger is kept by Odoo", "nothing in it can be sealed from here")
+        """See :class:`klausel.port.Erp`: who and when the server knows itself."""
+        writing.reseal(self._write, self.session().company, why, self.settings.login)
 
     def published(self) -> Publications:
         """See :class:`klausel_run.publish.Publisher`."""
@@ -355,7 +356,9 @@ class _Reading:
             builder.add_rows(name, records.header(table), cells, table.odoo)
         builder.set_published(writing.published(contracts))
         codes = {row["id"]: records.text(row["code"]) for row in contracts}
-        settled = writing.ledger(self._call, session.company, codes)
+        settled = writing.ledger(
+            self._call, session.company, codes, session.info.get("ledger_fields", ())
+        )
         ours = {part.entry for part in settled if part.entry and part.state == "live"}
         # Odoo shows our own invoices on the entries too: those are on record, not elsewhere.
         entries = [

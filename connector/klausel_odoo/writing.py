@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from klausel.assemble import ledger_row
 from klausel.model import Book, LedgerRow, PublishedPolicy
-from klausel.port import Application, Applied, OpeningChange, Refused, Written
-from klausel.problems import ErpError
+from klausel.port import Application, Applied, Links, OpeningChange, Refused, Written
+from klausel.problems import ErpError, Where, problem
 from klausel.publishing import Change, Publications
 from klausel_odoo import failures
 from klausel_odoo.moves import Known, opening_values, payload
@@ -17,10 +17,17 @@ from klausel_odoo.moves import Known, opening_values, payload
 LEDGER = "klausel.ledger"
 CONTRACT = "klausel.contract"
 OPENING = "klausel.opening"
+RUN = "klausel.run"
 POLICY = "klausel.policy"
 
 #: The group of the addon that keeps contracts and their openings.
 MANAGERS = "Klausel / Manager"
+
+#: Said with a run whose rows were changed.
+WAY_BACK = (
+    "find out what happened to it in the database; to go on with what stands there now:"
+    " klausel audit --repair"
+)
 
 #: Ledger rows a call.
 PAGE = 10_000
@@ -57,6 +64,9 @@ FIELDS = [
 ]
 
 
+#: Fields that older addons do not have.
+NEWER = ["quantity", "discount"]
+
 #: Read with each contract: its commercial customer's number.
 SEQUENCE: dict[str, Any] = {"commercial_partner_id": {"fields": {"klausel_seq": {}}}}
 
@@ -67,19 +77,23 @@ def sequences(contracts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {str(one["id"]): int(one["klausel_seq"]) for one in customers if one}
 
 
-def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow]:
-    """Rows of the company's contracts; ``codes`` gives a contract's code by its id.
+def ledger(
+    call: Call, company: int, codes: Mapping[int, str], known: Collection[str] = ()
+) -> list[LedgerRow]:
+    """Rows of the company's contracts; ``codes`` gives a contract's code by its id, and ``known``
+    are the fields of a row that the addon has.
 
     Of released ones only those that nothing has taken the place of since.
     """
     found: list[Mapping[str, Any]] = []
+    fields = [*FIELDS, *(name for name in NEWER if name in known)]
     last = 0
     while True:
         domain: list[Any] = [("company_id", "=", company), ("id", ">", last)]
         rows = call(
             LEDGER,
             "search_read",
-            {"domain": domain, "fields": FIELDS, "order": "id", "limit": PAGE, "load": ""},
+            {"domain": domain, "fields": fields, "order": "id", "limit": PAGE, "load": ""},
         )
         found += [row for row in rows if row["contract_id"] in codes]
         if len(rows) < PAGE:
@@ -145,6 +159,8 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "rate": row["rate"] or None,
             "lot": row["lot"] or "",
             "amount": row["amount"] or None,
+            "quantity": row.get("quantity") or None,
+            "discount": row.get("discount") or None,
             "invoiced": _by_hand(row),
             "held": row["held"] or "",
             "line": str(row["move_line_id"]) if row["move_line_id"] else "",
@@ -198,6 +214,31 @@ def apply(
         int(answer["rows"]),
         bool(answer["replayed"]),
     )
+
+
+def links(call: Call, company: int) -> Links:
+    """Which runs no longer give their checksum, in the order in which they were written."""
+    answer = call(RUN, "klausel_links", {"company_id": company})
+    broken = tuple(
+        problem("ledger-run", Where(f"run {run['id']}"), run=run["name"], hint=WAY_BACK)
+        for run in answer["broken"]
+    )
+    repairs = tuple(
+        f"run {run['id']} ({run['name']}): sealed anew on {run['on']} by {run['by']} ({run['why']})"
+        for run in answer["repairs"]
+    )
+    return Links(broken, repairs)
+
+
+def reseal(call: Call, company: int, why: str, login: str) -> None:
+    """Seals all runs as their rows stand. Raises ``ErpError`` where the user may not."""
+    try:
+        call(RUN, "klausel_reseal", {"company_id": company, "why": why})
+    except failures.AccessRefusedError:
+        raise ErpError(
+            f"user {login} may not seal a ledger anew",
+            f"{failures.join_group(MANAGERS)}, or give another --login",
+        ) from None
 
 
 def load_openings(call: Call, change: OpeningChange, book: Book, company: int, login: str) -> None:

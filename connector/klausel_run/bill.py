@@ -12,7 +12,7 @@ from klausel.backlog import backlogs
 from klausel.formats.text import count
 from klausel.model import LedgerRow
 from klausel.port import Application, Applied, Erp, Refused
-from klausel.problems import ErpError, Problem
+from klausel.problems import ErpError, Problem, ProblemError
 from klausel.publishing import differing
 from klausel.record import Sums, settled_with
 from klausel.result import Balance, Draft, Result
@@ -213,6 +213,9 @@ def bill(
     with screen.progress("billing") as tick:
         result = preview(erp, options, tick)
     screen.show(result)
+    broken = erp.links().broken
+    if broken:
+        raise ProblemError(broken[:1])
     refuse_unpublished(result)
     far = {} if options.backlog else {one.customer: one.problem for one in backlogs(result)}
     if concerned(result) - far.keys():

@@ -407,6 +407,7 @@ CATALOG: dict[str, Message] = {
     "ledger-cut": _error(
         "the last line is cut off: what it had put on record would be billed again", "{hint}"
     ),
+    "ledger-run": _error("what the run for {run} put on record was changed since", "{hint}"),
     "ledger-remains": _warning(
         "the last line is cut off: a run broke off before it had billed this customer",
         "the next bill takes its place",

@@ -6,6 +6,7 @@ from . import (
     test_demo,
     test_guard,
     test_info,
+    test_links,
     test_load,
     test_models,
     test_notes,
