@@ -358,6 +358,7 @@ ROW: Mapping[str, Any] = {
     "validated": False,
     "timesheet_invoice_id": 8,
     "order_id": False,
+    "exclude_from_sale_order": False,
 }
 NAMES: dict[str, dict[int, str]] = {
     "klausel_tag_ids": {1: "Update", 2: "Night"},
@@ -389,6 +390,37 @@ def test_an_entry_of_a_server_that_lacks_optional_fields() -> None:
     assert (entry.activity, entry.tags, entry.billed_elsewhere, entry.order) == ("", (), "", "")
 
 
+def test_what_odoo_marks_as_not_billable() -> None:
+    """OCA's exclusion, or Odoo's own: somebody took the sales order item away."""
+
+    def billable(**values: Any) -> bool:
+        row = {**ROW, **values}
+        (entry,) = records.Entries(row, NAMES).convert([row])
+        return entry.billable
+
+    assert billable()
+    assert not billable(exclude_from_sale_order=True)
+    assert not billable(is_so_line_edited=True, so_line=False)
+    assert billable(is_so_line_edited=True, so_line=7)
+    assert billable(is_so_line_edited=False, so_line=False), "what contracts bill has no order"
+
+
+def test_roles_of_employees_become_rows() -> None:
+    rows = [
+        {"id": 1, "name": "Ann", "job_id": {"id": 5, "name": "Senior"}},
+        {"id": 2, "name": "Ben", "job_id": False},
+    ]
+    roles = [[1, "2020-01-01", "Developer"], [1, "2026-02-16", ""], [1, "2026-03-01", "Senior"]]
+    table = TABLES["employees"]
+    found = records.cells(table, records.employee_rows(rows, roles))
+    assert [cells for _, cells in found] == [
+        ["1", "Ann", "Developer", ""],
+        ["1", "Ann", "", "2026-02-16"],
+        ["1", "Ann", "Senior", "2026-03-01"],
+        ["2", "Ben", "", ""],
+    ]
+
+
 def test_every_field_of_an_entry_is_read() -> None:
     read = {"id", *records.fields_of(TABLES["entries"])}
     assert read == {records.odoo_field(field) for field in TABLES["entries"].fields} == set(ROW)
@@ -397,7 +429,8 @@ def test_every_field_of_an_entry_is_read() -> None:
 CONTRACT: dict[str, Any] = {
     "id": 1,
     "code": "K-1",
-    "partner_id": 9,
+    "partner_id": 11,
+    "commercial_partner_id": {"id": 9, "klausel_seq": 3},
     "currency_id": {"id": 1, "name": "EUR"},
     "date_start": "2026-01-01",
     "date_end": False,
@@ -702,7 +735,8 @@ def test_the_field_reference_has_every_column() -> None:
     for table in TABLES.values():
         assert f"## {table.file}" in said
         for field in table.fields:
-            assert f"| `{field.column}` | `{table.odoo}.{field.odoo}`" in said
+            place = f"`{table.odoo}.{field.odoo}`" if field.odoo else ""
+            assert f"| `{field.column}` | {place}" in said
             assert field.meaning in said
 
 
@@ -767,7 +801,7 @@ def stored(id_: int, entry: int, **values: Any) -> dict[str, Any]:
         "disposition": "service", "rule": "R1", "rate": "95", "lot": "", "amount": False,
         "invoiced": False, "held": False, "move_line_id": False, "move_id": False,
         "fingerprint": "f", "policy": "p 1", "drawn": 0, "counted": False, "last": False,
-        "state": "live", "mark": 0, **values,
+        "role": False, "state": "live", "mark": 0, **values,
     }  # fmt: skip
 
 

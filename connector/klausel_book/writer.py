@@ -104,7 +104,11 @@ def _write(
         "customers": sorted(book.customers.values(), key=lambda r: natural(r.id)),
         "projects": sorted(book.projects.values(), key=lambda r: natural(r.id)),
         "tickets": sorted(book.tickets.values(), key=lambda r: natural(r.id)),
-        "employees": sorted(book.employees.values(), key=lambda r: natural(r.id)),
+        "employees": [
+            row
+            for employee in sorted(book.employees.values(), key=lambda r: natural(r.id))
+            for row in employee.rows
+        ],
         "entries": book.entries,
         "purchases": book.purchases,
         "items": book.items,
@@ -116,8 +120,8 @@ def _write(
     for name, table in TABLES.items():
         progress(table.file)
         rows = list(records[name])
-        if not rows:
-            continue
+        if not rows and name != "entries":
+            continue  # without its file of entries a book would seem to have lost it
         with (folder / table.file).open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow([field.column for field in table.fields])

@@ -162,7 +162,7 @@ class OdooSource:
                 f" this program speaks {PROTOCOL}",
                 "upgrade the addon" if info["protocol"] < PROTOCOL else "upgrade klausel",
             )
-        wanted = {*records.fields_of(ENTRIES), *TIME_OFF}
+        wanted = {*records.fields_of(ENTRIES), *TIME_OFF, *records.NOT_BILLABLE}
         return Session(
             transport,
             version,
@@ -431,7 +431,7 @@ class _Reading:
         rows = self._search(CONTRACT, domain, wanted)
         rows.sort(key=lambda row: (records.text(row["code"]), row["id"]))
         for row in rows:
-            self._need("customers", [row["partner_id"]])
+            self._need("customers", [int(records.id_text(row["commercial_partner_id"]))])
             covered = {"project": "projects", "ticket": "tickets"}.get(row["covers"])
             if covered:
                 self._need(covered, row["project_ids" if covered == "projects" else "task_ids"])
@@ -471,7 +471,10 @@ class _Reading:
             "search_read",
             {
                 "domain": [*self._domain, ("id", ">", last)],
-                "fields": records.fields_of(ENTRIES, present),
+                "fields": [
+                    *records.fields_of(ENTRIES, present),
+                    *sorted(present & set(records.NOT_BILLABLE[1:])),
+                ],
                 "order": "id",
                 "limit": PAGE,
                 "load": "",
@@ -499,7 +502,7 @@ class _Reading:
         return {
             "tickets": self._tickets(),
             "projects": self._projects(),
-            "employees": self._wanted("employees"),
+            "employees": self._employees(),
             "customers": self._partners(),
             "overrides": self._overrides(),
         }
@@ -532,6 +535,13 @@ class _Reading:
             rows[id_] if rows[id_]["parent_id"] in rows else {**rows[id_], "parent_id": False}
             for id_ in sorted(rows)
         ]
+
+    def _employees(self) -> list[Row]:
+        """Employees with their roles as they were from day to day, where Odoo knows that."""
+        rows = self._wanted("employees")
+        ids = [row["id"] for row in rows]
+        arguments = {"company_id": self._session.company, "employees": ids}
+        return records.employee_rows(rows, self._call(CONTRACT, "klausel_roles", arguments))
 
     def _projects(self) -> list[Row]:
         rows = self._wanted("projects")

@@ -97,6 +97,8 @@ def specification(table: Table) -> dict[str, Any]:
 def cell(field: Field, row: Row) -> str:
     """The text of ``field`` in a file."""
     name, _, hop = field.odoo.partition(".")
+    if not name:
+        return text(row.get(field.name, False))  # no field of Odoo's own: the addon tells it
     value = row[name]
     if field.kind == "tags":
         values = value or ()
@@ -146,6 +148,22 @@ def _customer(row: Row) -> Row:
     return found
 
 
+def employee_rows(rows: Iterable[Row], roles: Iterable[Sequence[Any]]) -> list[Row]:
+    """Employees, each with a further row for every role that came after the first.
+
+    ``roles`` are ``[employee, first day, name]``, oldest first, of those whose role changed.
+    """
+    known: dict[int, list[tuple[str, Any]]] = {}
+    for employee, day, name in roles:
+        known.setdefault(employee, []).append((day, {"name": name} if name else False))
+    found: list[Row] = []
+    for row in rows:
+        first, *later = known.get(row["id"], [("", row["job_id"])])
+        found.append({**row, "job_id": first[1]})
+        found += [{**row, "job_id": job, "since": day} for day, job in later]
+    return found
+
+
 def optional_numbers(rows: Iterable[Row], switches: Mapping[str, str]) -> list[Row]:
     """``rows`` with numbers empty whose switch is off: in Odoo an empty number is 0."""
     return [
@@ -186,6 +204,17 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
 _EMPTY: dict[str, Any] = {"tags": (), "yes_no": True}
 
 
+#: Fields of a timesheet that say that nobody is to pay for it: of OCA's
+#: sale_timesheet_line_exclude, and Odoo's own, where somebody took the sales order item away.
+NOT_BILLABLE = ("exclude_from_sale_order", "is_so_line_edited", "so_line")
+
+
+def billable(row: Row) -> bool:
+    """Whether the timesheet ``row`` may be billed at all, as Odoo has it."""
+    taken_away = row.get("is_so_line_edited") and not row.get("so_line")
+    return not (row.get("exclude_from_sale_order") or taken_away)
+
+
 class Entries:
     """Rows of account.analytic.line -> entries, a page at a time.
 
@@ -220,7 +249,12 @@ class Entries:
 
     def convert(self, rows: Sequence[Row]) -> list[Entry]:
         """The entries of ``rows``, in their order."""
-        columns = [convert([row.get(name) for row in rows]) for name, convert in self._columns]
+        columns = [
+            map(billable, rows)
+            if name == NOT_BILLABLE[0]
+            else convert([row.get(name) for row in rows])
+            for name, convert in self._columns
+        ]
         return list(map(Entry._make, zip(*columns, strict=True)))
 
 
@@ -243,6 +277,7 @@ def invoice_name(row: Row) -> str:
 CONTRACT: dict[str, Any] = {
     "code": {},
     "partner_id": {},
+    "commercial_partner_id": {},
     "currency_id": {"fields": {"name": {}}},
     "date_start": {},
     "date_end": {},
@@ -276,7 +311,8 @@ def contract_data(row: Row) -> dict[str, Any]:
     """A contract as ``contracts.yaml`` would say it."""
     data: dict[str, Any] = {
         "code": text(row["code"]),
-        "customer": id_text(row["partner_id"]),
+        # A contract that is made out to a person is that of the person's company.
+        "customer": id_text(row["commercial_partner_id"]),
         "currency": row["currency_id"]["name"] if row["currency_id"] else None,
         "start": row["date_start"] or None,
         "end": row["date_end"] or None,

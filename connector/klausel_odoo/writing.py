@@ -59,6 +59,7 @@ FIELDS = [
     "drawn",
     "counted",
     "last",
+    "role",
     "state",
     "mark",
 ]
@@ -169,6 +170,7 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "drawn": row["drawn"],
             "counted": row["counted"] or None,
             "last": row["last"] or None,
+            "role": row["role"] or "",
             "document": str(row["move_id"]) if row["amount"] and row["move_id"] else "",
             "state": row["state"],
         }

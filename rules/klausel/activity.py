@@ -257,7 +257,7 @@ class _Finder:
         return Row(
             entry.id,
             entry.date,
-            self._who(contract, book.employees.get(entry.employee)),
+            self._who(contract, book.employees.get(entry.employee), entry.date),
             project.name or project.id,
             ticket.title or ticket.id,
             entry.activity or ticket.activity,
@@ -273,13 +273,13 @@ class _Finder:
             part.held,
         )
 
-    def _who(self, contract: str, employee: Employee | None) -> str:
+    def _who(self, contract: str, employee: Employee | None, day: date) -> str:
         if employee is None:
             return ""
         policy = self._book.policies[self._contracts[contract].policy]
         shown = self._employees or policy.employees
         if shown == "role":
-            return employee.role
+            return employee.on(day)
         name = employee.name or employee.id
         if shown == "initials":
             return "".join(word[0].upper() for word in name.replace("-", " ").split())

@@ -11,9 +11,10 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import date
 from decimal import Decimal
+from difflib import SequenceMatcher
 from functools import partial
 from itertools import islice, tee
 from operator import attrgetter
@@ -86,6 +87,17 @@ RECORDS: dict[str, type[Any]] = {
     "openings": model.Opening,
 }
 
+
+#: Words that are written for policies: fact, record, and what is usual to write even where no line
+#: names it. Of activities and roles there are many that no rule asks for: there only what looks
+#: like a slip is said.
+_SPOKEN: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
+    ("origin", "tickets", ("ours", "customer", "third_party", "unknown")),
+    ("initiated_by", "tickets", ("customer", "us")),
+    ("activity", "tickets", None),
+    ("activity", "entries", None),
+    ("role", "employees", None),
+)
 
 #: By kind of a column: what is doubtful in it.
 _DOUBTS = {"number": thousands, "hours": hours_in_thousands}
@@ -198,7 +210,9 @@ assert set(TERM_WORDS) == {f.alias or n for n, f in TermShape.model_fields.items
 class BookBuilder:
     """Collects what a book is made of and checks it as a whole in :meth:`build`."""
 
-    def __init__(self) -> None:
+    def __init__(self, any_day: bool = False) -> None:
+        """``any_day``: rows may be of years that nobody means, as tests of policies are."""
+        self._any_day = any_day
         self._company = Company()
         self._tables: dict[str, _Kept] = {
             name: _Kept([], [], table.file) for name, table in TABLES.items()
@@ -394,7 +408,7 @@ class BookBuilder:
     ) -> None:
         """Rows of text values under ``header``; ``(line, values)`` each."""
         self._tables[record] = self._tables[record]._replace(file=file)
-        columns = Columns(TABLES[record], header)
+        columns = Columns(TABLES[record], header, self._any_day)
         left = iter(rows)
         while some := list(islice(left, AT_ONCE)):
             lines, texts = zip(*some, strict=True)
@@ -568,9 +582,8 @@ class BookBuilder:
 
         Problems of single customers, and warnings, are in ``book.problems``.
         """
-        maps = {
-            name: self._unique(name) for name in ("customers", "projects", "tickets", "employees")
-        }
+        maps = {name: self._unique(name) for name in ("customers", "projects", "tickets")}
+        maps["employees"] = self._employees()
         entries = self._unique("entries")
         for name in ("purchases", "items", "acceptances", "approvals"):
             self._unique(name)
@@ -613,6 +626,7 @@ class BookBuilder:
             },
         )
         self._cycles(book)
+        self._unknown_words(book)
         self._check_contracts(book)
         self._long_days(book)
         if "entries" in self._lacking:
@@ -693,6 +707,35 @@ class BookBuilder:
                 continue
             found[record.id] = record
             lines[record.id] = kept.lines[number]
+        return found
+
+    def _employees(self) -> dict[str, model.Employee]:
+        """Employees by id, with their later roles: rows with a day in ``since``."""
+        kept = self._tables["employees"]
+        later: defaultdict[str, list[tuple[date, str, Where]]] = defaultdict(list)
+        first = _Kept([], [], kept.file)
+        for number, record in enumerate(kept.records):
+            if record.since is None:
+                first.records.append(record)
+                first.lines.append(kept.lines[number])
+            else:
+                later[record.id].append((record.since, record.role, kept.where(number)))
+        if not later:
+            return self._unique("employees")
+        self._tables["employees"] = first
+        found = self._unique("employees")
+        for id_, steps in later.items():
+            days: dict[date, Where] = {}
+            for day, _, where in steps:
+                if id_ not in found:
+                    self.lose(problem("role-without-first", where, id=id_, day=day))
+                elif day in days:
+                    said = problem("role-doubled", where, id=id_, day=day, other=days[day])
+                    self.lose(said)
+                days.setdefault(day, where)
+            if id_ in found:
+                ordered = tuple(sorted((day, role) for day, role, _ in steps))
+                found[id_] = replace(found[id_], later=ordered)
         return found
 
     def _unique_contracts(self) -> set[str]:
@@ -826,6 +869,33 @@ class BookBuilder:
                 )  # fmt: skip
                 self._bad_rows.append(("acceptances", _raw("acceptances", row), found))
 
+    def _unknown_words(self, book: Book) -> None:
+        """Warns about words that were meant for the policies in use, and that none of them knows:
+        one for each, at the first row that has it."""
+        used = {contract.policy for contract in book.contracts}
+        policies = [policy for name, policy in book.policies.items() if name in used]
+        for fact, record, usual in _SPOKEN:
+            known = set().union(*(policy.words(fact) for policy in policies))
+            known |= set(usual or ()) if known else set()
+            kept = self._tables[record]
+            read = attrgetter(fact)
+            for word in sorted(set(map(read, kept.records)) if known else ()):
+                like = [one for one in sorted(known) if _is_slip(word.casefold(), one)]
+                if not word or word.casefold() in known or not (like or usual):
+                    continue
+                numbers = [n for n, row in enumerate(kept.records) if read(row) == word]
+                owner = self._owner(book, record, _raw(record, kept.records[numbers[0]]))
+                some = "1 row" if len(numbers) == 1 else f"{len(numbers)} rows"
+                hint = (
+                    f'did you mean "{like[0]}"?' if like else f"known: {listed(sorted(known), 12)}"
+                )
+                self.say(
+                    problem(
+                        "word-unknown", kept.where(numbers[0]), owner,
+                        field=fact, value=word, rows=some, hint=hint,
+                    )
+                )  # fmt: skip
+
     def _say_no_entries(self) -> None:
         where = Where(_file_of("entries"))
         on_record = len({row.entry for row in self._ledger if row.entry and row.state == "live"})
@@ -867,7 +937,6 @@ class BookBuilder:
         return table in self._unread or id_ in self._bad_ids[table]
 
     def _check_coverage(self, book: Book, contract: Contract, where: Where) -> None:
-        root = book.root(contract.customer)
         kind = contract.covers.kind
         table = {"project": book.projects, "ticket": book.tickets}.get(kind, {})
         for id_ in sorted(contract.covers.ids, key=natural):
@@ -882,8 +951,10 @@ class BookBuilder:
                     )
                 )  # fmt: skip
                 continue
-            owner = owner_of(book, kind, id_)
-            if owner and owner != root:
+            owner = _named_by(book, kind, id_)
+            # Work for a part of the customer may stand on a project of the whole.
+            apart = owner and contract.customer not in book.above(owner)
+            if apart and owner not in book.above(contract.customer):
                 # What has billed was right when it did: its project went to somebody else since.
                 billed = any(row.key.contract == contract.code for row in book.ledger)
                 if billed and contract.end is not None:
@@ -891,7 +962,8 @@ class BookBuilder:
                 self.say(
                     problem(
                         "covers-gone" if billed else "covers-foreign", where, contract.customer,
-                        contract=contract.code, table=kind, id=id_, owner=owner, customer=root,
+                        contract=contract.code, table=kind, id=id_, owner=owner,
+                        customer=contract.customer,
                     )
                 )  # fmt: skip
 
@@ -948,6 +1020,12 @@ def _place(tree: Tree, path: Path, numbers: Sequence[int], inner: Path, where: W
     return found if found.file else where
 
 
+def _is_slip(word: str, known: str) -> bool:
+    """Whether four fifths of the letters of both are the same, in the same order."""
+    blocks = SequenceMatcher(None, word, known, autojunk=False).get_matching_blocks()
+    return 10 * sum(block.size for block in blocks) >= 4 * (len(word) + len(known))
+
+
 def _csv_broken(where: Where, error: csv.Error) -> Problem:
     reason = str(error)
     said, hint = {
@@ -1002,15 +1080,21 @@ def _raw(name: str, record: Any) -> dict[str, str]:
 
 def owner_of(book: Book, kind: str, id_: str) -> str:
     """The commercial customer of a project or ticket, "" where there is none."""
+    named = _named_by(book, kind, id_)
+    return book.root(named) if named else ""
+
+
+def _named_by(book: Book, kind: str, id_: str) -> str:
+    """The customer that a project or ticket names."""
     if kind == "ticket":
         ticket = book.tickets.get(id_)
         if ticket is None:
             return ""
         if ticket.customer:
-            return book.root(ticket.customer)
+            return ticket.customer
         id_ = ticket.project
     project = book.projects.get(id_)
-    return book.root(project.customer) if project is not None and project.customer else ""
+    return project.customer if project is not None else ""
 
 
 def _term(data: Any, tree: Tree, path: Path) -> Term | list[Problem]:
@@ -1188,6 +1272,7 @@ def ledger_row(data: Mapping[str, Any], contract: Mapping[str, Any] = _NOTHING) 
         counted=day("counted"),
         last=day("last"),
         document=data.get("document", ""),
+        role=data.get("role", ""),
         invoiced=number("invoiced"),
         customer=customer,
         currency=code,

@@ -32,6 +32,8 @@ class Field(NamedTuple):
     default: str = ""
     addon: bool = False
     """The Odoo field comes with the addon or an optional module and may be absent."""
+    inverted: bool = False
+    """The Odoo field says the opposite."""
 
 
 class Table(NamedTuple):
@@ -150,6 +152,12 @@ TABLES: dict[str, Table] = {
                 Field("id", "id", "id", "identity", "id", True),
                 Field("name", "name", "text", "name", "name"),
                 Field("role", "role", "text", "role (Odoo: job position)", "job_id.name"),
+                Field(
+                    "since",
+                    "since",
+                    "date",
+                    "first day of the role, in a further row for the same employee",
+                ),
             ),
         ),
         Table(
@@ -206,6 +214,16 @@ TABLES: dict[str, Table] = {
                     "text",
                     "the ERP's own sales order that bills it if no contract does",
                     "order_id.name",
+                ),
+                Field(
+                    "billable",
+                    "billable",
+                    "yes_no",
+                    "no: it is marked as never to be billed",
+                    "exclude_from_sale_order",
+                    default="yes",
+                    addon=True,
+                    inverted=True,
                 ),
             ),
         ),

@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from klausel.customer.state import fingerprint, hours
+from klausel.customer.state import has_moved, hours
 from klausel.model import Book, Entry, LedgerRow, entries_in_order
 from klausel.problems import Problem, Where, problem
-from klausel.record import HeldBefore, Settled, on_record
+from klausel.record import on_record
 
 
 class Move(NamedTuple):
@@ -104,7 +104,7 @@ class Homes:
         settled, waiting = records[home]
         found = settled[entry.id]
         move = Move(entry, home or "", found.parts[-1].key.contract, today)
-        stays = home is not None and not _has_moved(entry, found, waiting.get(entry.id, ()))
+        stays = home is not None and not has_moved(entry, found, waiting.get(entry.id, ()))
         return move, stays
 
     def _hand_over(self, goes: Mapping[str, str], today: Mapping[str, str]) -> None:
@@ -149,14 +149,3 @@ class Homes:
     def _name(self, root: str) -> str:
         customer = self._book.customers.get(root)
         return (customer.name if customer else "") or root or "no customer"
-
-
-def _has_moved(entry: Entry, settled: Settled, waiting: Iterable[HeldBefore]) -> bool:
-    """Whether ``entry`` stands on something else than when it was settled."""
-    if settled.fingerprint == fingerprint(entry):
-        return False
-    if settled.booked:
-        return settled.booked != entry.booked
-    # On record before what an entry stands on was kept: were only the hours corrected?
-    worked = sum(part.seconds for part in settled.parts) + sum(rest.seconds for rest in waiting)
-    return settled.fingerprint != fingerprint(entry._replace(seconds=worked))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -96,6 +96,26 @@ class Employee:
     id: str
     name: str = ""
     role: str = ""
+    """The first one, where there are several."""
+    since: date | None = None
+    """First day of ``role``, in a row that tells of a later one."""
+    later: tuple[tuple[date, str], ...] = ()
+    """Roles that came after ``role``, with their first days, oldest first."""
+
+    @property
+    def rows(self) -> list[Employee]:
+        """As they stand in a file: one for the first role, one for each later one."""
+        first = replace(self, later=())
+        return [first, *(replace(first, role=role, since=day) for day, role in self.later)]
+
+    def on(self, day: date) -> str:
+        """The role on ``day``."""
+        found = self.role
+        for first, role in self.later:
+            if first > day:
+                break
+            found = role
+        return found
 
 
 class Entry(NamedTuple):
@@ -114,6 +134,8 @@ class Entry(NamedTuple):
     validated: bool
     billed_elsewhere: str
     order: str
+    billable: bool = True
+    """Whether the ERP has it marked as to be billed at all."""
 
     @property
     def booked(self) -> str:
@@ -316,6 +338,8 @@ class LedgerRow(NamedTuple):
     """Last day that a line covers."""
     document: str = ""
     """The invoice that a line stands on: the ERP's, or the draft's key in a book."""
+    role: str = ""
+    """Of who worked, when it went on record; empty also where it was not noted."""
     invoiced: Decimal | None = None
     """What the ERP's invoice line comes to now, exact, where somebody changed it by hand."""
     customer: str = ""
@@ -371,26 +395,35 @@ class Book:
     """Of the contracts' policies, by name; those that the ERP does not know are not in it."""
     problems: tuple[Problem, ...] = ()
 
+    def above(self, customer: str) -> list[str]:
+        """``customer`` and those it belongs to, the commercial customer last."""
+        found = [customer]
+        for _ in range(len(self.customers)):
+            record = self.customers.get(found[-1])
+            if record is None or record.parent not in self.customers:
+                break
+            found.append(record.parent)
+        return found
+
     def root(self, customer: str) -> str:
         """The commercial customer: the unit of work, of failure and of transaction."""
-        seen = customer
-        for _ in range(len(self.customers)):
-            record = self.customers.get(seen)
-            if record is None or record.parent not in self.customers:
-                return seen
-            seen = record.parent
-        return seen
+        return self.above(customer)[-1]
 
-    def customer_of(self, entry: Entry) -> str:
-        """The commercial customer of ``entry``: its own, else its ticket's, else its project's."""
+    def named_by(self, entry: Entry) -> str:
+        """The customer that ``entry`` names, else its ticket, else its project; "" for none."""
         if entry.customer:
-            return self.root(entry.customer)
+            return entry.customer
         ticket = self.tickets.get(entry.ticket)
         if ticket is not None and ticket.customer:
-            return self.root(ticket.customer)
+            return ticket.customer
         project_id = entry.project or (ticket.project if ticket is not None else "")
         project = self.projects.get(project_id)
-        return self.root(project.customer) if project is not None and project.customer else ""
+        return project.customer if project is not None else ""
+
+    def customer_of(self, entry: Entry) -> str:
+        """The commercial customer of ``entry``."""
+        named = self.named_by(entry)
+        return self.root(named) if named else ""
 
 
 RowT = TypeVar("RowT")

@@ -201,6 +201,14 @@ CATALOG: dict[str, Message] = {
     "parent-cycle": _error(
         'the parents of {table} "{id}" lead back to itself', 'empty "parent" in one of them'
     ),
+    "role-without-first": _error(
+        'employee "{id}" has a role since {day}, and no row with the role before',
+        'add a row for the employee with "since" empty: the role until then',
+    ),
+    "role-doubled": _error(
+        'employee "{id}" has two roles since {day}', "keep one of them; the other is at {other}"
+    ),
+    "word-unknown": _warning('"{field}": no policy knows "{value}" ({rows})', "{hint}"),
     "entry-long-day": _warning(
         "{employee} has {hours} hours on {date}", "a day has 24; check the entries of that day"
     ),

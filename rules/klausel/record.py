@@ -31,6 +31,8 @@ class Settled:
     """It was held before rounding when its window was closed."""
     counted: date | None = None
     """The day behind which it counted when it went on record, whatever was corrected since."""
+    role: str = ""
+    """With which it was settled last; empty where that is not on record."""
     waited: HeldBefore | None = None
     """What of it waited for hours before that; nothing does any more."""
 
@@ -118,6 +120,7 @@ def on_record(
             places[row.entry] = {}
             counts[row.entry] = []
         found.fingerprint, found.booked = row.fingerprint, row.booked
+        found.role = row.role
         same = (
             row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
         )  # fmt: skip

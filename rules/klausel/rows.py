@@ -18,6 +18,7 @@ from klausel.shapes import (
     OddDay,
     date_hint,
     months_hint,
+    parse_date,
     parse_day,
     parse_months,
     parse_number,
@@ -54,13 +55,14 @@ def _tags(text: str) -> tuple[str, ...]:
     return tuple(word for piece in text.split(";") if (word := piece.strip()))
 
 
-def converter(field: Field) -> Callable[[str], Any]:
-    """Text -> value for ``field``; raises :class:`BadValue`."""
+def converter(field: Field, any_day: bool = False) -> Callable[[str], Any]:
+    """Text -> value for ``field``, days as people mean them, or any. Raises :class:`BadValue`."""
     name = field.column
+    read_day = parse_date if any_day else parse_day
 
     def to_date(text: str) -> date:
         try:
-            return parse_day(text.strip())
+            return read_day(text.strip())
         except OddDay as error:
             raise BadValue("day-odd", field=name, value=text, hint=str(error)) from None
         except ValueError:
@@ -122,10 +124,10 @@ class _Known(dict[str, Any]):
     Looking up raises :class:`BadValue`.
     """
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, any_day: bool) -> None:
         super().__init__()
         self._field = field
-        self._convert = converter(field)
+        self._convert = converter(field, any_day)
         self._keep = field.kind in _REPEATED or bool(field.refers)
         if not field.required:
             self[""] = _empty(field)
@@ -144,9 +146,13 @@ class _Known(dict[str, Any]):
 class Columns:
     """What the columns of one file mean, in the order of the record's fields."""
 
-    def __init__(self, table: Table, header: Sequence[str]) -> None:
+    def __init__(self, table: Table, header: Sequence[str], any_day: bool = False) -> None:
         self._columns = [
-            (header.index(field.column) if field.column in header else -1, field, _Known(field))
+            (
+                header.index(field.column) if field.column in header else -1,
+                field,
+                _Known(field, any_day),
+            )
             for field in table.fields
         ]
 

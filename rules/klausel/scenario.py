@@ -240,7 +240,7 @@ def _identified(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def fragment_book(fragment: Fragment, scenario: Scenario, ledger: list[LedgerRow]) -> Book:
     """The book of ``fragment``, defaults filled in. Raises ``ProblemError``."""
-    builder = BookBuilder()
+    builder = BookBuilder(any_day=True)
     builder.add_policies(scenario.policies)
     if "company" in fragment:
         builder.add_book_file(json.dumps(fragment["company"]), "company")

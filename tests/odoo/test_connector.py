@@ -226,7 +226,8 @@ def test_contracts_with_all_that_belongs_to_them(world: World, book: Book) -> No
     ]  # fmt: skip
     assert not book.problems
     mill = book.contracts[1]
-    assert (mill.customer, mill.currency, mill.po_number) == (world.id("ada"), "USD", "PO 7")
+    # Made out to Ada, it is the mill's.
+    assert (mill.customer, mill.currency, mill.po_number) == (world.id("mill"), "USD", "PO 7")
     assert (mill.covers.kind, mill.covers.ids) == ("project", {world.id("vault")})
     assert mill.attributes == {"site": "Hof"}
     (term,) = mill.terms

@@ -675,6 +675,7 @@ class Application(Call):
                     "drawn": row.drawn,
                     "counted": row.counted,
                     "last": row.last,
+                    "role": row.role or False,
                     "run_id": self.run.id,
                 }
             )

@@ -24,6 +24,13 @@ def tags(names):
     return [word for name in names for piece in text(name).split(";") if (word := piece.strip())]
 
 
+def billable(entry):
+    """Whether it may be billed at all. Not where OCA's sale_timesheet_line_exclude says so, nor
+    where somebody took the sales order item away: that is Odoo's own way to say it."""
+    excluded = "exclude_from_sale_order" in entry._fields and entry.exclude_from_sale_order
+    return not (excluded or (entry.is_so_line_edited and not entry.so_line))
+
+
 def fingerprint(entry):
     """Of an account.analytic.line, in the language in which the connector reads."""
 
@@ -39,5 +46,6 @@ def fingerprint(entry):
         id_of(entry.partner_id),
         text(entry.klausel_activity),
         ";".join(tags(entry.klausel_tag_ids.mapped("name"))),
+        *(() if billable(entry) else ("not billable",)),
     )
     return hashlib.blake2b("\x1f".join(facts).encode(), digest_size=8).hexdigest()

@@ -401,6 +401,34 @@ class KlauselContract(models.Model):
         }
 
     @api.model
+    def klausel_roles(self, company_id=None, employees=()):
+        """Job positions over time of those among ``employees`` who work for the company and whose
+        position changed: ``[employee, first day, name]``, oldest first."""
+        company = self._klausel_check_caller(company_id)
+        if not isinstance(employees, list) or not all(type(id_) is int for id_ in employees):
+            raise ValidationError(self.env._("Employees are named by their IDs."))
+        lines = self.env["account.analytic.line"].sudo()
+        domain = [
+            ("employee_id", "in", employees),
+            ("company_id", "=", company.id),
+            ("project_id", "!=", False),
+        ]
+        working = [employee.id for (employee,) in lines._read_group(domain, ["employee_id"])]
+        language = company.sudo().partner_id.lang or None
+        versions = self.env["hr.version"].sudo().with_context(lang=language)
+        found = versions.search([("employee_id", "in", working)], order="date_version, id")
+        roles = []
+        for employee, some in found.grouped("employee_id").items():
+            steps = []
+            for version in some:
+                name = version.job_id.name or ""
+                if not steps or steps[-1][2] != name:
+                    steps.append([employee.id, str(version.date_version), name])
+            if len(steps) > 1:
+                roles += steps
+        return roles
+
+    @api.model
     def _klausel_check_writer(self, company_id):
         """Group and company first, before anything is read with more rights."""
         user = self.env.user

@@ -75,6 +75,7 @@ class KlauselLedger(models.Model):
         readonly=True,
         help="A late timesheet is counted after the work of this day.",
     )
+    role = fields.Char(readonly=True, help="Of who worked, when it was settled.")
     last = fields.Date(string="Last Day", readonly=True, help="Last day that the line covers.")
     amount = fields.Char(
         readonly=True, help="Net amount of the whole line, exact, on the row that stands for it."

@@ -70,6 +70,7 @@ class Row(NamedTuple):
     drawn: int
     counted: date | None
     last: date | None
+    role: str
     line: str
 
 
@@ -253,6 +254,7 @@ def _row(data):
         drawn=_integer(data, "drawn", least=-LARGEST),
         counted=_optional_day(data, "counted"),
         last=_optional_day(data, "last"),
+        role=_text(data, "role"),
         line=_text(data, "line"),
     )
 

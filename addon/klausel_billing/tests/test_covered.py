@@ -166,6 +166,24 @@ class TestCovered(TimesheetCase):
         self.assert_covered(self.first, entry)
         self.assert_open(theirs)
 
+    def test_the_companies_of_a_group(self):
+        """A company that belongs to another one is a customer of its own."""
+        partners = self.env["res.partner"]
+        daughter, sister = partners.create(
+            [
+                {"name": name, "is_company": True, "parent_id": self.customer.id}
+                for name in ("Daughter", "Sister")
+            ]
+        )
+        person = partners.create({"name": "Pa", "parent_id": daughter.id})
+        theirs = self._entry("2026-02-01", partner_id=daughter.id)
+        others = self._entry("2026-02-01", partner_id=sister.id)
+        self.assert_covered(self.first)
+        self.assert_open(theirs, others)
+        self.contract.partner_id = person
+        self.assert_covered(theirs)
+        self.assert_open(self.first, others)
+
     def test_customers_are_merged(self):
         """The contract of the one now covers the work for the other."""
         self.other_contract.unlink()

@@ -131,6 +131,7 @@ class Corrections(Lines):
             self._correction_row(
                 bound, ident, entry_id, facts, seconds, rounded, drawn,
                 rules.get(ident) or parts[0].rule,
+                self._around(entry).employee.role if entry is not None else settled.role,
             )  # fmt: skip
         return {
             (ident.key.term, ident.key.component, ident.key.period)
@@ -140,7 +141,7 @@ class Corrections(Lines):
 
     def _correction_row(
         self, bound: BoundContract, ident: Ident, entry: str, facts: tuple[str, str], seconds: int,
-        rounded: int, drawn: int, rule: str,
+        rounded: int, drawn: int, rule: str, role: str,
     ) -> None:  # fmt: skip
         if not self._on_record:
             return
@@ -173,6 +174,7 @@ class Corrections(Lines):
                 policy=bound.policy.stamp,
                 drawn=drawn,
                 counted=ident.counted,
+                role=role,
                 customer=bound.contract.customer,
                 currency=bound.contract.currency,
             )

@@ -14,11 +14,13 @@ from klausel.customer.state import (
     NO_WHERE,
     OPENING,
     SETTLING,
+    Around,
     Decision,
     Ident,
     Parked,
     State,
     fingerprint,
+    has_moved,
     hours,
     said,
 )
@@ -29,8 +31,6 @@ from klausel.model import (
     Entry,
     LedgerKey,
     Override,
-    Project,
-    Ticket,
     made,
     natural,
 )
@@ -45,6 +45,7 @@ from klausel.result import (
     Uncovered,
 )
 from klausel.terms import BoundContract
+from klausel.texts import phrase
 
 
 def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
@@ -77,7 +78,7 @@ class Scoping(State):
     def _scope(self, entry: Entry) -> None:
         """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
         self._parts[entry.id] = []
-        override = self._overrides.get(entry.id)
+        override = self._override_of(entry)
         settled = entry.id in self._settled
         if settled and entry.id in self._away:
             self._moved_away(entry)
@@ -90,6 +91,11 @@ class Scoping(State):
             self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
             return
         decision = self._offer(entry, override)
+        free = decision is None and not entry.billable and override is None
+        if free and (not settled or self._adjust):
+            self._set_aside[entry.id] = self._not_billable(entry)
+            self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
+            return
         rests = self._held_before.get(entry.id, ())
         if decision is None:
             self._uncover(entry)
@@ -273,11 +279,13 @@ class Scoping(State):
         self._last_rule = self._last_disposition = ""
         around = self._around(entry)
         day = entry.date
-        for tier in self._tiers_of(around.ticket, around.project):
+        for tier in self._tiers_of(entry, around):
             found: list[Decision] = []
             for bound in tier:
                 if not bound.span.covers(day):
                     continue
+                if not (entry.billable or override or bound.policy.asks_billable):
+                    continue  # semantics 3: never billed, unless a policy says what becomes of it
                 seen = self._see(bound, entry, around)
                 rule = seen.rule if override is None else self._by_hand_rule(override)
                 self._last_rule = self._last_rule or rule.id
@@ -303,15 +311,30 @@ class Scoping(State):
                 return found[0]
         return None
 
+    def _override_of(self, entry: Entry) -> Override | None:
+        """What a person decided about ``entry``, else that the ERP has it as not to be billed,
+        where no policy of its customer asks for that (semantics 3)."""
+        found = self._overrides.get(entry.id) or self._set_aside.get(entry.id)
+        if found is not None or entry.billable or self._some_ask_billable:
+            return found
+        return self._not_billable(entry)
+
+    def _not_billable(self, entry: Entry) -> Override:
+        return Override(entry.id, "written_off", phrase(self._language, "not_billable"))
+
     def _by_hand_rule(self, override: Override) -> Rule:
         texts = {self._language: override.reason}
         return Rule(OVERRIDE, override.disposition, texts, NO_WHERE)
 
-    def _tiers_of(self, ticket: Ticket, project: Project) -> list[list[BoundContract]]:
-        """Contracts that cover ``ticket`` of ``project``, equally narrow ones together."""
+    def _tiers_of(self, entry: Entry, around: Around) -> list[list[BoundContract]]:
+        """Contracts that cover ``entry``, equally narrow ones together: by ticket, project or
+        customer, and of these the contracts of the nearest customer first."""
         if self._all_alike:
             return self._all_alike
-        key = (ticket.id, project.id)
+        ticket, project, _ = around
+        customer = entry.customer or ticket.customer or project.customer
+        home = self._settled_by(entry)
+        key = (ticket.id, project.id, customer, home)
         found = self._tiers.get(key)
         if found is not None:
             return found
@@ -321,18 +344,28 @@ class Scoping(State):
             above.add(parent.id)
             parent = self._book.tickets.get(parent.parent)
         ids = {"ticket": above, "project": {project.id}}
-        tiers = []
-        for kind in NARROWNESS:
-            tier = [
-                bound
-                for bound in self._contracts
-                if bound.contract.covers.kind == kind
-                and (kind == "customer" or not ids[kind].isdisjoint(bound.contract.covers.ids))
-            ]
-            if tier:
-                tiers.append(tier)
-        self._tiers[key] = tiers
+        owners = self._book.above(customer)
+        if owners[-1] != self._root:
+            owners = []  # it leads elsewhere, and is here because of what is settled
+        ranks: dict[tuple[int, int], list[BoundContract]] = {}
+        for bound in self._contracts:
+            covers, whose = bound.contract.covers, bound.contract.customer
+            near = covers.kind == "customer" or not ids[covers.kind].isdisjoint(covers.ids)
+            mine = whose in owners
+            if near and (mine or not owners or bound.contract.code == home):
+                distance = owners.index(whose) if mine else -1
+                rank = (NARROWNESS.index(covers.kind), distance)
+                ranks.setdefault(rank, []).append(bound)
+        tiers = self._tiers[key] = [tier for _, tier in sorted(ranks.items())]
         return tiers
+
+    def _settled_by(self, entry: Entry) -> str:
+        """The contract that settled ``entry``, where that stands where it stood: whose its ticket
+        or project is today is then no matter (semantics 14)."""
+        settled = self._settled.get(entry.id)
+        if settled is None or has_moved(entry, settled, self._held_before.get(entry.id, ())):
+            return ""
+        return settled.parts[-1].key.contract
 
     def _uncover(self, entry: Entry) -> None:
         if entry.id in self._settled and not self._adjust:
@@ -399,7 +432,11 @@ class Scoping(State):
         was = {(p.key.contract, p.disposition, p.rate) for p in settled.parts}
         now = self._today(entry, decision, settled)
         if was != now:
-            self._differ(settled.key, entry.id, "terms", said(was), said(now))
+            role = self._around(entry).employee.role
+            if settled.role and settled.role != role:
+                self._differ(settled.key, entry.id, "role", settled.role, role or "none")
+            else:
+                self._differ(settled.key, entry.id, "terms", said(was), said(now))
 
     def _show_settled(self, entry: Entry, settled: Settled) -> None:
         """The parts of ``entry`` that are on record."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ from klausel.period import ONE_DAY, Period, Span, intersect, period_of
 from klausel.policy.facts import Subject, ticket_seconds
 from klausel.policy.ir import GroupBy, Rule, Scope, Seen
 from klausel.problems import Problem, Where
-from klausel.record import HeldBefore, Reopened, on_record
+from klausel.record import HeldBefore, Reopened, Settled, on_record
 from klausel.result import (
     Balance,
     Because,
@@ -90,6 +91,7 @@ def fingerprint(entry: Entry) -> str:
             entry.customer,
             entry.activity,
             ";".join(entry.tags),
+            *(() if entry.billable else ("not billable",)),
         )
     )
     return hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
@@ -221,6 +223,17 @@ def gone(id_: str, day: date) -> Entry:
     return Entry(id_, day, "", "", "", "", 0, "", "", (), True, "", "")
 
 
+def has_moved(entry: Entry, settled: Settled, waiting: Iterable[HeldBefore]) -> bool:
+    """Whether ``entry`` stands on something else than when it was settled."""
+    if settled.fingerprint == fingerprint(entry):
+        return False
+    if settled.booked:
+        return settled.booked != entry.booked
+    # On record before what an entry stands on was kept: were only the hours corrected?
+    worked = sum(part.seconds for part in settled.parts) + sum(rest.seconds for rest in waiting)
+    return settled.fingerprint != fingerprint(entry._replace(seconds=worked))
+
+
 def hours(seconds: int) -> str:
     return f"{shortest(round_half_up(hours_exact(seconds), 4))} h"
 
@@ -320,6 +333,11 @@ class State:
         """By entry, the seconds of its ticket up to and with it, where a policy asks for them."""
         if any(scopes[bound.policy.name].counts_tickets for bound in contracts):
             self._worked = ticket_seconds(entries)
+        self._with_roles = {one.id for one in book.employees.values() if one.later}
+        """Employees whose role changed."""
+        self._set_aside: dict[str, Override] = {}
+        """Entries that no policy decided about, marked as not to be billed."""
+        self._some_ask_billable = any(bound.policy.asks_billable for bound in contracts)
         self._overrides = overrides
         self._customer = book.customers.get(root, Customer(root))
         self._language = language_of(self._customer.language, *book.company.languages)
@@ -345,9 +363,12 @@ class State:
             for row in ledger.get(bound.contract.code, ())
             if row.invoiced is not None
         ]
-        self._surroundings: dict[tuple[str, str, str], Around] = {}
-        self._tiers: dict[tuple[str, str], list[list[BoundContract]]] = {}
-        narrow = any(bound.contract.covers.kind != "customer" for bound in self._contracts)
+        self._surroundings: dict[tuple[str, str, str, date | None], Around] = {}
+        self._tiers: dict[tuple[str, str, str, str], list[list[BoundContract]]] = {}
+        narrow = any(
+            bound.contract.covers.kind != "customer" or bound.contract.customer != root
+            for bound in self._contracts
+        )
         self._all_alike = [] if narrow or not self._contracts else [self._contracts]
         """The contracts, where all of them cover the whole customer."""
         self._taking: dict[tuple[str, str], list[BoundTerm]] = {}
@@ -414,12 +435,15 @@ class State:
         )
 
     def _around(self, entry: Entry) -> Around:
-        key = (entry.ticket, entry.project, entry.employee)
+        day = entry.date if entry.employee in self._with_roles else None
+        key = (entry.ticket, entry.project, entry.employee, day)
         found = self._surroundings.get(key)
         if found is None:
             ticket = self._book.tickets.get(entry.ticket, _NO_TICKET)
             project = self._book.projects.get(entry.project or ticket.project, _NO_PROJECT)
             employee = self._book.employees.get(entry.employee, _NO_EMPLOYEE)
+            if day is not None:
+                employee = replace(employee, role=employee.on(day))
             found = self._surroundings[key] = Around(ticket, project, employee)
         return found
 
@@ -470,6 +494,7 @@ class State:
                     fingerprint=fingerprint(entry) if entry is not None else "",
                     booked=entry.booked if entry is not None else "",
                     policy=bound.policy.stamp,
+                    role=self._around(entry).employee.role if entry is not None else "",
                     customer=bound.contract.customer,
                     currency=bound.contract.currency,
                     **facts,

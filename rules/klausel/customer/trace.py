@@ -40,13 +40,13 @@ class Tracing(Scoping):
     def trace(self, entry: Entry) -> Trace:
         """How ``entry`` went through the scope."""
         around = self._around(entry)
-        override = self._overrides.get(entry.id)
+        override = self._override_of(entry)
         contracts: list[ContractAsked] = []
         gate: GateSeen | None = None
         surcharges: tuple[Surcharge, ...] = ()
         # Written off, or billed elsewhere: nobody asks a contract.
         free = entry.billed_elsewhere or (override and override.disposition == "written_off")
-        tiers = [] if free else self._tiers_of(around.ticket, around.project)
+        tiers = [] if free else self._tiers_of(entry, around)
         for bound in (bound for tier in tiers for bound in tier):
             # Of equally narrow ones a single one answers, else the customer was parked.
             if any(found.has_it for found in contracts):
@@ -59,7 +59,8 @@ class Tracing(Scoping):
         others = [] if free else [b for b in self._contracts if b.contract.code not in covering]
         return Trace(
             entry.id, self._root, self._owner(entry, around.ticket),
-            (*contracts, *map(_not_covering, others)), override, gate, surcharges,
+            (*contracts, *(self._not_covering(bound, entry) for bound in others)),
+            override, gate, surcharges,
         )  # fmt: skip
 
     def _owner(self, entry: Entry, ticket: Ticket) -> Owner:
@@ -72,6 +73,17 @@ class Tracing(Scoping):
             return "ticket"
         return "project" if self._root else ""
 
+    def _not_covering(self, bound: BoundContract, entry: Entry) -> ContractAsked:
+        """A contract of another part of the customer, or for other projects or tickets."""
+        contract = bound.contract
+        kind = contract.covers.kind
+        covered = ", ".join(sorted(contract.covers.ids, key=natural))
+        if contract.customer not in self._book.above(self._book.named_by(entry)):
+            kind, covered = "customer", contract.customer
+        return ContractAsked(
+            contract.code, kind, covered, *bound.span, "not_covered", _name(bound.policy)
+        )  # fmt: skip
+
     def _ask(self, bound: BoundContract, entry: Entry, around: Around) -> ContractAsked:
         """What ``bound`` says of ``entry``."""
         day = entry.date
@@ -83,7 +95,7 @@ class Tracing(Scoping):
             return asked
         subject = self._subject(bound, entry, around)
         fields = tuple(field_seen(field, subject) for field in bound.policy.fields)
-        override = self._overrides.get(entry.id)
+        override = self._override_of(entry)
         rules: tuple[RuleAsked, ...] = ()
         if override is not None:
             decided = self._by_hand_rule(override)
@@ -147,14 +159,6 @@ class Tracing(Scoping):
 
 def _name(policy: Policy) -> str:
     return f"{policy.name} {policy.version}"
-
-
-def _not_covering(bound: BoundContract) -> ContractAsked:
-    covers = bound.contract.covers
-    ids = ", ".join(sorted(covers.ids, key=natural))
-    return ContractAsked(
-        bound.contract.code, covers.kind, ids, *bound.span, "not_covered", _name(bound.policy)
-    )  # fmt: skip
 
 
 def _covered(bound: BoundContract, around: Around, above: Callable[[Ticket], set[str]]) -> str:

@@ -64,7 +64,7 @@ class Usual(Scoping):
     """Entries find their contracts."""
 
     def _scope_all(self) -> None:
-        self._spots: dict[tuple[str, str], _Spot | None] = {}
+        self._spots: dict[tuple[str, str, str], _Spot | None] = {}
         self._ways: dict[str, dict[Seen, _Way]] = {}
         self._roles = {id_: employee.role for id_, employee in self._book.employees.items()}
         if self._untouched:
@@ -82,23 +82,26 @@ class Usual(Scoping):
         overrides, spots, all_parts = self._overrides, self._spots, self._parts
         windows = self._last_windows
         role_of, usual = self._roles.get, Item.usual
+        changing, employees = self._with_roles, self._book.employees
         for entry in self._entries:
             (
-                id_, day, employee, project, ticket, _, seconds, _, activity, _, validated, billed,
-                _,
+                id_, day, employee, project, ticket, whose, seconds, _, activity, _, validated,
+                billed, _, billable,
             ) = entry  # fmt: skip
-            if billed or not validated or id_ in overrides:
+            if billed or not (validated and billable) or id_ in overrides:
                 self._scope(entry)
                 continue
             try:
-                spot = spots[ticket, project]
+                spot = spots[ticket, project, whose]
             except KeyError:
-                spot = spots[ticket, project] = self._spot(entry)
+                spot = spots[ticket, project, whose] = self._spot(entry)
             if spot is None:
                 self._scope(entry)
                 continue
             bound, alone, own, days, known, ways, project, ticket, what, works, items = spot
             role = role_of(employee, "")
+            if employee in changing:
+                role = employees[employee].on(day)
             key = own(entry, role, days[day])
             seen = known.get(key)
             if seen is None:
@@ -144,7 +147,7 @@ class Usual(Scoping):
     def _spot(self, entry: Entry) -> _Spot | None:
         """What entries like ``entry`` share; None where several contracts are asked at once."""
         around = self._around(entry)
-        tiers = self._tiers_of(around.ticket, around.project)
+        tiers = self._tiers_of(entry, around)
         if not tiers or len(tiers[0]) != 1:
             return None
         bound = tiers[0][0]

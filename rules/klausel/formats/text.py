@@ -51,6 +51,7 @@ DIFFERENCE = {
     "moved": "the entry is another customer's now",
     "vanished": "the entry is gone",
     "terms": "rule, term or price changed",
+    "role": "the role of who worked changed",
     "amount": "the amount changed",
     "edited": "the invoice line was changed by hand",
 }

@@ -127,6 +127,11 @@ FACTS: dict[str, Fact] = {
     ),
     "sla": _at("word", "contract.sla", "SLA class of the contract"),
     "plan": Fact("words", "plans of the contract's terms that run on the entry's day", _plans),
+    "billable": Fact(
+        "word",
+        "no where the ERP has the entry marked as not to be billed, else yes",
+        lambda s: "yes" if s.entry.billable else "no",
+    ),
     "weekday": Fact(
         "word", "day of the week, monday to sunday", lambda s: WEEKDAYS[s.entry.date.weekday()]
     ),

@@ -15,7 +15,7 @@ from klausel.matching import Condition, Decider, DecisionTable, MatcherFactory
 from klausel.matching.port import Combination
 from klausel.money import multiply
 from klausel.policy.compose import Named
-from klausel.policy.facts import Coder, Own, Subject, VocabularyField
+from klausel.policy.facts import Coder, Own, Subject, VocabularyField, WordField
 from klausel.problems import Problem, Where
 from klausel.tree import Path, Tree
 
@@ -168,6 +168,28 @@ class Policy:
     def has_gate(self) -> bool:
         """Whether time has to pass approvals, budgets or rounding before it is billed."""
         return bool(self.requirements or self.watches or self.rounding)
+
+    def words(self, fact: str) -> set[str]:
+        """What lines of fields and rate cards ask ``fact`` for, case-folded."""
+        found = {
+            value
+            for one in self.fields
+            if isinstance(one, WordField)
+            for source in one.sources
+            for clause in source.clauses
+            if clause.fact == fact
+            for value in clause.values
+        }
+        for plan in self.plans.values():
+            for component in plan.components:
+                card = getattr(getattr(component.shape, "rates", None), fact, None)
+                found.update(map(str.casefold, card or ()))
+        return found
+
+    @property
+    def asks_billable(self) -> bool:
+        """Whether it decides itself about what the ERP has as not to be billed."""
+        return any("billable" in one.facts() for one in self.fields)
 
     @property
     def stamp(self) -> str:

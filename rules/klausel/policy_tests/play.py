@@ -165,7 +165,7 @@ def _asked(book: Book, entry: Entry, code: str) -> Iterator[Contract]:
     for contract in book.contracts:
         covers = contract.covers
         asked = (
-            book.root(contract.customer) == book.customer_of(entry)
+            contract.customer in book.above(book.named_by(entry))
             and contract.span.covers(entry.date)
             and (covers.kind == "customer" or ids[covers.kind] in covers.ids)
         )

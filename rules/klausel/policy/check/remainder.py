@@ -152,11 +152,14 @@ def _wider(checked: Checked, contract: Contract) -> Iterator[Span]:
     assert book is not None
     rank = NARROWNESS.index(contract.covers.kind)
     for other in book.contracts:
-        if NARROWNESS.index(other.covers.kind) <= rank:
+        above = book.above(contract.customer)
+        if other.customer not in above:
             continue
-        if book.root(other.customer) == book.root(contract.customer) and _has(
-            book, other.covers, contract.covers
-        ):
+        wider = NARROWNESS.index(other.covers.kind) - rank
+        if not wider and other.customer != contract.customer:
+            if other.covers.kind == "customer" or contract.covers.ids <= other.covers.ids:
+                yield other.span
+        elif wider > 0 and _has(book, other.covers, contract.covers):
             yield other.span
 
 
