@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from klausel.engine import bill
 from klausel.evidence import unlike
 from klausel.formats.text import count
+from klausel.model import Book, natural
 from klausel.port import Erp
 from klausel.problems import Problem, ProblemError, Where, problem
 from klausel.publishing import differing
@@ -94,9 +96,18 @@ def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = N
     used = (contract.policy for contract in book.contracts)
     notes = [str(one) for one in differing(book.policies, book.published, used).values()]
     notes += erp.links().repairs
+    notes += _gone(book)
     errors = tuple(found for found in result.problems if found.severity == "error")
     findings = tuple(found for look in LOOKS for found in look(erp, result))
     return Audit(live, result.differences, tuple(notes), findings, errors)
+
+
+def _gone(book: Book) -> Iterator[str]:
+    """Contracts that have something on record and are no longer there."""
+    there = {contract.code for contract in book.contracts}
+    rows = Counter(row.key.contract for row in book.ledger if row.state == "live")
+    for code in sorted(rows.keys() - there, key=natural):
+        yield f"contract {code} is not there any more: {count(rows[code], 'row')} of it not compared"
 
 
 def repair(erp: Erp, why: str, screen: Screen) -> None:
