@@ -54,6 +54,7 @@ ELSEWHERE = {
     "option": "the command line: tests/test_cli_errors.py",
     "policy-published": "a book publishes nothing: tests/test_publishing.py, tests/odoo/",
     "file-link-dangling": "tests/test_slips.py",
+    "ledger-unlike": "bill --adjust: tests/test_evidence.py",
     "ledger-run": "a run of Odoo's: tests/odoo/test_links.py",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.

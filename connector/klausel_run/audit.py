@@ -107,7 +107,8 @@ def _gone(book: Book) -> Iterator[str]:
     there = {contract.code for contract in book.contracts}
     rows = Counter(row.key.contract for row in book.ledger if row.state == "live")
     for code in sorted(rows.keys() - there, key=natural):
-        yield f"contract {code} is not there any more: {count(rows[code], 'row')} of it not compared"
+        some = count(rows[code], "row")
+        yield f"contract {code} is not there any more: {some} of it not compared"
 
 
 def repair(erp: Erp, why: str, screen: Screen) -> None:

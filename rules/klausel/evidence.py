@@ -36,16 +36,29 @@ def unlike(book: Book) -> Iterator[Unlike]:
             lines[group].append(row)
         elif row.entry and row.rate is not None and not row.held:
             parts[group].append(row)
+    digits = book.company.quantity_digits
     for group, rows in lines.items():
         for row in rows:
-            yield from _amount(row)
+            yield from _amount(row, digits)
         if group in parts and group not in opened:
-            yield from _time(rows, parts[group], book.company.quantity_digits)
+            yield from _time(rows, parts[group], digits)
 
 
-def _amount(row: LedgerRow) -> Iterator[Unlike]:
-    """The amount is worked out of what is on record with it; older rows do not have that."""
-    if row.quantity is None or row.rate is None or row.amount is None:
+def _amount(row: LedgerRow, digits: int) -> Iterator[Unlike]:
+    """The amount is worked out of what is on record with it. Of older rows only the hours of time
+    are known: no discount makes their amount larger."""
+    if row.rate is None or row.amount is None:
+        return
+    if row.quantity is None:
+        if row.seconds and row.rounded:
+            most = line_amount(quantity(row.rounded, digits), row.rate, ZERO)
+            if abs(row.amount) > abs(most) or row.amount * most < 0:
+                hours = shortest(round_half_up(hours_exact(row.rounded), 4))
+                yield Unlike(
+                    row.key,
+                    f"{_said(row.amount)} on record, but {hours} h x {plain(row.rate)} are"
+                    f" {_said(most)}",
+                )
         return
     now = line_amount(row.quantity, row.rate, row.discount or ZERO)
     if now != row.amount:
