@@ -284,7 +284,7 @@ class Expected:
         waiting, self._waiting = self._waiting, []
         for entry, part in waiting:
             part = now[entry, same(part)]
-            comes = part.due is not None and not part.lot
+            comes = part.due is not None and not part.lot and part.disposition not in FREE
             if part.line:
                 continue
             if comes or not self._has_invoice(part):
@@ -327,9 +327,14 @@ def put_on_record(result: Result) -> Iterator[tuple[str, Part]]:
 def test_each_part_of_a_life_is_in_one_record(life: dict[str, Any]) -> None:
     """Nothing that goes on record is missing in the records, and nothing is there twice."""
     count("generated lives: each part in one activity record")
-    shown, expected = Sums(), Expected()
     runs = [{**run, "do": "bill"} for run in life["runs"]]
-    for result in lived({**life, "runs": runs}):
+    each_part_is_in_one_record(lived({**life, "runs": runs}))
+
+
+def each_part_is_in_one_record(results: Iterable[Result]) -> Sums:
+    """Checks it for the runs of one life; what the records show."""
+    shown, expected = Sums(), Expected()
+    for result in results:
         for record in all_records(result):
             for section in record.sections:
                 for row in section.rows:
@@ -338,6 +343,38 @@ def test_each_part_of_a_life_is_in_one_record(life: dict[str, Any]) -> None:
                         shown.take(place, row.seconds, row.rounded)
         expected.run(result)
     assert shown == expected.sums, (shown - expected.sums, expected.sums - shown)
+    return shown
+
+
+BY_A_FIXED_PRICE = """\
+title: work that a fixed price includes, on the last day of the hours that stand beside it
+policy:
+  scope: {otherwise: {then: change, because: x}}
+  plans:
+    hours: {title: H, components: [{contingent: {proration: none}}]}
+    stones: {title: M, components: [{milestone: {parts: [a, b]}}]}
+book:
+  contracts:
+    - {code: C1, start: 2026-01-02, covers: {projects: [P]}, terms: [
+        {id: H, plan: hours, hours: 2, price: 90, until: 2026-04-01},
+        {id: M, plan: stones, price: 1000, takes: change, priority: -1}]}
+  entries: [{date: 2026-04-01, project: P, hours: HOURS}]
+runs:
+  - {as_of: 2026-04-02, do: bill}
+  - {as_of: 2026-05-02, do: bill, add: {acceptances: [{term: M, part: a, date: 2026-05-02}]}}
+  - {as_of: 2026-06-02, do: bill, add: {acceptances: [{term: M, part: b, date: 2026-06-02}]}}
+"""
+
+
+@pytest.mark.parametrize("hours", ["0", "2"])
+def test_what_a_fixed_price_includes_comes_on_no_line(hours: str) -> None:
+    """Its record is that of the first invoice that is due after its window, also where the month
+    of the fixed price goes on: no line will ever have it."""
+    played, _ = play(read_scenario(BY_A_FIXED_PRICE.replace("HOURS", hours), "stones"))
+    results = [run.result for run in played if run.result is not None]
+    place = Place("e1", "included", "", False)
+    assert each_part_is_in_one_record(results[:1])[place, "rows"] == 1
+    assert each_part_is_in_one_record(results)[place, "rows"] == 1
 
 
 RELEASED = """\

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -681,6 +682,29 @@ def test_everything_is_a_policy() -> None:
     assert all(one.used for one in found.named)
 
 
+def damaged(changes: list[Any]) -> dict[str, Any]:
+    """All files with odd values in some places, each of them an own copy."""
+    whole: dict[str, Any] = json.loads(json.dumps(EVERYTHING))
+    for (name, path), odd in changes:
+        place = whole[name]
+        try:
+            for step in path[:-1]:
+                place = place[step]
+            place[path[-1]] = deepcopy(odd)  # a later change may go into it
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took the place away
+    return whole
+
+
+def test_a_value_that_is_put_in_twice_does_not_contain_itself() -> None:
+    odd: dict[str, Any] = {"value": "big"}
+    inner = next(path for _, path in PLACES if len(path) > 1 and isinstance(path[-1], str))
+    name = next(name for name, path in PLACES if path == inner)
+    whole = damaged([((name, inner[:-1]), odd), ((name, inner), odd)])
+    assert json.loads(json.dumps(whole)) == whole
+    assert odd == {"value": "big"}
+
+
 def test_damage_is_a_problem_and_never_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """Values of the wrong kind in any place, words moved to other places, broken tables."""
     counts = {"policies": 0, "refused": 0}
@@ -691,16 +715,7 @@ def test_damage_is_a_problem_and_never_a_traceback(capsys: pytest.CaptureFixture
         st.none() | CELLS,
     )
     def check(changes: list[Any], cell: Any) -> None:
-        whole = json.loads(json.dumps(EVERYTHING))
-        for (name, path), odd in changes:
-            place = whole[name]
-            try:
-                for step in path[:-1]:
-                    place = place[step]
-                place[path[-1]] = odd
-            except (KeyError, IndexError, TypeError):
-                continue  # an earlier change took the place away
-        files = {name: dumped(data) for name, data in whole.items()} | TABLES
+        files = {name: dumped(data) for name, data in damaged(changes).items()} | TABLES
         if cell is not None:
             name, at, odd = cell
             files[name] = files[name][:at] + odd + files[name][at + 1 :]

@@ -9,7 +9,8 @@ from functools import partial
 from klausel.charges.base import Account, Binding, Charge, Parameter, Recorded, Stand, Work
 from klausel.charges.stock import HOUR_PARAMETERS, BoundStock, Events, Lot, Stock, StockShape
 from klausel.model import Contract
-from klausel.period import ONE_DAY, Period, periods
+from klausel.money import ZERO
+from klausel.period import ONE_DAY, Period, Span, period_of, periods
 
 
 class ContingentShape(StockShape):
@@ -119,6 +120,18 @@ def sales(
         elif known is not None:
             charge = bound.sale(period, known)
             yield charge._replace(wanted=bound.sale(period, today).quantity)
+    yield from _behind_the_end(bound, granted)
+
+
+def _behind_the_end(bound: BoundStock, granted: dict[date, int]) -> Iterator[Charge]:
+    """Hours that were billed afterwards for periods that an earlier end leaves out; what was sold
+    ahead stays sold (semantics 10.2)."""
+    first, end = bound.binding.span
+    if end is None or bound.shape.timing == "advance":
+        return
+    for day in sorted(day for day in granted if day > end):
+        whole = period_of(day, Span(first, None), bound.shape.every, bound.shape.align, first)
+        yield bound.sale(whole, granted[day])._replace(wanted=ZERO)
 
 
 class Contingent:

@@ -163,6 +163,22 @@ class BoundFee(Plain):
             ):
                 charges[place] = self._taken_back(row, as_of)
         yield from charges.values()
+        if end is not None and self._shape.timing == "arrears":
+            yield from self._behind_the_end(end, recorded)
+
+    def _behind_the_end(self, end: date, recorded: Recorded) -> Iterator[Charge]:
+        """Lines, as nothing, of periods that were billed afterwards and that an earlier end leaves
+        out."""
+        for row in recorded:
+            first = row.key.period
+            if first <= end or row.key.sequence or row.last is None:
+                continue
+            period = Period(first, row.last, first, row.last)
+            label = Label(first, row.last)
+            yield Charge(
+                period, row.key.group, row.last + ONE_DAY, label, ZERO, "period", row.rate or ZERO,
+                each_period=True,
+            )  # fmt: skip
 
     def _unused(self, end: date, recorded: Recorded) -> list[Paid]:
         """What was paid for time that an ``end`` leaves unused, and that is not kept."""

@@ -10,7 +10,7 @@ from klausel.charges.base import Charge, Work
 from klausel.charges.stock import BEYOND
 from klausel.clerk import ELSEWHERE, Item, OnRecord, Share
 from klausel.customer.lines import Lines
-from klausel.customer.state import OPENING, Ident, batches, corrected, fingerprint, ident
+from klausel.customer.state import OPENING, Ident, batches, corrected, fingerprint, ident, said
 from klausel.ledger import CLOSING
 from klausel.model import (
     Entry,
@@ -21,7 +21,7 @@ from klausel.money import (
     ZERO,
     line_amount,
 )
-from klausel.period import ONE_DAY
+from klausel.period import ONE_DAY, Period
 from klausel.record import Settled
 from klausel.result import Line, Part
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
@@ -80,7 +80,17 @@ class Corrections(Lines):
         entries = {entry.id: entry for entry in self._entries}
         for entry_id, settled in self._settled.items():
             mine = [part for part in settled.parts if part.key.contract == code]
-            if mine and entry_id not in self._held_before:
+            gone = self._without_a_term(bound, mine)
+            if gone:
+                was = {(code, part.disposition, part.rate) for part in gone}
+                missing = ", ".join(sorted({part.key.term for part in gone}))
+                self._differ(
+                    settled.key, entry_id, "terms", said(was), f"{code} has no term {missing}"
+                )
+                self._desired[code] = [
+                    one for one in self._desired[code] if one[2].work.entry.id != entry_id
+                ]
+            elif mine and entry_id not in self._held_before:
                 wanted = self._again[code].get(entry_id, [])
                 entry = entries.get(entry_id)
                 changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)
@@ -97,6 +107,16 @@ class Corrections(Lines):
             if term is not None and component is not None:
                 lines += self._correct_lines(bound, term, component, place[2])
         return lines
+
+    def _without_a_term(self, bound: BoundContract, parts: Sequence[OnRecord]) -> list[OnRecord]:
+        """Parts that are billed by a term or component that is not there any more: nothing says
+        on what terms their money would go back."""
+        known = {(term.term.id, one.id) for term in bound.terms for one in term.components}
+        return [
+            part
+            for part in parts
+            if part.rate is not None and (part.key.term, part.key.component) not in known
+        ]
 
     def _correct_entry(
         self,
@@ -189,9 +209,11 @@ class Corrections(Lines):
         code = bound.contract.code
         ledger = self._ledger[code]
         place = (term.term.id, component.id, first)
-        period = component.bound.period(first)
-        if period is None or CLOSING not in ledger.groups.get(place, {}):
+        if CLOSING not in ledger.groups.get(place, {}):
             return
+        last = ledger.last.get(place, first)
+        # Of a period that an earlier end leaves out nothing is wanted.
+        period = component.bound.period(first) or Period(first, last, first, last)
         parts = [
             part
             for term_id, id_, part in self._desired[code]

@@ -258,11 +258,13 @@ class Scoping(State):
             return False
         if settled.gated and settled.fingerprint == fingerprint(entry):
             work = work._replace(rounded=sum(part.rounded for part in mine))
+        included = self._is_included(bound, rule.disposition, entry.date)
         self._items[code].append(
             Item(
                 work,
-                seen.requirement(rule.disposition),
-                seen.watches(rule.disposition),
+                None if included else seen.requirement(rule.disposition),
+                () if included else seen.watches(rule.disposition),
+                included=included,
                 held_before=settled.gated,
                 gated_before=settled.gated,
                 counted=settled.counted,

@@ -274,9 +274,9 @@ def _window_of(bound: BoundContract, day: date) -> Span:
             first, last = max(first, period.first), min(last, period.last)
         return made(Span, (first, last))
     month = period_of(day, Span(date.min, None), 1, "calendar", bound.contract.start)
-    window = intersect(Span(month.first, month.last), bound.contract.span)
-    assert window is not None
-    return window
+    whole = Span(month.first, month.last)
+    # What is on record may be of a day that is the contract's no more.
+    return intersect(whole, bound.contract.span) or whole
 
 
 def _is_whole(bound: BoundContract, window: Span) -> bool:
