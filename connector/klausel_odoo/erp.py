@@ -356,8 +356,15 @@ class _Reading:
             builder.add_rows(name, records.header(table), cells, table.odoo)
         builder.set_published(writing.published(contracts))
         codes = {row["id"]: records.text(row["code"]) for row in contracts}
+        parties = {
+            data["code"]: (
+                data["customer"],
+                data["currency"] or session.info["company"]["currency"],
+            )
+            for data in map(records.contract_data, contracts)
+        }
         settled = writing.ledger(
-            self._call, session.company, codes, session.info.get("ledger_fields", ())
+            self._call, session.company, codes, session.info.get("ledger_fields", ()), parties
         )
         ours = {part.entry for part in settled if part.entry and part.state == "live"}
         # Odoo shows our own invoices on the entries too: those are on record, not elsewhere.

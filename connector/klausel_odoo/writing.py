@@ -79,10 +79,15 @@ def sequences(contracts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def ledger(
-    call: Call, company: int, codes: Mapping[int, str], known: Collection[str] = ()
+    call: Call,
+    company: int,
+    codes: Mapping[int, str],
+    known: Collection[str] = (),
+    parties: Mapping[str, tuple[str, str]] = {},
 ) -> list[LedgerRow]:
     """Rows of the company's contracts; ``codes`` gives a contract's code by its id, and ``known``
-    are the fields of a row that the addon has.
+    are the fields of a row that the addon has. ``parties`` gives customer and currency of a
+    contract by its code: Odoo keeps both as they were when something was settled.
 
     Of released ones only those that nothing has taken the place of since.
     """
@@ -104,7 +109,14 @@ def ledger(
     gone = [row for row in found if row["state"] != "live"]
     if gone:
         gone = _still_open(gone, live)
-    return [_row(row, codes) for row in (*gone, *live)]
+    found_rows = [_row(row, codes) for row in (*gone, *live)]
+    if not parties:
+        return found_rows
+    return [
+        row._replace(customer=customer, currency=currency)
+        for row in found_rows
+        for customer, currency in (parties[row.key.contract],)
+    ]
 
 
 def _still_open(
