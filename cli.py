@@ -85,11 +85,11 @@ def demo(as_of: date, customer: Words, copy: Path | None, output: Output) -> int
 @customer_option
 @activity_options
 def activity(source: Source, as_of: date, customer: Words, paper: Paper) -> int:
-    """List every entry behind what would be invoiced.
+    """List every entry behind what would be invoiced, or behind invoices on record.
 
     A record to attach to the invoices: what is billed, drawn from hours, included and waiting, in
-    the customer's language. Afterwards there are no drafts: `bill --records FOLDER` makes the pages
-    of what it writes. Writes nothing to the ERP.
+    the customer's language. Once they are written it is made again at any time: with --invoice, or
+    with --from and --to. Writes nothing to the ERP.
     """
     from klausel_shell.show import show_activity
 

@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parents[1]
 WRITES = "klausel_apply"
 
-#: Steps of writing to Odoo, and to a book.
+#: Steps of writing to Odoo, of activity records' pages, and to a book.
 ODOO = ("before-request", "half-request", "whole-request", "half-answer", "whole-answer")
+PAGES = ("before-page", "half-page", "after-page")
 BOOK = ("before-append", "truncated", "half-written", "unflushed", "unsynced", "synced", "returned")
 
 
@@ -97,6 +98,8 @@ def _child(run: Callable[[], int], step: str, at: int) -> None:
     try:
         if step in ODOO:
             _die_at_odoo(step, at)
+        elif step in PAGES:
+            _die_at_page(step, at)
         elif step:
             _die_at_book(step, at)
         code = run()
@@ -153,6 +156,27 @@ def _die_at_odoo(step: str, at: int) -> None:
     OdooRpc.call = stepping_call  # type: ignore[method-assign]
     http.client.HTTPConnection.send = stepping_send  # type: ignore[method-assign]
     http.client.HTTPResponse.read = stepping_read  # type: ignore[assignment]
+
+
+def _die_at_page(step: str, at: int) -> None:
+    from klausel_run import activity
+
+    write_whole = activity.write_whole
+    times = 0
+
+    def stepping(path: Path, text: str) -> None:
+        nonlocal times
+        times += 1
+        if times == at and step == "before-page":
+            _die()
+        if times == at and step == "half-page":
+            path.with_name(f".{path.name}.part").write_text(text[: len(text) // 2])
+            _die()
+        write_whole(path, text)
+        if times == at:
+            _die()
+
+    activity.write_whole = stepping
 
 
 def _die_at_book(step: str, at: int) -> None:

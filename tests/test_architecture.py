@@ -42,7 +42,7 @@ LAYERS: list[list[str]] = [
         "klausel.compare",
         "klausel.formats",
     ],
-    ["klausel.scenario", "klausel.openings", "klausel.backlog"],
+    ["klausel.scenario", "klausel.openings", "klausel.backlog", "klausel.archive"],
     ["klausel.policy_tests"],
     ["klausel_book", "klausel_odoo"],
     ["klausel_run"],

@@ -14,9 +14,11 @@ from klausel.port import (
     Application,
     Applied,
     Capabilities,
+    Kept,
     Links,
     OpeningChange,
     Refused,
+    Wanted,
     Written,
 )
 from klausel.problems import ProblemError
@@ -149,7 +151,9 @@ class BookSource:
             if twice:
                 said = f"entry {twice} is settled with another customer already"
                 raise Refused("duplicate", said, "run it again")
-            self._write(stream, lambda: chain.transaction(application.rows, key))
+            self._write(
+                stream, lambda: chain.transaction(application.rows, key, application.record)
+            )
         return Applied(application.customer, drafts, len(application.rows))
 
     def _on_record(self, stream: IO[bytes]) -> ledger_file.Stored:
@@ -173,6 +177,18 @@ class BookSource:
             self._ledger = None  # it has taken up what may not be there
             raise
         ledger_file.write_seal(path, stored.chain.seal)
+
+    def records(self, wanted: Wanted) -> list[Kept]:
+        """See :class:`klausel.port.Erp`: all of them, the ledger has to be read anyway."""
+        stored = self._ledger or ledger_file.load(self.folder / LEDGER_FILE)
+        if stored is None:
+            return []
+        on = {
+            str(row.key): row.document or str(row.key)
+            for row in stored.chain.rows.values()
+            if row.amount is not None and row.state == "live"
+        }
+        return [Kept(text, on) for text in stored.chain.records]
 
     def links(self) -> Links:
         """See :class:`klausel.port.Erp`."""

@@ -15,13 +15,22 @@ from klausel import PROTOCOL
 from klausel.assemble import BookBuilder
 from klausel.fields import TABLES
 from klausel.model import Book, Entry
-from klausel.port import Application, Applied, Capabilities, Links, OpeningChange, Refused
+from klausel.port import (
+    Application,
+    Applied,
+    Capabilities,
+    Kept,
+    Links,
+    OpeningChange,
+    Refused,
+    Wanted,
+)
 from klausel.problems import ErpError, Where, problem
 from klausel.publishing import Change, Publications
 from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
 from klausel_book.source import Signature, policy_signature, policy_texts
-from klausel_odoo import failures, records, writing
+from klausel_odoo import archive, failures, records, writing
 from klausel_odoo.checks import checks
 from klausel_odoo.moves import Known
 from klausel_odoo.settings import OdooSettings
@@ -227,6 +236,21 @@ class OdooSource:
         return writing.apply(
             self._write, application, book, company, PROTOCOL, url, refresh, self._known
         )
+
+    def records(self, wanted: Wanted) -> Sequence[Kept]:
+        """See :class:`klausel.port.Erp`."""
+        session = self.session()
+        context = {**session.context, "active_test": False}
+
+        def call(model: str, method: str, arguments: Mapping[str, Any]) -> Any:
+            return session.transport.call(model, method, {**arguments, "context": context})
+
+        rows = call(
+            CONTRACT, "search_read",
+            {"domain": [("company_id", "=", session.company)], "fields": ["code"], "load": ""},
+        )  # fmt: skip
+        codes = {row["id"]: records.text(row["code"]) for row in rows}
+        return archive.kept(call, session.company, wanted, codes)
 
     def load_openings(self, change: OpeningChange, book: Book) -> None:
         """See :class:`klausel.port.Erp`: one call, one transaction of the server."""

@@ -58,6 +58,7 @@ def payload(
             for draft in application.drafts
         ],
         "rows": list(_rows(application)),
+        "record": application.record,
         "policies": {code: book.policies[contracts[code].policy].stamp for code in sorted(codes)},
     }
 

@@ -3,21 +3,28 @@ to the ERP."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from klausel import archive
 from klausel.activity import CustomerRecord, records
 from klausel.formats.activity import render
 from klausel.model import Customer
 from klausel.policy.ir import Employees
-from klausel.port import Erp
-from klausel.problems import Problem, ProblemError, Where, problem
+from klausel.port import Erp, Wanted
+from klausel.problems import Problem, ProblemError, Where, near, problem
 from klausel_run.output import write_whole
-from klausel_run.preview import Options, preview
+from klausel_run.preview import Options, customers_of, preview
+
+#: Bytes that have to fit into the folder of records before anything is billed.
+_TRIAL = 1 << 16
 
 
 class Activity(NamedTuple):
@@ -40,7 +47,8 @@ def activity(
 ) -> Activity:
     """The records of the drafts of ``as_of``. Raises ``ProblemError`` or ``ErpError``.
 
-    ``html`` is a page a customer: ``output`` is the folder for them, or one page's file.
+    ``html`` is a page an invoice: ``output`` is the folder for them, or the file of a customer's
+    whole page.
     """
     result = preview(erp, Options(as_of, customers), progress)
     found = records(result, employees)
@@ -54,7 +62,48 @@ def activity(
         return Activity(
             render(_only(found, "--format"), "html") if found else "", (), result.problems
         )
-    return Activity("", tuple(_pages(found, output)), result.problems)
+    return Activity("", tuple(_pages(by_invoice(found), output)), result.problems)
+
+
+def recorded(
+    erp: Erp,
+    wanted: Wanted,
+    today: date,
+    format_: str,
+    output: Path | None,
+) -> Activity:
+    """The records of invoices that were written, as they were given out then. Raises as
+    :func:`activity`.
+
+    What was written before records were kept is made of the ledger's rows and today's timesheets.
+    """
+    book = erp.read(today)
+    if wanted.customers is not None:
+        wanted = wanted._replace(customers=customers_of(book, list(wanted.customers)))
+    kept = erp.records(wanted)
+    try:
+        found = [*archive.found(kept, wanted), *archive.of_rows(book, kept, wanted)]
+    except ValueError as error:
+        where = Where(erp.name)
+        said = problem("option", where, reason=f"a record on file cannot be read: {error}", hint="")
+        raise ProblemError([said]) from None
+    missing = set(wanted.invoices) - {invoice for _, invoice in found}
+    if missing:
+        names = {row.document for row in book.ledger if row.document}
+        name = min(missing)
+        hint = near(name, sorted(names)) or "name an invoice that Klausel has written"
+        reason = f'there is no invoice "{name}" with a record'
+        raise ProblemError([problem("option", Where("--invoice"), reason=reason, hint=hint)])
+    if format_ == "html" and output is not None:
+        return Activity("", tuple(_pages(found, output)), ())
+    pages = together(found)
+    if format_ == "html":
+        return Activity(render(_only(pages, "--format"), "html") if pages else "", (), ())
+    text = render(pages, format_) if pages else ""
+    if output is not None and pages:
+        write_whole(output, text)
+        return Activity("", (output,), ())
+    return Activity(text, (), ())
 
 
 def _only(found: Sequence[CustomerRecord], option: str) -> Sequence[CustomerRecord]:
@@ -66,47 +115,76 @@ def _only(found: Sequence[CustomerRecord], option: str) -> Sequence[CustomerReco
     return found
 
 
-def _pages(found: Sequence[CustomerRecord], output: Path) -> list[Path]:
+def _pages(found: Sequence[tuple[CustomerRecord, str]], output: Path) -> list[Path]:
     if output.suffix.lower() in (".html", ".htm"):
         if not found:
             return []
-        write_whole(output, render(_only(found, "--output"), "html"))
+        write_whole(output, render(_only(together(found), "--output"), "html"))
         return [output]
-    make_folder(output)
+    try_folder(output)
     return write_pages(found, output)
 
 
-def make_folder(folder: Path) -> None:
-    """Makes ``folder`` where it is not there. Raises ``ProblemError``."""
+def try_folder(folder: Path) -> None:
+    """Makes ``folder`` where it is not there, and writes in it. Raises ``ProblemError``."""
+    trial = folder / f".klausel-{os.getpid()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        trial.write_bytes(b"\0" * _TRIAL)
     except OSError as error:
-        reason = f"the folder cannot be made: {(error.strerror or 'unknown').lower()}"
+        said = "made" if not folder.is_dir() else "written to"
+        reason = f"the folder cannot be {said}: {(error.strerror or 'unknown').lower()}"
         hint = "name a folder that you may write to"
         raise ProblemError(
             [problem("option", Where(str(folder)), reason=reason, hint=hint)]
         ) from None
+    finally:
+        with suppress(OSError):
+            trial.unlink()
 
 
-def write_pages(found: Sequence[CustomerRecord], folder: Path) -> list[Path]:
-    """Writes a page a customer to ``folder``, which is there. Raises ``ProblemError``."""
+def by_invoice(found: Iterable[CustomerRecord]) -> list[tuple[CustomerRecord, str]]:
+    """Each record by itself, with the key of its draft."""
+    return [
+        (one._replace(records=(record,)), record.draft.key)
+        for one in found
+        for record in one.records
+    ]
+
+
+def together(found: Iterable[tuple[CustomerRecord, str]]) -> list[CustomerRecord]:
+    """A customer's records of one run on one page again."""
+    pages: dict[tuple[str, date], CustomerRecord] = {}
+    for one, _ in found:
+        known = pages.get((one.customer.id, one.as_of))
+        some = (*known.records, *one.records) if known else one.records
+        pages[one.customer.id, one.as_of] = one._replace(records=some)
+    return list(pages.values())
+
+
+def write_pages(found: Iterable[tuple[CustomerRecord, str]], folder: Path) -> list[Path]:
+    """Writes a page an invoice to ``folder``, which is there. Raises ``ProblemError``."""
     paths = []
-    for one in found:
-        path = folder / f"{file_name(one.customer)}.html"
+    for one, invoice in found:
+        path = folder / f"{file_name(one.customer, invoice)}.html"
         write_whole(path, render([one], "html"))
         paths.append(path)
     return paths
 
 
-def file_name(customer: Customer) -> str:
-    """A name for the customer's file that every system takes: id and name, plain letters.
+def file_name(customer: Customer, invoice: str) -> str:
+    """A name for the page of an invoice that every system takes: plain letters of the customer's id
+    and name, and of the invoice.
 
-    Ids whose signs had to be replaced end with their signs' numbers, so that none is lost.
+    Where signs had to be replaced a few signs of a checksum follow, so that no two invoices of any
+    customers have the same name.
     """
-    id_ = _plain(customer.id)
-    if id_ != customer.id:
-        id_ = "-".join(filter(None, (id_, customer.id.encode().hex()[:32])))
-    return "-".join(filter(None, (id_, _plain(customer.name)[:60].strip("-"))))
+    pieces = (_plain(customer.id)[:40], _plain(customer.name)[:40].strip("-"), _plain(invoice)[:60])
+    name = "-".join(filter(None, pieces))
+    if (pieces[0], pieces[2]) != (customer.id, invoice):
+        digest = hashlib.blake2b(f"{customer.id}\0{invoice}".encode(), digest_size=5)
+        name = f"{name}-{digest.hexdigest()}"
+    return name
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from klausel.activity import records
+from klausel.archive import archived, of_drafts
 from klausel.backlog import backlogs
 from klausel.evidence import unlike
 from klausel.formats.text import count
@@ -17,7 +18,7 @@ from klausel.problems import ErpError, Problem, ProblemError, Where, problem
 from klausel.publishing import differing
 from klausel.record import Sums, settled_with
 from klausel.result import Balance, Draft, Result
-from klausel_run.activity import make_folder, write_pages
+from klausel_run.activity import try_folder, write_pages
 from klausel_run.preview import Options, preview
 from klausel_run.screen import Screen
 
@@ -171,6 +172,7 @@ def write(
     written before stands, and running again goes on from there.
     """
     todo = list(applications(result))
+    kept = {one.customer.id: one for one in records(result)}
     report = Report([], [])
     refused: set[str] = set()
     for number, application in enumerate(todo):
@@ -184,6 +186,9 @@ def write(
             found = stopped[customer]
             report.refused.append(Refusal(customer, name, found.message, found.hint))
             continue
+        if customer in kept:
+            mine = of_drafts(kept[customer], {draft.key for draft in application.drafts})
+            application = application._replace(record=archived(mine) if mine else "")
         try:
             report.applied.append(erp.apply(application, result.book, refresh))
         except Refused as error:
@@ -210,7 +215,7 @@ def bill(
     the activity record of each customer that was written is put in that folder.
     """
     if record_in is not None:
-        make_folder(record_in)
+        try_folder(record_in)
     with screen.progress("billing") as tick:
         result = preview(erp, options, tick)
     screen.show(result)
@@ -269,10 +274,22 @@ def _record(result: Result, report: Report, folder: Path | None, screen: Screen)
     """Puts the activity records of what was written in ``folder``."""
     if folder is None:
         return
-    written = {applied.customer for applied in report.applied}
-    found = [one for one in records(result) if one.customer.id in written]
-    for path in write_pages(found, folder):
-        screen.say(f"  {path}")
+    invoices = {one.key: one.id for applied in report.applied for one in applied.drafts}
+    pages = [
+        (one._replace(records=(record,)), invoices[record.draft.key])
+        for one in records(result)
+        for record in one.records
+        if record.draft.key in invoices
+    ]
+    try:
+        for path in write_pages(pages, folder):
+            screen.say(f"  {path}")
+    except ProblemError as error:
+        screen.say("Everything above is billed and on record; not all of its pages were written.")
+        hint = "make them again at any time: klausel activity --invoice ..., or --from and --to"
+        raise ProblemError(
+            [found._replace(hint=f"{found.hint}; {hint}") for found in error.problems]
+        ) from None
 
 
 def corrects(draft: Draft) -> bool:

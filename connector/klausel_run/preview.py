@@ -40,7 +40,7 @@ def preview(
 ) -> Result:
     """The run's result. Raises ``ProblemError``, ``ErpError`` or ``InternalError``."""
     book = erp.read(options.as_of)
-    customers = _customers(book, options.customers) if options.customers else None
+    customers = customers_of(book, options.customers) if options.customers else None
     if options.contracts:
         owners = _owners(book, options.contracts)
         customers = owners if customers is None else customers & owners
@@ -55,7 +55,8 @@ def preview(
     return only_contracts(result, options.contracts) if options.contracts else result
 
 
-def _customers(book: Book, wanted: Sequence[str]) -> set[str]:
+def customers_of(book: Book, wanted: Sequence[str]) -> set[str]:
+    """Commercial customers by their contacts' ids or exact names. Raises ``ProblemError``."""
     by_name = {customer.name: customer.id for customer in book.customers.values()}
     found = set()
     for word in wanted:

@@ -125,6 +125,14 @@ class Paper(NamedTuple):
     format_: str = "text"
     output: Path | None = None
     employees: Any = None
+    invoices: Words = ()
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def on_record(self) -> bool:
+        """Whether records of invoices that were written are asked for."""
+        return bool(self.invoices or self.first or self.last)
 
 
 def activity_options(command: F) -> F:
@@ -142,7 +150,16 @@ def activity_options(command: F) -> F:
         default="text",
         show_default=True,
         type=click.Choice(["text", "csv", "html"]),
-        help="What to make; html is one page a customer.",
+        help="What to make; html is one page an invoice.",
+    )
+    @click.option("--to", "last", type=Day(), help="Of invoices on record: days up to this one.")
+    @click.option("--from", "first", type=Day(), help="Of invoices on record: days from this one.")
+    @click.option(
+        "--invoice",
+        "invoices",
+        multiple=True,
+        help="The record of this invoice as it was given out (number or id; in a book the draft's"
+        " key); repeatable.",
     )
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
 import click
 
 from klausel.formats import render, written
-from klausel.port import Erp
+from klausel.port import Erp, Wanted
 from klausel_run.output import write_whole
 from klausel_run.preview import Options, preview
 from klausel_shell.exits import EXIT_FINDINGS, EXIT_INPUT, keep
@@ -18,6 +18,7 @@ from klausel_shell.options import Output, Paper, Words
 from klausel_shell.terminal import progress, view
 
 if TYPE_CHECKING:
+    from klausel_run.activity import Activity
     from klausel_run.doctor import Check
 
 
@@ -41,21 +42,44 @@ def show_preview(erp: Erp, as_of: date, customers: Words, contracts: Words, outp
 
 def show_activity(erp: Erp, as_of: date, customers: Words, paper: Paper) -> int:
     """Makes activity records and shows them, or says where they are; the exit code."""
-    from klausel_run.activity import activity
+    from klausel_run.activity import activity, recorded
 
+    if paper.on_record:
+        return _show_recorded(recorded, erp, as_of, customers, paper)
     with progress("billing") as tick:
         made = activity(
             erp, as_of, customers, paper.format_, paper.output, paper.employees, tick
         )  # fmt: skip
-    sys.stdout.write(made.text)
-    for path in made.files:
-        click.echo(str(path))
+    _show(made)
     if not made.text and not made.files:
         click.echo(f"There is no draft as of {as_of}, so there is nothing to record.")
     bad = [found for found in made.problems if found.severity == "error"]
     if bad:
         click.echo("\n".join(str(found) for found in bad), err=True)
     return EXIT_INPUT if bad else 0
+
+
+def _show_recorded(
+    job: Callable[..., Activity], erp: Erp, as_of: date, customers: Words, paper: Paper
+) -> int:
+    """Shows records of invoices that were written; the exit code."""
+    if paper.employees is not None:
+        raise click.UsageError(
+            "--employees is for invoices to come: a record on file names people as it was given out"
+        )
+    chosen = Wanted(paper.invoices, paper.first, paper.last, customers or None)
+    with progress("reading"):
+        made = job(erp, chosen, as_of, paper.format_, paper.output)
+    _show(made)
+    if not made.text and not made.files:
+        click.echo("No invoice on record is of these days.")
+    return 0
+
+
+def _show(made: Activity) -> None:
+    sys.stdout.write(made.text)
+    for path in made.files:
+        click.echo(str(path))
 
 
 def show_checks(checks: Iterable[Check]) -> bool:

@@ -22,7 +22,7 @@ from klausel.texts import language_of
 Kind = Literal["billed", "drawn", "free", "held"]
 
 #: Dispositions that no customer sees, or that nobody settles.
-_NEVER = frozenset(("internal", "written_off", "billed_elsewhere", "uncovered"))
+NEVER = frozenset(("internal", "written_off", "billed_elsewhere", "uncovered"))
 
 
 class Row(NamedTuple):
@@ -171,7 +171,7 @@ class _Finder:
         """The draft whose record has a part that is on no line of this run, and whether it is late
         there: another record should have had it."""
         reporting = self._result.reporting.get(part.contract)
-        if reporting is None or part.disposition in _NEVER or part.uncovered or part.line:
+        if reporting is None or part.disposition in NEVER or part.uncovered or part.line:
             return "", False
         if part.held:
             waits = bool(reporting.due) and self._entries[entry_id].date < reporting.due[-1]

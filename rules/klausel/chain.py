@@ -68,6 +68,8 @@ class Chain:
         self.rows: dict[_Place, LedgerRow] = {}
         """The last row of each part: a row that was released later counts as released."""
         self.transactions: set[str] = set()
+        self.records: list[str] = []
+        """Activity records, as :mod:`klausel.archive` keeps them."""
         self.broken: Problem | None = None
         """The first link that does not hold."""
         self.unread: list[Problem] = []
@@ -115,6 +117,8 @@ class Chain:
         self._put(rows)
         if "transaction" in data:
             self.transactions.add(data["transaction"])
+            if isinstance(record := data.get("record"), str):
+                self.records.append(record)
         if "repair" in data and holds:
             self._repaired(data["repair"])
 
@@ -148,16 +152,19 @@ class Chain:
             return None
         return problem("ledger-remains", Where(self.file, self.number + 1))
 
-    def transaction(self, rows: Sequence[LedgerRow], key: str) -> bytes:
+    def transaction(self, rows: Sequence[LedgerRow], key: str, record: str = "") -> bytes:
         """The line that puts ``rows`` on record, all or nothing; it is taken up already."""
         contracts = _contracts(rows)
         data = {
             "transaction": key,
             **({"contracts": contracts} if contracts else {}),
             "rows": [_without(row, contracts) for row in rows],
+            **({"record": record} if record else {}),
         }
         self._put(rows)
         self.transactions.add(key)
+        if record:
+            self.records.append(record)
         return self._write(data)
 
     def row(self, row: LedgerRow) -> bytes:

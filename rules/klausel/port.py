@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
@@ -35,6 +35,8 @@ class Application(NamedTuple):
     rows: tuple[LedgerRow, ...]
     balances: tuple[Balance, ...] = ()
     """Of the customer's contracts, for the text at the bottom of the drafts."""
+    record: str = ""
+    """The activity records of the drafts, as :mod:`klausel.archive` keeps them."""
 
     @property
     def key(self) -> str:
@@ -84,6 +86,32 @@ class Links(NamedTuple):
     """Who sealed it anew, when and why, where it was broken once: a sentence each."""
 
 
+class Wanted(NamedTuple):
+    """Which records somebody asks for; all that is given has to fit."""
+
+    invoices: Collection[str] = ()
+    """Invoices as the ERP calls them: a draft's key in a book, number or id in Odoo."""
+    first: date | None = None
+    last: date | None = None
+    """Days of which a record lists some."""
+    customers: Collection[str] | None = None
+    """Commercial customers."""
+
+    def has(self, first: date, last: date) -> bool:
+        """Whether some of the days ``first`` to ``last`` are asked for."""
+        return (self.first is None or self.first <= last) and (
+            self.last is None or first <= self.last
+        )
+
+
+class Kept(NamedTuple):
+    """A customer's records of one run as they are kept, and the invoices that they are on now."""
+
+    text: str
+    invoices: Mapping[str, str]
+    """By a line's key, the invoice on which it stands; lines that stand on none are left out."""
+
+
 class OpeningChange(NamedTuple):
     """Opening balances that come and go in one step, all or nothing."""
 
@@ -129,6 +157,11 @@ class Erp(Protocol):
         read, and :class:`~klausel.problems.ErpError` where the user may not write openings or the
         ERP cannot be reached.
         """
+        ...  # pragma: no cover
+
+    def records(self, wanted: Wanted) -> Sequence[Kept]:
+        """Activity records that were kept when their invoices were written, oldest first: at least
+        those that are ``wanted``. Raises as :meth:`read`."""
         ...  # pragma: no cover
 
     def links(self) -> Links:

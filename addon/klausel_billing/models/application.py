@@ -53,6 +53,7 @@ class Application(Call):
                 "partner_id": self.customer.id,
                 "as_of": self.asked.as_of,
                 "user_id": self.env.uid,
+                "record": self.asked.record or False,
             }
         )
         self.lines = {}

@@ -105,6 +105,7 @@ class KlauselLedger(models.Model):
         index="btree_not_null",
         ondelete="set null",
     )
+    move_name = fields.Char(related="move_id.name", string="Invoice Number")
     fingerprint = fields.Char(
         readonly=True, help="Short hash of the timesheet's facts when it was settled."
     )

@@ -59,6 +59,11 @@ class KlauselRun(models.Model):
     as_of = fields.Date(required=True, readonly=True)
     user_id = fields.Many2one(comodel_name="res.users", readonly=True, ondelete="restrict")
     result = fields.Text(readonly=True, help="What the caller was told, as JSON.")
+    record = fields.Text(
+        readonly=True,
+        copy=False,
+        help="The activity records of its invoices as they were given out, deflated.",
+    )
     move_ids = fields.Many2many(
         comodel_name="account.move",
         relation="klausel_run_move_rel",
@@ -134,7 +139,9 @@ class KlauselRun(models.Model):
         return SQL(
             """
             SELECT %s %s || encode(sha256(convert_to(
-                json_build_array(run.company_id, run.key, run.as_of, before.checksum)::text
+                json_build_array(
+                    run.company_id, run.key, run.as_of, run.record, before.checksum
+                )::text
                 || coalesce(string_agg(
                     E'\\n' || json_build_array(%s)::text, '' ORDER BY part.id
                 ), ''),

@@ -108,6 +108,7 @@ class Payload(NamedTuple):
     moves: tuple
     rows: tuple
     policies: dict
+    record: str
 
 
 def _text(data, name, required=False):
@@ -278,6 +279,7 @@ def parse(data):
         moves=tuple(map(_move, _records(data, "moves"))),
         rows=tuple(map(_row, _records(data, "rows"))),
         policies=_texts(data, "policies"),
+        record=_text(data, "record"),
     )
     lines = [line.key for move in found.moves for line in move.products]
     if len(set(lines)) != len(lines):
