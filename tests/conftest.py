@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.counts import COUNTS
+from tests.seeds import USERS, how_to_repeat
 
 pytest_plugins = ["tests.odoo.fixtures"]
 
@@ -35,6 +36,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("counted")
         for what, number in sorted(COUNTS.items()):
             terminalreporter.write_line(f"{number:>7} {what}")
+    if USERS:
+        terminalreporter.write_line(how_to_repeat())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -53,6 +53,7 @@ ELSEWHERE = {
     "policy-problems-many": "tests/test_policy_errors.py",
     "option": "the command line: tests/test_cli_errors.py",
     "policy-published": "a book publishes nothing: tests/test_publishing.py, tests/odoo/",
+    "product-missing": "a book has no products: tests/odoo/test_companies.py",
     "file-link-dangling": "tests/test_slips.py",
     "ledger-unlike": "bill --adjust: tests/test_evidence.py",
     "ledger-run": "a run of Odoo's: tests/odoo/test_links.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import socket
 import ssl
@@ -21,7 +22,7 @@ from klausel.port import Application, Refused
 from klausel.problems import ErpError, ProblemError, Where
 from klausel.tree import Tree
 from klausel_book import read_folder, write_folder
-from klausel_odoo import OdooSettings, erp, failures, records, versions, writing
+from klausel_odoo import OdooSettings, OdooSource, erp, failures, records, versions, writing
 from klausel_run import fields_doc
 
 ROOT = Path(__file__).parent.parent
@@ -746,7 +747,7 @@ def test_the_field_reference_has_every_column() -> None:
 def test_time_off_and_the_internal_project_are_not_asked_for() -> None:
     info = {"company": {"id": 3}}
     fields = frozenset({"holiday_id", "name"})
-    session = erp.Session(Unused(), "19.0", info, 8, "de_DE", fields, False)
+    session = erp.Session(Entries([4, 7]), "19.0", info, 8, "de_DE", fields, False)
     given = OdooSettings.load(**GIVEN)
     reading = erp._Reading(session, given, date(2026, 6, 30), {"12", "9"})
     domain = reading._domain
@@ -757,7 +758,7 @@ def test_time_off_and_the_internal_project_are_not_asked_for() -> None:
         ("project_id", "!=", 8),
         ("holiday_id", "=", False),
     ]
-    assert ("partner_id.commercial_partner_id", "in", [9, 12]) in domain
+    assert domain[5:] == [("id", "in", [4, 7])]
     assert session.context == {
         "active_test": False,
         "allowed_company_ids": [3],
@@ -781,6 +782,19 @@ class Unused:
 
     def close(self) -> None:
         raise AssertionError
+
+
+class Entries(Unused):
+    """A transport that is asked for the ids of customers' entries alone."""
+
+    def __init__(self, ids: list[int]) -> None:
+        self._ids = ids
+
+    def call(self, *asked: Any) -> Any:
+        model, method, arguments = asked
+        assert (model, method) == ("klausel.reference", "klausel_entries")
+        assert (arguments["company_id"], arguments["customers"]) == (3, [9, 12])
+        return self._ids
 
 
 def test_what_goes_wrong_ahead_is_raised_where_it_is_awaited() -> None:
@@ -852,3 +866,47 @@ def test_of_released_rows_those_that_are_still_open_are_read() -> None:
     rows = read_ledger(stored(1, 0, **gone, amount="95"), stored(2, 0, amount="90"))
     assert [(row.state, row.amount) for row in rows] == [("live", Decimal(90))]
     assert read_ledger(stored(1, 0, **gone, line_group="")) == []
+
+
+def test_what_is_read_past_rules_is_what_is_read() -> None:
+    """The addon tells of records that the user may not see exactly the fields that runs read."""
+    file = Path(__file__).parents[1] / "addon/klausel_billing/models/klausel_reference.py"
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    (told,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TOLD"
+    )
+    read = {
+        table.odoo: records.specification(table)
+        for name, table in TABLES.items()
+        if name in ("customers", "projects", "tickets", "employees")
+    }
+    read |= {
+        target.model: {name: {} for name in target.fields}
+        for field, target in erp.NAMED.items()
+        if field != "klausel_tag_ids"  # tags are nobody's secret
+    }
+    assert told == {
+        model: {name: tuple(part.get("fields", ())) for name, part in specification.items()}
+        for model, specification in read.items()
+    }
+
+
+class Older(Unused):
+    """An addon of before it read past rules."""
+
+    def call(self, *asked: Any) -> Any:
+        assert asked[:2] == ("klausel.contract", "klausel_info")
+        return {"protocol": 1, "addon": "19.0.1.1.0", "company": {"id": 1}}
+
+
+def test_an_addon_that_leaves_out_what_the_user_may_not_see() -> None:
+    """With it, an approval of a private ticket would be one of the whole contract."""
+    source = OdooSource(OdooSettings.load(**GIVEN))
+    with pytest.raises(ErpError) as caught:
+        source.open_session(Older(), "19.0")
+    assert str(caught.value) == (
+        "the addon klausel_billing 19.0.1.1.0 cannot say what records refer to\n"
+        "    upgrade the addon"
+    )

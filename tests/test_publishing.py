@@ -156,6 +156,7 @@ def test_a_policy_as_forms_need_it(tmp_path: Path) -> None:
                         "example": "10",
                     },
                 ],
+                "parts": [],
             },
             {
                 "name": "time",
@@ -174,6 +175,7 @@ def test_a_policy_as_forms_need_it(tmp_path: Path) -> None:
                         "example": "95.00",
                     }
                 ],
+                "parts": [],
             },
         ],
     }

@@ -53,6 +53,7 @@ def checks(source: OdooSource) -> Iterator[Check]:
     yield Check("company", True, f"{company['name']}, {company['currency']}")
     yield _spoken("rights", lambda: _rights(session))
     yield _spoken("timesheets", lambda: timesheets(session))
+    yield _spoken("hidden records", lambda: hidden(session))
     yield _policies(source)
     try:
         yield from contracts(source, session)
@@ -106,7 +107,7 @@ def _rights(session: Session) -> Check:
         absent = [
             records.odoo_field(field)
             for field in table.fields
-            if records.odoo_field(field) not in {"id", *present}
+            if records.odoo_field(field) not in {"", "id", *present}
             # What neither Odoo's free modules nor the addon have may be missing.
             and not (field.addon and not field.odoo.startswith("klausel_"))
         ]
@@ -189,6 +190,23 @@ def timesheets(session: Session) -> Check:
     return Check("timesheets", True, f"sees all {there}")
 
 
+def hidden(session: Session) -> Check:
+    """Whether a run can read what the company's work names, though it is private or another
+    company's."""
+    answer = _call(session, "klausel.reference", "klausel_hidden", {"company_id": session.company})
+    found = [f"{model} {id_}" for model, ids in answer["hidden"].items() for id_ in ids]
+    if not found:
+        return Check(
+            "hidden records", True, "none: this user sees all that contracts and work name"
+        )
+    said = f"{len(found)} that are private or another company's: {listed(found)}"
+    if answer["told"]:
+        return Check("hidden records", True, f"{said}; a run reads them all the same")
+    return Check(
+        "hidden records", False, f"a run cannot read {said}", failures.join_group(failures.GROUP)
+    )
+
+
 # --- policies and contracts -----------------------------------------------------------------
 
 
@@ -217,6 +235,8 @@ def contracts(source: OdooSource, session: Session) -> Iterator[Check]:
         yield _first("contracts", error.problems)
         return
     errors = [found for found in book.problems if found.severity == "error"]
+    # A term without a product is no error before something of it is billed: then it is refused.
+    errors += [found for found in book.problems if found.code == "product-missing"]
     if errors:
         yield _first("contracts", errors)
     else:

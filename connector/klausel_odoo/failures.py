@@ -48,6 +48,7 @@ HINTS = {
     "tax-included": f"give the product a tax that is not included in the price, then {AGAIN}",
     "currency": f"put that right in Odoo, then {AGAIN}",
     "no-chart": f"put that right in Odoo, then {AGAIN}",
+    "customer-company": f"let both companies use the customer, or end its contracts, then {AGAIN}",
     "customer-archived": f"unarchive the customer, or end its contracts, then {AGAIN}",
     "locked": f"have the lock date changed, or {AGAIN} after it",
     "total-differs": "compare the number of decimals of quantities and prices in Odoo's settings",

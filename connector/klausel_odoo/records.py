@@ -370,6 +370,15 @@ def misnamed_parameters(row: Row) -> list[tuple[Row, str]]:
     ]
 
 
+def unused_coverage(row: Row) -> str:
+    """What a contract names although it covers everything of its customer: who entered it may have
+    meant no more than that."""
+    if row["covers"] in ("project", "ticket"):
+        return ""
+    named = {"projects": row["project_ids"], "tickets": row["task_ids"]}
+    return next((kind for kind, ids in named.items() if ids), "")
+
+
 def company(info: Mapping[str, Any], language: str) -> Company:
     """The company of ``klausel_info``; ``language`` is its own and comes first."""
     data = info["company"]

@@ -68,14 +68,18 @@ FIELDS = [
 #: Fields that older addons do not have.
 NEWER = ["quantity", "discount"]
 
-#: Read with each contract: its commercial customer's number.
-SEQUENCE: dict[str, Any] = {"commercial_partner_id": {"fields": {"klausel_seq": {}}}}
+#: Read with each contract: its commercial customer, and that customer's number in the company,
+#: which ``klausel_contracts`` adds.
+SEQUENCE: dict[str, Any] = {"commercial_partner_id": {}}
 
 
 def sequences(contracts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """By commercial customer, the number that every change to contract or ledger raises."""
-    customers = [row["commercial_partner_id"] for row in contracts]
-    return {str(one["id"]): int(one["klausel_seq"]) for one in customers if one}
+    return {
+        str(row["commercial_partner_id"]): int(row["klausel_seq"])
+        for row in contracts
+        if row["commercial_partner_id"]
+    }
 
 
 def ledger(

@@ -105,7 +105,15 @@ class Item:
     adds_to_group: bool = False
     """A late entry that was never rounded: it pays what it adds to its group."""
     again: bool = False
-    """It is on record and done again with today's facts, in its old place (semantics 8)."""
+    """It is on record and done again with today's facts, in its old place (semantics 14)."""
+    asks: bool = False
+    """Done again, it is another than it was: whether it may pass is asked again, too."""
+    passed: int = 0
+    """Done again as it was: rounded seconds that have passed, and that keep their approvals."""
+    piece: str = ""
+    """Done again in pieces: which of them it is."""
+    drew: tuple[OnRecord, ...] = ()
+    """Done again: what it drew on record."""
     waited: bool = False
     """And it waited for hours before: it does so again, in :attr:`old_place`."""
     rank: int = 0
@@ -134,7 +142,7 @@ class Item:
         """An entry may have parts on record, and pieces that wait for different things."""
         if self.record:
             return self.work.entry.id, f"on record {self.record[0].counted}"
-        return self.work.entry.id, self.waits_for
+        return self.work.entry.id, self.piece or self.waits_for
 
     @property
     def is_new(self) -> bool:
@@ -148,6 +156,11 @@ class Item:
     def has_room(self) -> bool:
         """Whether anything is left of an approval that it may use."""
         return any(room.is_open() for room in self.rooms)
+
+    @property
+    def has_passed(self) -> bool:
+        """It is on record, or was there as what it is: nobody asks again whether it may pass."""
+        return bool(self.record) or (self.again and not self.asks)
 
     @property
     def plain(self) -> bool:
@@ -314,6 +327,11 @@ class Clerk:
             item.decisive = day
             if item.record:
                 self._expect(item)
+            elif item.drew:
+                for part in item.drew:
+                    account = self._accounts.get((part.key.term, part.key.component))
+                    if account is not None:
+                        account.do_again(part.lot, part.drawn, entry)
             elif item.stuck and item.work.rounded < 0:
                 for account in self._accounts.values():
                     account.wait_on_record(entry)
@@ -328,6 +346,12 @@ class Clerk:
             self._count_passed(item)
         for item in everything if self._bound.policy.requirements else ():
             self._schedule_retries(item)
+            if item.has_passed and item.again and item.requirement is not None:
+                # What has passed keeps its room, whatever is asked before it.
+                rooms = self._rooms_of_settled(item)
+                if rooms:
+                    worth = self._worth(item.work, item.counted)
+                    self._gate.use_on_record(rooms, item.work.entry.id, item.passed, worth)
         pending: list[Item] = []
         done: set[date] = set()
         days = sorted(self._windows)
@@ -491,14 +515,14 @@ class Clerk:
                 continue
             if self._passes(item, day, used, shown):
                 gone.add(id(item))
-                item.decisive = self._passed_on(item, window.span) if item.record else day
+                item.decisive = self._passed_on(item, window.span) if item.has_passed else day
                 passed.append(item)
         return passed, [item for item in asked if id(item) not in gone]
 
     def _passes(self, item: Item, day: date, used: dict[str, Used], shown: Shown) -> bool:
-        if item.record or item.again or item.stuck:
+        if item.has_passed or item.stuck:
             item.rooms = self._rooms_of_settled(item)
-            if item.rooms:
+            if item.rooms and not item.again:
                 self._use_provisionally(item, item.rooms, used, shown)
             return True
         if not item.validated:
@@ -559,30 +583,32 @@ class Clerk:
 
     def _place(self, item: Item, window: _Window, here: list[Item], closed: bool) -> None:
         """Where in the queue ``item`` stands (semantics 4, "The clerk")."""
+        own = item.work.entry.date
         if item.record:
             item.counted = item.record[-1].counted
             if item.counted is None:
                 here.append(item)
             else:
                 self._after(item.counted).late.append(item)
-        elif item.again:
+        elif item.again and (item.old_place if item.waited else item.counted) is not None:
             place = item.old_place if item.waited else item.counted
-            if place is None:
-                here.append(item)
-            else:
-                item.adds_to_group = not (item.gated_before or self._was_freed(item))
-                self._after(place).late.append(item)
-        elif closed and (item.stuck or item.over_budget):
+            assert place is not None
+            item.adds_to_group = not (item.gated_before or self._was_freed(item))
+            after = self._after(place)
+            (after if after.span.first > window.span.first else window).late.append(item)
+        elif item.has_passed or (item.again and self._window(own).first == window.span.first):
+            here.append(item)
+        elif closed and not item.again and (item.stuck or item.over_budget):
             item.counted = self._last_closed
             if item.old_place is None:
                 here.append(item)
             else:
                 self._after(item.old_place).late.append(item)
-        elif closed and not item.reopened:
+        elif closed and not item.again and not item.reopened:
             item.counted = self._last_closed
             item.adds_to_group = not item.held_before
             self._after(self._last_closed).late.append(item)
-        elif self._window(item.work.entry.date).first != window.span.first:
+        elif self._window(own).first != window.span.first:
             # Behind the contract's end all windows are one.
             behind = window.span.first - ONE_DAY
             item.counted = min(behind, self._bound.contract.end or behind)
@@ -639,10 +665,10 @@ class Clerk:
 
     def _count_passed(self, item: Item) -> None:
         """What passed in an earlier run has used its budgets, whatever else is tried."""
+        pieces = [(item.work.rounded, self._worth(item.work, item.old_place))]
         if item.record:
-            pieces = self._on_lines(item)
-        else:
-            pieces = [(item.work.rounded, self._worth(item.work, item.old_place))]
+            # What an adjustment took back first: together they never came to more.
+            pieces = sorted(self._on_lines(item), key=lambda piece: piece[0] >= 0)
         for seconds, worth in pieces:
             self._budgets.count(item.watches, item.work, seconds, worth, item.decisive, False)
 
@@ -723,8 +749,10 @@ class Clerk:
         passes = work.rounded
         held = self._held_by_budget(item, worth)
         if item.requirement is not None:
-            used = self._gate.use(item.rooms, work.entry.id, work.rounded, worth)
-            passes = work.rounded if item.again or item.stuck else used
+            passes = work.rounded
+            if not item.has_passed:
+                used = self._gate.use(item.rooms, work.entry.id, work.rounded, worth)
+                passes = work.rounded if item.stuck else used
         limit = work.rounded - passes
         over = 0
         if item.watches and not item.stuck:
@@ -900,8 +928,8 @@ class Clerk:
                 return [
                     Item(
                         work, item.requirement, item.watches, held_before=True, cut=True,
-                        waits_for=item.waits_for,
-                        decisive=item.decisive, rank=item.rank,
+                        waits_for=item.waits_for, again=item.again, asks=item.asks,
+                        piece=item.piece, decisive=item.decisive, rank=item.rank,
                     )
                 ]  # fmt: skip
             amount = self._value(wanted, price) if held and price else None

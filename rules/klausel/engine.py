@@ -328,8 +328,8 @@ class _CustomerRun(Usual, Balances, Tracing):
             self._ask_the_clerk(bound, accounts, taken)
         else:
             for work in self._works[bound.contract.code]:
-                if work.entry.id in self._settled:
-                    self._allocate_again(bound, work)
+                if work.entry.id in self._redone[bound.contract.code]:
+                    self._allocate_again(bound, work, taken)
                 else:
                     self._allocate(bound, work, taken)
         lines: list[tuple[tuple[date, int, int, int], Line]] = []

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Literal, NamedTuple
 
-from klausel.charges.block import LEFTOVER, TOP_UP
+from klausel.charges.block import LEFTOVER, is_top_up
 from klausel.charges.fee import REFUND
 from klausel.charges.pool import CREDIT, SETTLE
 from klausel.charges.stock import BEYOND, HOURS
@@ -358,7 +358,7 @@ def _why_due(component_id: str, group: str, component: PlanComponent | None) -> 
     if component.kind == "milestone":
         return "accepted"
     if component.kind == "block" and not group.startswith(BEYOND):
-        return "top_up" if group.startswith(TOP_UP) else "bought"
+        return "top_up" if is_top_up(group) else "bought"
     if component.kind == "fee" or group == HOURS:
         return "advance" if component.shape.timing == "advance" else "arrears"
     return "arrears"

@@ -306,7 +306,8 @@ class LedgerKey(NamedTuple):
         text = f"{self.contract}/{self.term}/{self.component}/{self.period.isoformat()}"
         if self.group:
             text += f"/{self.group}"
-        return f"{text}#{self.sequence}" if self.sequence else text
+        # A group is what somebody called a purchase: "L#1" is not the first correction of "L".
+        return f"{text}#{self.sequence}" if self.sequence or "#" in self.group else text
 
 
 class LedgerRow(NamedTuple):

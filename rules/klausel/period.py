@@ -29,6 +29,11 @@ class Span(NamedTuple):
     def covers(self, day: date) -> bool:
         return self.first <= day and (self.last is None or day <= self.last)
 
+    def nearest(self, day: date) -> date:
+        """``day``, or the day of the span that is next to it."""
+        day = max(day, self.first)
+        return day if self.last is None else min(day, self.last)
+
 
 class Period(NamedTuple):
     """One billing period: the covered days and the uncut days of the grid around them."""

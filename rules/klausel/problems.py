@@ -225,6 +225,14 @@ CATALOG: dict[str, Message] = {
     "opening-doubled": _error(
         "the opening of {name} stands twice", "keep one of the two; the other stands at {other}"
     ),
+    "opening-lot-purchased": _error(
+        "lot {lot} of {name}, taken over on {opened}, is called like the purchase of {date}",
+        "give the lot of the opening another name",
+    ),
+    "opening-lot-ours": _error(
+        "lot {lot} of {name}, taken over on {opened}, is called like {what}",
+        "give the lot of the opening another name",
+    ),
     "opening-expired": _error(
         "the hours of {name} were good until {valid_until}, but the balance is of {date}",
         "correct one of the two dates, or leave the hours out",
@@ -281,6 +289,9 @@ CATALOG: dict[str, Message] = {
     "term-outside": _error(
         "term {term} has no day inside the contract ({days})",
         "correct the term's or the contract's dates",
+    ),
+    "product-missing": _warning(
+        "term {term} has no product: what it bills will be refused", "{hint}"
     ),
     "plan-unknown": _error('term {term}: policy {policy} has no plan "{plan}"', "{hint}"),
     "parameter-unknown": _error('term {term}: plan {plan} has no parameter "{name}"', "{hint}"),

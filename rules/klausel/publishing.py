@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from klausel.charges.milestone import MilestoneShape
 from klausel.model import PublishedPolicy
 from klausel.policy import Policy
 from klausel.policy.ir import Plan, Texts
@@ -121,6 +122,12 @@ def _plan(plan: Plan) -> dict[str, Any]:
                 "example": parameter.example.strip('"'),
             }
             for parameter in plan_parameters(plan).values()
+        ],
+        "parts": [
+            name
+            for component in plan.components
+            if isinstance(component.shape, MilestoneShape)
+            for name in component.shape.names
         ],
     }
 

@@ -15,6 +15,8 @@ from klausel.approvals import BEFORE_ROUNDING, LIMIT, NO_HOURS, NO_TERM
 from klausel.clerk import OnRecord
 from klausel.model import LedgerKey, LedgerRow
 
+_NO_KEY = LedgerKey("", "", "", date.min, "")
+
 
 @dataclass(slots=True)
 class Settled:
@@ -52,6 +54,10 @@ class HeldBefore(NamedTuple):
     """A later run has billed of it (an entry without time may wait, too)."""
     fingerprint: str = ""
     """Of the facts with which it was held last."""
+    disposition: str = ""
+    rule: str = ""
+    key: LedgerKey = _NO_KEY
+    """Of its first row."""
 
 
 class Reopened(NamedTuple):
@@ -94,21 +100,22 @@ def on_record(
 ) -> tuple[dict[str, Settled], dict[str, list[HeldBefore]]]:
     """By entry: its settled parts, and what of it waits.
 
-    Parts that an adjustment has taken back as a whole are no longer on record.
+    Parts that an adjustment has taken back as a whole are no longer on record: their rows come to
+    nothing, and the last of them is none that says that an entry without time is there.
     """
     rows = list(rows)
     lines = {row.key for row in rows if row.amount is not None}
     settled: dict[str, Settled] = {}
     places: dict[str, dict[tuple[object, ...], int]] = {}
-    counts: dict[str, list[int]] = {}
-    held: dict[tuple[str, str], HeldBefore] = {}
+    there: dict[str, list[bool]] = {}
+    held: dict[tuple[str, str, str], HeldBefore] = {}
     changed: set[str] = set()
     """Entries that were taken up with other facts than those with which they waited."""
     for number, row in enumerate(rows):
         if not row.entry:
             continue
         if row.held:
-            place = (row.entry, row.held)
+            place = (row.entry, row.key.contract, row.held)
             before = held.get(place)
             if before is not None and row.fingerprint != before.fingerprint:
                 changed.add(row.entry)
@@ -118,17 +125,16 @@ def on_record(
         if found is None:
             found = settled[row.entry] = Settled(row.key, "", counted=row.counted)
             places[row.entry] = {}
-            counts[row.entry] = []
-        found.fingerprint, found.booked = row.fingerprint, row.booked
-        found.role = row.role
-        same = (
-            row.key._replace(sequence=0), row.disposition, row.rule, row.rate, row.lot, row.counted,
-        )  # fmt: skip
+            there[row.entry] = []
+        if row.fingerprint or not found.fingerprint:
+            found.fingerprint, found.booked = row.fingerprint, row.booked
+            found.role = row.role
+        same = (row.key._replace(sequence=0), row.disposition, row.rate, row.lot, row.counted)
         piece = (row.key.sequence if row.key in lines else -1, row.rounded)
         position = places[row.entry].get(same)
         if position is None:
             places[row.entry][same] = len(found.parts)
-            counts[row.entry].append(1)
+            there[row.entry].append(True)
             found.parts.append(
                 OnRecord(
                     row.key,
@@ -145,9 +151,11 @@ def on_record(
                 )
             )
         else:
-            counts[row.entry][position] += 1
+            timeless = not (row.seconds or row.rounded or row.drawn)
+            there[row.entry][position] = timeless and bool(row.fingerprint)
             part = found.parts[position]
             found.parts[position] = part._replace(
+                rule=row.rule or part.rule,
                 seconds=part.seconds + row.seconds,
                 rounded=part.rounded + row.rounded,
                 drawn=part.drawn + row.drawn,
@@ -156,8 +164,8 @@ def on_record(
     for entry in list(settled):
         kept = [
             part
-            for part, count in zip(settled[entry].parts, counts[entry], strict=True)
-            if count == 1 or part.seconds or part.rounded or part.drawn
+            for part, is_there in zip(settled[entry].parts, there[entry], strict=True)
+            if is_there or part.seconds or part.rounded or part.drawn
         ]
         if kept:
             settled[entry].parts = kept
@@ -165,7 +173,7 @@ def on_record(
             del settled[entry]
     waiting: dict[str, list[HeldBefore]] = {}
     gated: set[str] = set()
-    for (entry, reason), rest in held.items():
+    for (entry, _, reason), rest in held.items():
         if rest.gated:
             gated.add(entry)
         if entry in settled and entry not in changed and reason in (NO_HOURS, NO_TERM):
@@ -202,16 +210,19 @@ def settled_with(rows: Iterable[LedgerRow], owners: Mapping[str, str]) -> Sums:
 
 def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:
     gated = row.held in BEFORE_ROUNDING and row.held != LIMIT
-    if before is None:
+    if before is None or (before.taken_up and not before.seconds and not before.rounded):
         return HeldBefore(
             row.key.contract,
             row.seconds,
             row.rounded,
             row.held,
-            gated,
+            gated or (before is not None and before.gated),
             row.key.sequence,
             row.counted,
             fingerprint=row.fingerprint,
+            disposition=row.disposition,
+            rule=row.rule,
+            key=row.key,
         )
     seconds, rounded = before.seconds + row.seconds, before.rounded + row.rounded
     if not seconds and not rounded and row.fingerprint != before.fingerprint:

@@ -312,6 +312,10 @@ def _fill(rows: dict[str, list[dict[str, str]]], contracts: list[dict[str, Any]]
         for row in rows[name]:
             if contracts:
                 row.setdefault("contract", str(contracts[0]["code"]))
+    for row in rows["approvals"]:
+        for ticket in str(row.get("tickets") or "").split(";"):
+            if ticket.strip():
+                _mention(rows["tickets"], ticket.strip(), {})
     for row in rows["tickets"]:
         if row.get("project"):
             _mention(rows["projects"], row["project"], {"customer": ONLY_CUSTOMER})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
 from klausel.charges import BALANCES, COMPONENTS
 from klausel.charges.base import NO_FACTS, Binding, Bound, DatedNumber, Facts, Parameter
+from klausel.charges.stock import DEFICIT
 from klausel.currency import digits
 from klausel.model import Company, Contract, Dated, Term
 from klausel.period import Span, add_months, intersect
@@ -77,6 +78,35 @@ At = Callable[[Path, Where], Where]
 
 #: No term has anything beside its own words.
 NO_TERMS: Mapping[tuple[str, str], Facts] = {}
+
+
+def _lots_taken(
+    term: Term, plan: Plan, facts: Facts, where: Where, owner: str
+) -> Iterator[Problem]:
+    """Lots that were taken over and are called like others of the same balance."""
+    kinds = {component.kind for component in plan.components}
+    opened = max((row.date for row in facts.openings), default=date.min)
+    bought = {row.id: row for row in facts.purchases if row.date > opened}
+    for row in facts.openings:
+        lot = row.lot or "opening"
+        said = {"name": f"{row.contract}/{row.term}", "lot": lot, "opened": row.date}
+        if not row.seconds:
+            continue
+        if "block" in kinds and lot in bought:
+            yield problem("opening-lot-purchased", where, owner, date=bought[lot].date, **said)
+        elif "pool" in kinds and lot == DEFICIT:
+            yield problem("opening-lot-ours", where, owner, what="time that is owed", **said)
+        elif kinds & {"pool", "contingent", "quota"} and _is_day_after(lot, opened):
+            yield problem(
+                "opening-lot-ours", where, owner, what="a period that begins later", **said
+            )
+
+
+def _is_day_after(text: str, day: date) -> bool:
+    try:
+        return date.fromisoformat(text) > day and text == date.fromisoformat(text).isoformat()
+    except ValueError:
+        return False
 
 
 def _there(path: Path, where: Where) -> Where:
@@ -202,6 +232,7 @@ def _bind_term(
                     term=term.id, plan=plan.name, name=name, example=parameter.example,
                 )
             )  # fmt: skip
+    problems += _lots_taken(term, plan, facts, where, owner)
     if problems:
         return problems
     billed = [row.billed_until for row in facts.openings if row.billed_until is not None]

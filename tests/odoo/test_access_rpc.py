@@ -48,6 +48,7 @@ MODELS = (
     "klausel.approval",
     "klausel.opening",
     "klausel.ledger",
+    "klausel.revision",
     "klausel.run",
     "klausel.override",
     "klausel.policy",
@@ -201,6 +202,22 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.contract", "klausel_info"): [
             Call("klausel_info", (1,)), Call("klausel_info", named={"company_id": 1}),
         ],
+        ("klausel.contract", "klausel_roles"): [
+            Call("klausel_roles", (1, [1, 2, 3])), Call("klausel_roles", (1, "all of them")),
+        ],
+        ("klausel.reference", "klausel_contracts"): [
+            Call("klausel_contracts", (1, [], {"code": {}})),
+            Call("klausel_contracts", (1, [], {"partner_id": {"fields": {"name": {}}}})),
+        ],
+        ("klausel.reference", "klausel_entries"): [
+            Call("klausel_entries", (1, [secret.party.customer])),
+        ],
+        ("klausel.reference", "klausel_hidden"): [Call("klausel_hidden", (1,))],
+        ("klausel.reference", "klausel_look_up"): [
+            Call("klausel_look_up", (company, model, secret.ids[model], {"name": {}}))
+            for company in (1, "1", True)
+            for model in ("res.partner", "project.task", "account.move")
+        ],
         ("klausel.contract", "klausel_apply"): [
             Call("klausel_apply", (one,))
             for one in (payload, {**payload, "company_id": "1"}, {**payload, "company_id": True})
@@ -257,6 +274,7 @@ def generic(secret: Secret, model: str) -> list[Call]:
     entry = secret.ids["account.analytic.line"][0]
     some: dict[str, Any] = {
         "klausel.contract": {"code": "X"},
+        "klausel.revision": {"number": 0},
         "klausel.run": {"key": "X"},
         "klausel.policy": {"name": "X"},
         "klausel.plan": {"name": "X"},
@@ -330,7 +348,7 @@ def test_every_public_method_is_known(secret: Secret) -> None:
     found = {(model, method) for model, method in json.loads(printed.splitlines()[-1])}
     assert len(found) >= 40
     stored = {model for model, _ in found if model.startswith("klausel.")}
-    assert stored - {"klausel.contract.part", "klausel.decide"} <= set(MODELS)
+    assert stored - {"klausel.contract.part", "klausel.decide", "klausel.reference"} <= set(MODELS)
     known = set(calls(secret))
     # What is abstract has no records: its methods are those of the models made of it.
     ours = {pair for pair in found if pair[0] != "klausel.contract.part"}
@@ -376,6 +394,21 @@ def test_the_stranger_asks_for_its_own_company_only(secret: Secret) -> None:
     assert info["company"]["name"] == "Elsewhere Ltd"
     assert info["timesheets"] == 0
     assert not [word for word in SECRETS if word in json.dumps(info)]
+
+
+def test_the_stranger_looks_up_what_its_own_company_names_only(secret: Secret) -> None:
+    """Connector and manager of another company, who names that company."""
+    stranger = secret.callers["stranger"]
+    company = stranger.call("klausel.contract", "klausel_info")["company"]["id"]
+    for model in ("res.partner", "project.task", "account.move"):
+        for specification in ({"name": {}}, {"create_date": {}}, {"partner_id": {"fields": {}}}):
+            call = Call("klausel_look_up", (company, model, secret.ids[model], specification))
+            assert learned(stranger, "klausel.reference", call) == "", (model, specification)
+    for call in (
+        Call("klausel_contracts", (company, [], {"code": {}})),
+        Call("klausel_entries", (company, [secret.party.customer])),
+    ):
+        assert learned(stranger, "klausel.reference", call) == ""
 
 
 def test_the_calls_would_learn_something(secret: Secret) -> None:

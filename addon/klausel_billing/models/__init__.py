@@ -18,6 +18,8 @@ from . import (
     klausel_plan_parameter,
     klausel_policy,
     klausel_purchase,
+    klausel_reference,
+    klausel_revision,
     klausel_run,
     klausel_term,
     project_task,

@@ -136,6 +136,11 @@ class AccountMove(models.Model):
             return self.display_name or ""
         return f"{self.display_name} (ID {self.id})"
 
+    def _klausel_names(self):
+        """Some of them, as people find them."""
+        names = [move._klausel_name() for move in self.sorted("id")]
+        return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
     def _klausel_take_over(self):
         """The ledger of the invoice that was reversed now stands on this draft's lines."""
         self.ensure_one()

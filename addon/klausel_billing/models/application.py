@@ -94,17 +94,30 @@ class Application(Call):
 
     def _customer(self):
         customer = self.env["res.partner"].browse(self.asked.customer).exists()
-        known = customer and customer.commercial_partner_id == customer
-        if not known or customer.company_id not in (self.env["res.company"], self.company):
+        if not customer or customer.commercial_partner_id != customer:
             self._refuse(
                 "contract-missing",
                 self.env._("Customer %s has no contracts in this company.", self.asked.customer),
             )
+        if not self._may_use(customer):
+            self._refuse(
+                "customer-company",
+                self.env._(
+                    "Customer %(customer)s belongs to company %(other)s, not to %(company)s.",
+                    customer=customer.display_name,
+                    other=customer.company_id.display_name,
+                    company=self.company.display_name,
+                ),
+            )
         return customer
+
+    def _may_use(self, record):
+        """Whether Odoo lets the company use it: its own, its parent companies', and common ones."""
+        return bool(record.filtered_domain(record._check_company_domain(self.company)))
 
     def _take_turn(self):
         """First of all the customer's number: it makes everybody else wait, and then fail."""
-        if not self.customer._klausel_take_turn(self.asked.sequence):
+        if not self.customer._klausel_take_turn(self.company, self.asked.sequence):
             self._refuse("seq-moved", self.customer._klausel_moved())
 
     def _contracts(self):
@@ -261,7 +274,7 @@ class Application(Call):
 
     def _move(self, asked):
         currency = self._currency(asked)
-        journal = self._journal()
+        journal = self._journal(currency)
         address = self._address()
         for line in asked.products:
             self._check_product(line, journal)
@@ -476,14 +489,18 @@ class Application(Call):
                 )
         return currency
 
-    def _journal(self):
-        journal = self.env["account.journal"].search(
+    def _journal(self, currency):
+        """The first one of the currency, as Odoo chooses; else the first one of no other."""
+        journals = self.env["account.journal"].search(
             [
                 *self.env["account.journal"]._check_company_domain(self.company),
                 ("type", "=", "sale"),
-            ],
-            limit=1,
+            ]
         )
+        own = self.company.currency_id
+        free = journals.filtered(lambda journal: journal.currency_id in (own.browse(), own))
+        of_currency = journals.filtered(lambda journal: journal.currency_id == currency)
+        journal = (free if currency == own else of_currency or free)[:1] or journals[:1]
         receivable = self.customer.with_company(self.company).property_account_receivable_id
         if not (journal and receivable):
             self._refuse(
@@ -515,7 +532,7 @@ class Application(Call):
                 ),
             )
         product = self.env["product.product"].browse(line.product).exists()
-        if not product or product.company_id not in (self.env["res.company"], self.company):
+        if not product or not self._may_use(product):
             self._refuse(
                 "product",
                 self.env._(

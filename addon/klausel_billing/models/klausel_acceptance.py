@@ -32,3 +32,9 @@ class KlauselAcceptance(models.Model):
     @api.constrains("contract_id", "term_id")
     def _check_term(self):
         self._klausel_check_term()
+
+    @api.constrains("term_id", "part")
+    def _check_part(self):
+        for acceptance in self:
+            if acceptance.term_id.plan_id:
+                acceptance.term_id.plan_id._klausel_check_part(acceptance)

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .linked import linked
+
 
 class KlauselApproval(models.Model):
     _name = "klausel.approval"
@@ -47,8 +49,13 @@ class KlauselApproval(models.Model):
     @api.depends("contract_id.code", "ticket_ids", "state")
     def _compute_display_name(self):
         states = dict(self._fields["state"]._description_selection(self.env))
+        # Of which tickets it is depends on nobody's rights; a new one has what the form shows.
+        known = linked(self, "ticket_ids")
         for approval in self:
-            tickets = ", ".join(approval.sudo().ticket_ids.mapped("name"))
+            tasks = approval.sudo().ticket_ids | self.env["project.task"].sudo().browse(
+                known.get(approval.id, ())
+            )
+            tickets = ", ".join(tasks.mapped("name"))
             subject = tickets or approval.contract_id.code or ""
             approval.display_name = f"{subject}: {states.get(approval.state, '')}"
 
@@ -72,5 +79,7 @@ class KlauselApproval(models.Model):
 
     @api.constrains("contract_id", "ticket_ids")
     def _check_tickets(self):
+        known = linked(self, "ticket_ids")
         for approval in self.sudo():
-            approval.contract_id._check_customer_of_tickets(approval.ticket_ids)
+            tickets = self.env["project.task"].sudo().browse(known[approval.id])
+            approval.contract_id._check_customer_of_tickets(tickets)

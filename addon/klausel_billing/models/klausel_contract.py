@@ -5,6 +5,7 @@ from odoo.modules import Manifest
 from .application import Application
 from .call import PROTOCOL
 from .contract_part import NO_NOTES
+from .linked import linked
 
 
 class KlauselContract(models.Model):
@@ -214,17 +215,16 @@ class KlauselContract(models.Model):
         return contracts.with_env(self.env)
 
     def write(self, vals):
-        customers = self.sudo().commercial_partner_id
+        self._klausel_check_billed(vals)
+        before = self._klausel_places()
         result = super().write(vals)
         if vals:
-            (customers | self.sudo().commercial_partner_id)._klausel_bump()
+            self.env["res.partner"]._klausel_raise(before | self._klausel_places())
         return result
 
     def unlink(self):
-        customers = self.sudo().commercial_partner_id
-        result = super().unlink()
-        customers._klausel_bump()
-        return result
+        self._klausel_bump()
+        return super().unlink()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_settled(self):
@@ -240,7 +240,91 @@ class KlauselContract(models.Model):
 
     def _klausel_bump(self):
         """What was read of these contracts before is out of date."""
-        self.sudo().commercial_partner_id._klausel_bump()
+        self.env["res.partner"]._klausel_raise(self._klausel_places())
+
+    def _klausel_places(self):
+        """Where they are billed: pairs of the company's and the customer's id."""
+        return {(one.company_id.id, one.commercial_partner_id.id) for one in self.sudo()}
+
+    # --- what was billed stays whose it was ------------------------------------------------------
+
+    def _klausel_billed(self):
+        """``{contract: its invoices}`` of those that have settled anything; invoices may lack."""
+        groups = (
+            self.env["klausel.ledger"]
+            .sudo()
+            ._read_group(
+                [("contract_id", "in", self.ids), ("state", "=", "live")],
+                ["contract_id"],
+                ["move_id:recordset"],
+            )
+        )
+        return dict(groups)
+
+    def _klausel_check_billed(self, vals):
+        """Refunds and corrections would go to another customer, or in another currency."""
+        if {"company_id", "currency_id", "partner_id"}.isdisjoint(vals):
+            return
+        new = self.env["res.partner"].sudo().browse(vals.get("partner_id") or ())
+        for contract, moves in self.sudo()._klausel_billed().items():
+            company, currency = contract.company_id, contract.currency_id
+            customer = contract.commercial_partner_id
+            if vals.get("company_id", company.id) != company.id:
+                self._klausel_refuse_change(contract, moves, self.env._("its company"))
+            if vals.get("currency_id", currency.id) != currency.id:
+                self._klausel_refuse_change(contract, moves, self.env._("its currency"))
+            if "partner_id" in vals and new.commercial_partner_id != customer:
+                self._klausel_refuse_change(contract, moves, self.env._("its customer"))
+
+    def _klausel_refuse_change(self, contract, moves, what):
+        said = {
+            "code": contract.code,
+            "customer": contract.commercial_partner_id.display_name,
+            "what": what,
+        }
+        if not moves:
+            raise UserError(
+                self.env._(
+                    "Work of %(customer)s is settled under contract %(code)s: %(what)s stays as it"
+                    " is. End it, and make a new contract.",
+                    **said,
+                )
+            )
+        raise UserError(
+            self.env._(
+                "Contract %(code)s was billed to %(customer)s by %(invoices)s: %(what)s stays as"
+                " it is. End it, and make a new contract.",
+                invoices=moves._klausel_names(),
+                **said,
+            )
+        )
+
+    def _klausel_check_customers(self, before):
+        """A contact takes its contracts along to another customer: not what was billed."""
+        moved = self.filtered(lambda contract: contract.commercial_partner_id != before[contract])
+        for contract, moves in moved._klausel_billed().items():
+            said = {
+                "code": contract.code,
+                "contact": contract.partner_id.name,
+                "customer": before[contract].display_name,
+                "invoices": moves._klausel_names() or self.env._("a run of Klausel"),
+            }
+            if before[contract] == contract.partner_id:
+                raise UserError(
+                    self.env._(
+                        "Contract %(code)s was billed to %(customer)s by %(invoices)s:"
+                        " %(customer)s stays a customer of its own. For somebody else's contact"
+                        " enter a new one.",
+                        **said,
+                    )
+                )
+            raise UserError(
+                self.env._(
+                    "Contract %(code)s with %(contact)s was billed to %(customer)s by %(invoices)s:"
+                    " first make it out to %(customer)s itself, or to another of its contacts.",
+                    **said,
+                )
+            )
 
     def copy_data(self, default=None):
         vals_list = super().copy_data(default=default)
@@ -253,6 +337,14 @@ class KlauselContract(models.Model):
     def _onchange_company_id(self):
         if self.company_id:
             self.currency_id = self.company_id.currency_id
+
+    @api.onchange("covers")
+    def _onchange_covers(self):
+        """What is shown no longer is covered no longer."""
+        if self.covers != "project":
+            self.project_ids = False
+        if self.covers != "ticket":
+            self.task_ids = False
 
     @api.onchange("policy_id")
     def _onchange_policy_id(self):
@@ -295,23 +387,38 @@ class KlauselContract(models.Model):
     @api.constrains("covers", "project_ids", "task_ids", "partner_id")
     def _check_coverage(self):
         # Coverage holds whether or not this user may see a private project.
+        projects, tasks = linked(self, "project_ids"), linked(self, "task_ids")
         for contract in self.sudo():
+            if contract.covers == "customer" and (projects[contract.id] or tasks[contract.id]):
+                what = self.env._("projects") if projects[contract.id] else self.env._("tickets")
+                raise ValidationError(
+                    self.env._(
+                        "Contract %(code)s names %(what)s, but covers everything of the customer:"
+                        " choose what it covers, or name none.",
+                        code=contract.code,
+                        what=what,
+                    )
+                )
             if contract.covers == "project":
-                if not contract.project_ids:
+                if not projects[contract.id]:
                     raise ValidationError(
                         self.env._("Contract %s covers projects: name at least one.", contract.code)
                     )
-                contract._check_covered_projects()
+                contract._check_covered_projects(
+                    self.env["project.project"].sudo().browse(projects[contract.id])
+                )
             elif contract.covers == "ticket":
-                if not contract.task_ids:
+                if not tasks[contract.id]:
                     raise ValidationError(
                         self.env._("Contract %s covers tickets: name at least one.", contract.code)
                     )
-                contract._check_customer_of_tickets(contract.task_ids)
+                contract._check_customer_of_tickets(
+                    self.env["project.task"].sudo().browse(tasks[contract.id])
+                )
 
-    def _check_covered_projects(self):
+    def _check_covered_projects(self, projects):
         """A project without a customer is fine: its tickets say whose work it is."""
-        for project in self.project_ids:
+        for project in projects:
             customer = project.partner_id.commercial_partner_id
             if customer and customer != self.commercial_partner_id:
                 raise ValidationError(
@@ -398,6 +505,7 @@ class KlauselContract(models.Model):
             "publishes": "klausel.policy" in self.env,
             "links": True,
             "ledger_fields": sorted(self.env["klausel.ledger"]._fields),
+            "references": True,
         }
 
     @api.model

@@ -198,6 +198,11 @@ class KlauselLedger(models.Model):
         )
         return {**action, "domain": domain}
 
+    def _klausel_bump(self):
+        """What was read of these rows' customers before is out of date."""
+        places = {(row.company_id.id, row.partner_id.id) for row in self}
+        self.env["res.partner"]._klausel_raise(places)
+
     # --- opening again ------------------------------------------------------------------------
 
     @api.model
@@ -249,7 +254,7 @@ class KlauselLedger(models.Model):
         # The links first: with the state, Odoo computes anew who bills the time.
         rows._klausel_unlink_entries(gone)
         gone.write({"state": "released", "cause": cause, "mark": last})
-        gone.partner_id._klausel_bump()
+        gone._klausel_bump()
         moves.invalidate_recordset(["timesheet_ids", "timesheet_count"])
 
     def _klausel_unlink_entries(self, gone):
@@ -330,7 +335,7 @@ class KlauselLedger(models.Model):
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )
-        rows.partner_id._klausel_bump()
+        rows._klausel_bump()
 
     def _klausel_billed_again(self):
         """Live rows that settle what these released ones had settled."""
@@ -362,4 +367,4 @@ class KlauselLedger(models.Model):
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )
-        self.partner_id._klausel_bump()
+        self._klausel_bump()

@@ -86,7 +86,7 @@ class KlauselOpening(models.Model):
         }
         customers = {term.commercial_partner_id for term in terms.values()}
         for customer in sorted(customers, key=lambda customer: customer.id):
-            if not customer._klausel_take_turn(sequences.get(str(customer.id))):
+            if not customer._klausel_take_turn(company, sequences.get(str(customer.id))):
                 self._klausel_refuse("seq-moved", customer._klausel_moved())
         for one in removed:
             term = terms[one["contract"], one["term"]]

@@ -174,14 +174,13 @@ class KlauselOverride(models.Model):
         return result
 
     def unlink(self):
-        customers = self.sudo().partner_id
-        result = super().unlink()
-        customers._klausel_bump()
-        return result
+        self._klausel_bump()
+        return super().unlink()
 
     def _klausel_bump(self):
         """What was previewed before is out of date."""
-        self.sudo().partner_id._klausel_bump()
+        places = {(one.company_id.id, one.partner_id.id) for one in self.sudo()}
+        self.env["res.partner"]._klausel_raise(places)
 
     def _klausel_take_back(self, reason):
         """The rules decide again, or the decision that comes next. Who, when and why stay."""

@@ -1,3 +1,5 @@
+import json
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
@@ -23,6 +25,7 @@ class KlauselPlan(models.Model):
     title = fields.Char(readonly=True, translate=True, help="What it is called on invoices.")
     clause = fields.Char(readonly=True, help="Number of the contract's clause.")
     parameter_ids = fields.One2many("klausel.plan.parameter", "plan_id", "Parameters")
+    parts = fields.Char(readonly=True, help="Names of what is accepted part by part, as JSON.")
 
     _name_unique = models.UniqueIndex(
         "(policy_id, name)", "The policy has another plan of the same name."
@@ -33,6 +36,31 @@ class KlauselPlan(models.Model):
     def _compute_display_name(self):
         for plan in self:
             plan.display_name = " – ".join(filter(None, (plan.name, plan.title)))
+
+    def _klausel_check_part(self, acceptance):
+        """Refuse an acceptance of what this plan does not have."""
+        self.ensure_one()
+        if not self.parts:
+            return
+        names, part = json.loads(self.parts), acceptance.part or ""
+        if part in names:
+            return
+        said = {"plan": self.name, "part": part, "known": ", ".join(filter(None, names))}
+        if not names:
+            text = self.env._("Plan %(plan)s has no parts that are accepted.", **said)
+        elif not any(names):
+            text = self.env._(
+                "Plan %(plan)s is accepted as a whole: leave the part “%(part)s” out.", **said
+            )
+        elif part:
+            text = self.env._(
+                "Plan %(plan)s has no part “%(part)s”. Choose one of: %(known)s.", **said
+            )
+        else:
+            text = self.env._(
+                "Plan %(plan)s has several parts. Say which one is accepted: %(known)s.", **said
+            )
+        raise ValidationError(text)
 
     def _klausel_check(self, term):
         """Refuse parameters of ``term`` that this plan does not know, and those that it lacks."""

@@ -153,6 +153,10 @@ class KlauselTerm(models.Model):
                 )
             if policy:
                 term.plan_id._klausel_check(term)
+                for acceptance in self.env["klausel.acceptance"].search(
+                    [("term_id", "=", term.id)]
+                ):
+                    term.plan_id._klausel_check_part(acceptance)
 
     def _klausel_check_single(self):
         """After a parameter was changed on its own, not as a part of its term."""

@@ -87,6 +87,8 @@ class Plan(NamedTuple):
     title: dict
     clause: str
     parameters: tuple
+    parts: tuple | None
+    """What is accepted of it; None: the program that called says nothing of that."""
 
 
 class Policy(NamedTuple):
@@ -312,7 +314,17 @@ def _plan(data):
         title=_texts(data, "title"),
         clause=_text(data, "clause"),
         parameters=_named(map(_parameter, _records(data, "parameters")), "parameters"),
+        parts=_parts(data),
     )
+
+
+def _parts(data):
+    if data.get("parts") is None:
+        return None
+    names = tuple(_list(data, "parts"))
+    if not all(isinstance(name, str) for name in names):
+        raise BadPayload("parts")
+    return names
 
 
 def _policy(data):

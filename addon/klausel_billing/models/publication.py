@@ -79,6 +79,7 @@ class Publication(Call):
                     "sequence": number,
                     "name": plan.name,
                     "clause": plan.clause or False,
+                    "parts": False if plan.parts is None else json.dumps(plan.parts),
                 }
                 for number, plan in enumerate(asked.plans)
             ]

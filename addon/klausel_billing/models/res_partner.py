@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 
@@ -13,12 +13,22 @@ class ResPartner(models.Model):
 
     klausel_seq = fields.Integer(
         string="Contract Changes",
-        copy=False,
-        readonly=True,
+        compute="_compute_klausel_seq",
+        compute_sudo=True,
         aggregator=None,
         groups="klausel_billing.group_user,klausel_billing.group_connector",
-        help="Raised by every change to the customer's contracts, approvals, decisions and ledger.",
+        help="Raised by every change to the customer's contracts, approvals, decisions and ledger"
+        " in this company.",
     )
+
+    @api.depends_context("company")
+    def _compute_klausel_seq(self):
+        revisions = self.env["klausel.revision"].search(
+            [("partner_id", "in", self.ids), ("company_id", "=", self.env.company.id)]
+        )
+        numbers = {revision.partner_id.id: revision.number for revision in revisions}
+        for partner in self:
+            partner.klausel_seq = numbers.get(partner._origin.id, 0)
 
     def _compute_klausel_contract_count(self):
         counts = dict(
@@ -35,13 +45,14 @@ class ResPartner(models.Model):
         if "parent_id" not in vals and "is_company" not in vals:
             return super().write(vals)
         # A contract goes with its contact to another company, and covers other work there.
-        contracts = (
-            self.env["klausel.contract"].sudo().search([("partner_id", "child_of", self.ids)])
-        )
+        contracts = self.env["klausel.contract"].sudo().with_context(active_test=False)
+        contracts = contracts.search([("partner_id", "child_of", self.ids)])
+        customers = {contract: contract.commercial_partner_id for contract in contracts}
         before = contracts._klausel_coverage()
         contracts._klausel_bump()
         result = super().write(vals)
         if contracts:
+            contracts._klausel_check_customers(customers)
             contracts._klausel_bump()
             contracts._klausel_coverage_changed(before, contracts._klausel_coverage())
         return result
@@ -56,23 +67,35 @@ class ResPartner(models.Model):
         action["context"] = {"default_partner_id": self.commercial_partner_id.id}
         return action
 
-    def _klausel_take_turn(self, sequence):
-        """Raise this customer's number, if it is still ``sequence``; whether it was.
+    def _klausel_take_turn(self, company, sequence):
+        """Raise this customer's number in ``company``, if it is still ``sequence``; whether it was.
 
-        Makes everybody else wait who wants to write for the customer, and then fail.
+        Makes everybody else wait who wants to write for the customer there, and then fail.
         """
         self.ensure_one()
         self.env.flush_all()
-        self.env.cr.execute(
-            SQL(
-                "UPDATE res_partner SET klausel_seq = COALESCE(klausel_seq, 0) + 1"
-                " WHERE id = %s AND COALESCE(klausel_seq, 0) = %s",
+        if sequence == 0:
+            query = SQL(
+                "INSERT INTO klausel_revision (company_id, partner_id, number, create_uid)"
+                " VALUES (%s, %s, 1, %s)"
+                " ON CONFLICT (company_id, partner_id) DO UPDATE SET number = 1"
+                " WHERE klausel_revision.number = 0",
+                company.id,
+                self.id,
+                self.env.uid,
+            )
+        else:
+            query = SQL(
+                "UPDATE klausel_revision SET number = number + 1"
+                " WHERE company_id = %s AND partner_id = %s AND number = %s",
+                company.id,
                 self.id,
                 sequence,
             )
-        )
-        self.invalidate_recordset(["klausel_seq"], flush=False)
-        return bool(self.env.cr.rowcount)
+        self.env.cr.execute(query)
+        taken = bool(self.env.cr.rowcount)
+        self._klausel_forget_numbers()
+        return taken
 
     def _klausel_moved(self):
         """What to say to whoever comes with an older number."""
@@ -82,19 +105,47 @@ class ResPartner(models.Model):
         )
 
     def _klausel_bump(self):
-        """Raise the number of these customers.
+        """Raise the numbers of these customers in all companies that bill them."""
+        ids = self.commercial_partner_id.ids
+        if not ids:
+            return
+        self.env["klausel.contract"].flush_model(["company_id", "commercial_partner_id"])
+        query = SQL(
+            "SELECT company_id, commercial_partner_id FROM klausel_contract"
+            " WHERE commercial_partner_id = ANY(%(ids)s)"
+            " UNION SELECT company_id, partner_id FROM klausel_revision"
+            " WHERE partner_id = ANY(%(ids)s)",
+            ids=ids,
+        )
+        self._klausel_raise(set(self.env.execute_query(query)))
+
+    @api.model
+    def _klausel_raise(self, places):
+        """Raise the numbers in ``places``, pairs of a company's and a customer's id.
 
         In SQL, so that of two transactions at once the second one fails and is run again.
         """
-        ids = sorted(self.commercial_partner_id.ids)
-        if not ids:
-            return
         # Always in the same order: two transactions with several customers do not block each other.
+        places = sorted(place for place in places if all(place))
+        if not places:
+            return
         self.env.cr.execute(
             SQL(
-                "UPDATE res_partner SET klausel_seq = COALESCE(klausel_seq, 0) + 1 WHERE id IN"
-                " (SELECT id FROM res_partner WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)",
-                ids,
+                "INSERT INTO klausel_revision (company_id, partner_id, number, create_uid)"
+                " SELECT company, partner, 1, %s"
+                " FROM unnest(%s, %s) WITH ORDINALITY AS place (company, partner, number)"
+                " ORDER BY place.number"
+                " ON CONFLICT (company_id, partner_id) DO UPDATE"
+                " SET number = klausel_revision.number + 1",
+                self.env.uid,
+                [company for company, _partner in places],
+                [partner for _company, partner in places],
             )
         )
-        self.browse(ids).invalidate_recordset(["klausel_seq"], flush=False)
+        self._klausel_forget_numbers()
+
+    @api.model
+    def _klausel_forget_numbers(self):
+        """What is remembered of numbers was read before they were raised."""
+        self.env["klausel.revision"].invalidate_model(["number"], flush=False)
+        self.env["res.partner"].invalidate_model(["klausel_seq"], flush=False)

@@ -52,8 +52,11 @@ class BillingCase(KlauselCase):
     def _seq(self, customer=None):
         customer = customer or self.customer
         self.env.flush_all()
-        self.env.cr.execute("SELECT klausel_seq FROM res_partner WHERE id = %s", [customer.id])
-        return self.env.cr.fetchone()[0] or 0
+        self.env.cr.execute(
+            "SELECT number FROM klausel_revision WHERE partner_id = %s AND company_id = %s",
+            [customer.id, self.company.id],
+        )
+        return (self.env.cr.fetchone() or [0])[0]
 
     def _line(self, quantity="3.5", price="95.00", entries=None, group="95", **values):
         """A line, and its rows: of the line itself and of each of its entries."""

@@ -710,14 +710,16 @@ class TestApply(BillingCase):
                     self._apply({**asked, "company_id": company}, stranger)
                 self.assertNotIn("Mill", str(caught.exception))
         # In the company that is theirs, ours has no contracts.
-        self._refused("contract-missing", {**self._payload(), "company_id": second.id}, stranger)
+        asked = {**self._payload(), "company_id": second.id, "seq": 0}
+        self._refused("contract-missing", asked, stranger)
 
     def test_a_company_without_chart_of_accounts(self):
         second = self.env["res.company"].create({"name": "Second"})
         self.connector.company_ids = [Command.link(second.id)]
         contract = self._contract("K-1", self.customer, company_id=second.id)
         line, rows = self._line(entries=self.env["account.analytic.line"], contract=contract)
-        payload = self._payload([self._move(line)], rows, company_id=second.id)
+        # The number of the customer is that company's own: its contract was the first change.
+        payload = self._payload([self._move(line)], rows, company_id=second.id, seq=1)
         self.assertIn("Second", self._refused("no-chart", payload))
 
     def test_two_companies(self):
@@ -865,11 +867,41 @@ class TestSequence(BillingCase):
         self._moves(lambda: contract.unlink(), self.stranger)
 
     def test_contact_goes_to_another_company(self):
-        self._apply()
-        row = self._ledger()[0]
         both = self.customer + self.stranger
         self._moves(lambda: self.contact.write({"parent_id": self.stranger.id}), both)
-        self.assertEqual(row.partner_id, self.stranger)
+        self._moves(lambda: self.contact.write({"parent_id": self.customer.id}), both)
+        self._apply()
+        row = self._ledger()[0]
+        with self.assertRaises(UserError) as caught:
+            self.contact.parent_id = self.stranger
+        self.assertIn("first make it out to Mill itself", str(caught.exception))
+        self.assertEqual(row.partner_id, self.customer)
+
+    def test_a_person_whose_contract_was_billed_stays_a_customer(self):
+        lone = self.env["res.partner"].create({"name": "Lone"})
+        self.contract.partner_id = lone
+        self.ticket.partner_id = lone
+        self.project.partner_id = lone
+        self._apply(partner_id=lone.id, seq=self._seq(lone))
+        with self.assertRaises(UserError) as caught:
+            lone.parent_id = self.stranger
+        self.assertIn("Lone stays a customer of its own", str(caught.exception))
+
+    def test_each_company_has_its_own(self):
+        second = self.env["res.company"].create({"name": "Second"})
+        before = self._seq()
+        theirs = self._contract("K-1", self.customer, company_id=second.id)
+        self.assertEqual(self._seq(), before)
+        number = self.customer.with_company(second).klausel_seq
+        self.assertGreater(number, 0)
+        self.contract.sla = "gold"
+        self.assertEqual(self.customer.with_company(second).klausel_seq, number)
+        self.assertGreater(self._seq(), before)
+        # A contract that goes to the other company changes both.
+        before = self._seq()
+        theirs.write({"company_id": self.company.id, "code": "K-1b"})
+        self.assertGreater(self._seq(), before)
+        self.assertGreater(self.customer.with_company(second).klausel_seq, number)
 
     def test_parts(self):
         values = {"contract_id": self.contract.id}
@@ -920,7 +952,7 @@ class TestSequence(BillingCase):
             )
             before = first.klausel_seq
             self.assertEqual(second.klausel_seq, before)
-            first._klausel_bump()
+            first._klausel_raise({(first.env.company.id, first.id)})
             one.commit()
             run = Application(second.env, second.env.company, {})
             run.asked = type("Asked", (), {"customer": partner.id, "sequence": before})
@@ -932,6 +964,4 @@ class TestSequence(BillingCase):
                 run._take_turn()
             self.assertTrue(str(caught.exception).startswith("[klausel:seq-moved]"))
             two.rollback()
-            one.execute(
-                "UPDATE res_partner SET klausel_seq = %s WHERE id = %s", [before, partner.id]
-            )
+            one.execute("DELETE FROM klausel_revision WHERE partner_id = %s", [partner.id])

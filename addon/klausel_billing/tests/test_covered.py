@@ -1,7 +1,7 @@
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .timesheets import TimesheetCase
 
@@ -211,9 +211,10 @@ class TestCovered(TimesheetCase):
         self.assertGreater(self.stranger.klausel_seq, before)
         self.assert_covered(theirs)
 
-    def test_customers_without_contracts_are_merged(self):
+    def test_a_customer_without_contracts_is_merged(self):
         """Timesheets change their customer there, too: what was previewed is out of date."""
         first, second = self.env["res.partner"].create([{"name": "One"}, {"name": "Two"}])
+        self._contract("K-9", second)
         before = second.klausel_seq
         self.env["base.partner.merge.automatic.wizard"].create({})._merge(
             (first | second).ids, second
@@ -494,3 +495,67 @@ class TestOrders(TimesheetCase):
             {"name": "News", "project_id": self.project.id, "status": "on_track"}
         )
         self.assertTrue(self.env["timesheets.analysis.report"].search([], limit=1).read())
+
+    # --- said before a contract takes work from a sales order ----------------------------------
+
+    def _new(self, **values):
+        """A contract that is being entered in the form, and not yet saved."""
+        form = Form(self.env["klausel.contract"])
+        form.code = "K-9"
+        form.policy = "web-care"
+        form.partner_id = self.customer
+        form.date_start = fields.Date.to_date("2026-01-01")
+        for name, value in values.items():
+            setattr(form, name, value)
+        return form
+
+    def test_the_form_says_what_sales_orders_lose(self):
+        self.contract.unlink()
+        prepaid = self.order.order_line.create(
+            {
+                "order_id": self.order.id,
+                "product_id": self._product("Card", "order").id,
+                "product_uom_qty": 20,
+            }
+        )
+        self._entry("2026-02-01", 7.0, so_line=prepaid.id)
+        self._entry("2026-01-02")
+        self._entry("2026-06-30")
+        self._entry("2025-12-31", 50)
+        self.assertEqual(prepaid.remaining_hours, 13)
+        name = self.order.name
+        first = (
+            "Sales orders bill work that this contract covers. Once it is saved, they do so no"
+            " longer:"
+        )
+        delivered = f"{name}, Hours: 2.00 hours not yet invoiced"
+        card = (
+            f"{name}, Card: 7.00 hours used; of the prepaid hours 13.00 are left now,"
+            " and 20.00 then"
+        )
+        form = self._new()
+        self.assertEqual(form.order_warning, "\n".join((first, delivered, card)))
+        form.date_end = fields.Date.to_date("2026-01-31")
+        self.assertEqual(form.order_warning, "\n".join((first, delivered.replace("2.00", "1.00"))))
+        form.date_end = False
+        form.covers = "project"
+        self.assertFalse(form.order_warning)
+        form.project_ids.add(self.project)
+        self.assertEqual(form.order_warning, "\n".join((first, delivered, card)))
+        contract = form.save()
+        # Now it has happened: that is what the sentence had announced.
+        self.assertEqual(prepaid.remaining_hours, 20)
+        self.assertFalse(contract.order_warning)
+        self.env.flush_all()
+        stranger = self._new(partner_id=self.stranger)
+        self.assertFalse(stranger.order_warning)
+
+    def test_what_is_covered_is_switched_as_a_whole(self):
+        form = self._new(covers="project")
+        form.project_ids.add(self.project)
+        form.covers = "ticket"
+        form.task_ids.add(self.ticket)
+        form.covers = "customer"
+        contract = form.save()
+        self.assertFalse(contract.project_ids)
+        self.assertFalse(contract.task_ids)

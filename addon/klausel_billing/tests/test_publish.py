@@ -25,6 +25,7 @@ class TestPublish(KlauselCase):
         cls.connector = cls._user("bot", "klausel_billing.group_connector")
         cls.manager = cls._user("keeper", "klausel_billing.group_manager")
         cls.policies = cls.env["klausel.policy"].with_context(active_test=False)
+        cls.product = cls.env["product.product"].create({"name": "Care", "type": "service"})
 
     def _plan(self, name, *parameters, **values):
         title = {"en": f"{name} in words", "de": f"{name} in Worten"}
@@ -423,6 +424,7 @@ class TestPublish(KlauselCase):
             with form.term_ids.new() as term:
                 term.code = "S"
                 term.plan = "service-quarterly"
+                term.product_id = self.product
         self.assertEqual(form.record.term_ids.plan, "service-quarterly")
 
     def test_the_form_offers_what_is_published(self):
@@ -439,6 +441,7 @@ class TestPublish(KlauselCase):
             self.assertEqual(form.policy, "web-care")
             with form.term_ids.new() as term:
                 term.code = "S"
+                term.product_id = self.product
                 self.assertEqual(term.policy_id, policy)
                 term.plan_id = block
                 self.assertEqual(term.plan, "block")
@@ -466,3 +469,53 @@ class TestPublish(KlauselCase):
         with Form(other.with_user(self.manager)) as form:
             form.policy_id = self._all()
         self.assertEqual(other.policy, "web-care")
+
+    # --- what is accepted ---------------------------------------------------------------------
+
+    def _accept(self, term, part):
+        return self.env["klausel.acceptance"].create(
+            {"term_id": term.id, "part": part, "contract_id": term.contract_id.id}
+        )
+
+    def test_an_acceptance_of_a_part_that_is_not_there(self):
+        plans = [
+            self._plan("service-quarterly", PRICE, parts=[]),
+            self._plan("works", PRICE, parts=["Draft", "Final"]),
+            self._plan("whole", PRICE, parts=[""]),
+            self._plan("older", PRICE),
+        ]
+        self.term.parameter_ids = [Command.create({"name": "price", "value": "95.00"})]
+        self._publish(self._policy(plans=plans))
+        works, whole, older, hours = (
+            self._term(name, price="900.00")
+            for name in ("works", "whole", "older", "service-quarterly")
+        )
+        for term, part, said in (
+            (works, "Drft", "Plan works has no part “Drft”. Choose one of: Draft, Final."),
+            (
+                works,
+                False,
+                "Plan works has several parts. Say which one is accepted: Draft, Final.",
+            ),
+            (whole, "Draft", "Plan whole is accepted as a whole: leave the part “Draft” out."),
+            (hours, "Draft", "Plan service-quarterly has no parts that are accepted."),
+        ):
+            with self.assertRaises(ValidationError) as caught:
+                self._accept(term, part)
+            self.assertEqual(caught.exception.args[0], said)
+        self._accept(older, "anything")
+        self._accept(whole, False)
+        accepted = self._accept(works, "Final")
+        with self.assertRaisesRegex(ValidationError, "no part “Finale”"):
+            accepted.part = "Finale"
+        with self.assertRaisesRegex(ValidationError, "accepted as a whole"):
+            works.plan = "whole"
+
+    def test_a_term_without_a_product(self):
+        contracts = self.env["klausel.contract"].with_user(self.manager)
+        form = Form(contracts)
+        term = form.term_ids.new()
+        term.code = "S"
+        term.plan = "service-quarterly"
+        with self.assertRaisesRegex(AssertionError, "'product_id' is a required field"):
+            term.save()

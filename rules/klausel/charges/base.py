@@ -131,7 +131,11 @@ class Taken(NamedTuple):
     turn: int = 0
     """Its place among all draws of the account."""
     number: int = -1
-    """Of what is on record: its number there."""
+    """Of what is on record: its number there; DONE_AGAIN for what is there and done again."""
+
+
+#: Number of a part that is on record and done again: what differs of it goes on record apart.
+DONE_AGAIN = -2
 
 
 class Charge(NamedTuple):
@@ -183,6 +187,32 @@ NO_FACTS = Facts()
 
 #: Rows of lines of one component that are on record, oldest first.
 Recorded = Sequence[LedgerRow]
+
+#: Group of rows of time that was drawn from a balance, or is included.
+DRAW = "draw"
+
+
+def named_group(id_: str, ours: tuple[str, ...], recorded: Recorded) -> str:
+    """The group of the line that is for ``id_``, an id from outside.
+
+    What a line is must not depend on how somebody's id begins. One that could be taken for
+    ``ours``, beginnings of groups that the component makes itself, has a mark in front; where it
+    was billed before there was one, it stays as it is on record.
+    """
+    if not (id_ == DRAW or id_.startswith((MARK, *ours))):
+        return id_
+    if any(row.key.group == id_ and not row.key.sequence and _sells(row) for row in recorded):
+        return id_
+    return MARK + id_
+
+
+#: Before ids from outside that look like a word of ours.
+MARK = "id "
+
+
+def _sells(row: LedgerRow) -> bool:
+    """Whether the line bills something that is no time, and gives nothing back."""
+    return row.amount is not None and row.amount >= 0 and not row.seconds
 
 
 class Ended(NamedTuple):
@@ -285,6 +315,10 @@ class Account(Protocol):
     def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
         """A draw of ``cost`` for ``rounded`` seconds of ``entry``, ``late`` or in its place, is on
         record and will be forced: nobody else may have these hours."""
+        ...  # pragma: no cover
+
+    def do_again(self, lot: str, cost: int, entry: Entry) -> None:
+        """``entry`` is done again; on record it drew ``cost`` from ``lot``."""
         ...  # pragma: no cover
 
     def wait_on_record(self, entry: Entry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -23,9 +24,10 @@ from klausel.charges.base import (
     Taken,
     Warned,
     Work,
+    named_group,
 )
 from klausel.charges.rates import Rates, RatesShape
-from klausel.charges.stock import BalancedShape, BoundStock, Events, Lot, Stock
+from klausel.charges.stock import BEYOND, BalancedShape, BoundStock, Events, Lot, Stock
 from klausel.model import Contract, LedgerKey, Opening, Purchase, natural
 from klausel.money import ZERO, quantity, seconds_from_hours
 from klausel.period import ONE_DAY, Period, Span, add_months, period_of, periods
@@ -33,6 +35,16 @@ from klausel.shapes import Months, complain
 
 TOP_UP = "topup "
 LEFTOVER = "leftover "
+#: How groups begin that a block makes itself; a purchase's group is its id.
+OURS = (TOP_UP, LEFTOVER, BEYOND)
+
+
+_TOPPED = re.compile(re.escape(TOP_UP) + r".*\+\d+", re.DOTALL)
+
+
+def is_top_up(group: str) -> bool:
+    """Whether it is the group of a lot that an entry bought: "topup", the entry, "+", a number."""
+    return _TOPPED.fullmatch(group) is not None
 
 
 class BlockShape(BalancedShape):
@@ -152,7 +164,12 @@ class BlockAccount(Stock):
         self._history: dict[str, list[tuple[date, int]]] = {}
         self.topped: dict[str, Lot] = {}
         self._sold: dict[str, int] = {}
-        """By purchase: seconds that were invoiced; they are in the lot until that is corrected."""
+        """By group: seconds that were invoiced; they are in the lot until that is corrected."""
+        others = [row for row in recorded if not is_top_up(row.key.group)]
+        self._groups = {
+            purchase.id: named_group(purchase.id, OURS, others) for purchase in bound.bought()
+        }
+        """By purchase, the group of its line."""
         for row in recorded:
             self._sold[row.key.group] = self._sold.get(row.key.group, 0) + row.rounded
         super().__init__(bound, recorded, afresh)
@@ -161,10 +178,10 @@ class BlockAccount(Stock):
                 self.add(bound.lot_at_go_live(opening))
         for purchase in bound.bought():
             lot = bound.lot(purchase)
-            lot.granted = self._sold.get(purchase.id, lot.granted)
+            lot.granted = self._sold.get(self._groups[purchase.id], lot.granted)
             self.add(lot)
         for row in recorded:
-            if row.key.group.startswith(TOP_UP) and not row.key.sequence:
+            if is_top_up(row.key.group) and not row.key.sequence:
                 self._top_up_lot(
                     row.key.group.removeprefix(TOP_UP), row.key.period, row.rounded,
                     row.rate or ZERO,
@@ -291,7 +308,7 @@ class BlockAccount(Stock):
         while rest > 0:
             number += 1
             id_ = f"{work.entry.id}+{number}"
-            if id_ in self.topped:
+            if any(lot.id == id_ for lot in self.lots):
                 continue
             lot = self._top_up_lot(id_, day, standard, price)
             found = self.draw(lot, work, rest, day, work.entry.date)
@@ -312,10 +329,11 @@ class BlockAccount(Stock):
         sales: list[tuple[Lot, Charge]] = []
         for purchase in bound.bought():
             lot = next(lot for lot in self.lots if lot.id == purchase.id)
-            hours = purchase.seconds or self._sold.get(purchase.id)
+            group = self._groups[purchase.id]
+            hours = purchase.seconds or self._sold.get(group)
             if purchase.date <= as_of and not purchase.invoice and hours:
                 price = bound.price_of(purchase)
-                sale = bound.sold(purchase.id, purchase.date, lot.granted, price, "block")
+                sale = bound.sold(group, purchase.date, lot.granted, price, "block")
                 wanted = quantity(purchase.seconds, bound.binding.quantity_digits)
                 sales.append((lot, sale._replace(wanted=wanted)))
         for id_, lot in self.topped.items():

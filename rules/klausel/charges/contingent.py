@@ -84,7 +84,7 @@ class ContingentAccount(Stock):
         return [lot for lot in self.lots_of(period) if lot.good(work.entry.date)]
 
     def singles(self, as_of: date) -> Iterator[Charge]:
-        yield from sales(self.bound, as_of, self._granted, self.grant_of)
+        yield from sales(self.bound, as_of, self._granted, self.grant_in_the_end)
 
     def balances(self, as_of: date) -> Iterator[Stand]:
         lots = [*self._opening]

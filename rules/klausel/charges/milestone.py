@@ -19,6 +19,7 @@ from klausel.charges.base import (
     Recorded,
     Taken,
     Work,
+    named_group,
 )
 from klausel.model import Contract, made, natural
 from klausel.money import HUNDRED, ZERO, multiply, round_half_up, share
@@ -127,7 +128,8 @@ class BoundMilestone(Plain):
             details = (("part", row.part),) if row.part else ()
             label = Label(row.date, row.date, details)
             period = Period(row.date, row.date, row.date, row.date)
-            yield Charge(period, row.part or "all", row.date, label, ONE, "piece", amount)
+            group = named_group(row.part, (), recorded) if row.part else "all"
+            yield Charge(period, group, row.date, label, ONE, "piece", amount)
 
     def _amounts(self) -> dict[str, Decimal]:
         """Price of each part; the last one takes what rounding leaves over."""

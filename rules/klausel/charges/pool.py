@@ -311,7 +311,7 @@ class PoolAccount(Stock):
 
     def singles(self, as_of: date) -> Iterator[Charge]:
         bound = self.bound
-        yield from sales(bound, as_of, self._granted, self.grant_of)
+        yield from sales(bound, as_of, self._granted, self.grant_in_the_end)
         if self.over(as_of):
             yield from self._settlement()
             return

@@ -91,18 +91,23 @@ class BoundQuota(BoundStock):
                 )
 
 
+def _request(work: Work) -> tuple[str, str]:
+    """What counts once: a ticket, or an entry without one."""
+    return ("ticket", work.ticket) if work.ticket else ("entry", work.entry.id)
+
+
 class QuotaAccount(ContingentAccount):
     """Counts a ticket once, in the period of its first work."""
 
     bound: BoundQuota
 
     def __init__(self, bound: BoundStock, recorded: Recorded, afresh: bool) -> None:
-        self._known: dict[str, str] = {}
+        self._known: dict[tuple[str, str], str] = {}
         """By request: the lot that it is of, empty where the quota did not cover it."""
         super().__init__(bound, recorded, afresh)
 
     def offer(self, work: Work, day: date, late: bool) -> Offer:
-        key = work.ticket or f"entry {work.entry.id}"
+        key = _request(work)
         home = work.entry.date
         if key not in self._known:
             lots = [lot for lot in self.drawable(work, day, late) if self.free(lot) >= REQUEST]
@@ -126,7 +131,7 @@ class QuotaAccount(ContingentAccount):
 
     def draw(self, lot: Lot, work: Work, wanted: int, day: date, home: date) -> Taken | None:
         """Waiting work whose request a new period has room for."""
-        key = work.ticket or f"entry {work.entry.id}"
+        key = _request(work)
         cost = 0 if self._known.get(key) else REQUEST
         if self.free(lot) < cost:
             return None
@@ -150,7 +155,7 @@ class QuotaAccount(ContingentAccount):
         return next((lot.left for lot in self.lots if lot.id == id_), None)
 
     def force(self, part: Taken) -> Taken:
-        key = part.work.ticket or f"entry {part.work.entry.id}"
+        key = _request(part.work)
         if part.lot:
             period = self.bound.period(part.period.first)
             if period is not None:

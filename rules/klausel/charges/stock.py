@@ -337,6 +337,12 @@ class Stock:
         """By lot: seconds that are drawn on record, less those given back."""
         self.made: defaultdict[str, int] = defaultdict(int)
         """Of :attr:`on_record` what is done so far in this simulation."""
+        self.kept: defaultdict[str, int] = defaultdict(int)
+        """By lot: seconds that are drawn on record by work that is done again."""
+        self.redrawn: defaultdict[str, int] = defaultdict(int)
+        """By lot: seconds that such work draws now."""
+        self.redone: set[str] = set()
+        """Entries that are done again."""
         self.waited: set[str] = set()
         """Entries of which a correction waits on record."""
         self.reached = date.min
@@ -418,8 +424,17 @@ class Stock:
 
     def grant_of(self, period: Period) -> int:
         """Seconds that ``period`` grants: where an end cut it later, no fewer than were drawn."""
-        drawn = self.on_record[period.first.isoformat()]
-        return max(self.bound.hours_of(period), drawn)
+        lot = period.first.isoformat()
+        return max(self.bound.hours_of(period), self.on_record[lot] + self.kept[lot])
+
+    def grant_in_the_end(self, period: Period) -> int:
+        """As :meth:`grant_of`, after all that is done again was done."""
+        lot = period.first.isoformat()
+        return max(self.bound.hours_of(period), self.on_record[lot] + self.redrawn[lot])
+
+    def do_again(self, lot: str, cost: int, entry: Entry) -> None:
+        self.kept[lot] += cost
+        self.redone.add(entry.id)
 
     def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
         before = self.paid_to.get((entry.id, lot), (0, 0))
@@ -458,6 +473,8 @@ class Stock:
     ) -> Taken:
         period = self.bound.period(home)
         assert period is not None
+        if self.redone and work.entry.id in self.redone:
+            self.redrawn[lot] += cost
         self._turns += 1
         facts = (
             work, work.seconds, rounded, period, "", None, lot, cost, None, "", False, after,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 
@@ -11,7 +11,7 @@ from klausel.clerk import ELSEWHERE, Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
 from klausel.customer.state import NO_WHERE, OPENING, Decision, Ledger, gone
 from klausel.ledger import CLOSING, SCOPE
-from klausel.model import LedgerKey, in_order
+from klausel.model import Entry, LedgerKey, in_order
 from klausel.period import ONE_DAY, Period, Span
 from klausel.policy.ir import Rule, text_in
 from klausel.result import (
@@ -54,22 +54,29 @@ class Balances(Corrections):
         outcome = clerk.run(items, ordered=not settled)
         self._gates[code] = gate, clerk.budgets
         self._closed_until[code] = outcome.last_closed
+        redone = self._redone[code]
+        waiting: dict[str, tuple[Item, list[Share]]] = {}
         for item in items:
             if item.record:
                 continue
+            shares = outcome.shares.get(item.key, []) if item.done is None else []
             if item.again:
-                shares = outcome.shares.get(item.key, [])
-                self._take_again(bound, item, shares)
-                held = [share for share in shares if share.held and share.held != ELSEWHERE]
+                self._take_again(bound, item, shares, taken)
+            elif item.done is None:
+                self._take_over(bound, item, shares, taken)
+            else:
+                term, component, part = item.done
+                taken[term, component, part.period.first].append(part)
+            if not self._on_record:
+                continue
+            held = [share for share in shares if share.held and share.held != ELSEWHERE]
+            if redone and item.work.entry.id in redone:
+                # All that waits of it takes the place of all that waited.
+                waiting.setdefault(item.work.entry.id, (item, []))[1].extend(held)
+            else:
                 self._remember_held(bound, item, held)
-                continue
-            if item.done is None:
-                self._take_over(bound, item, outcome.shares.get(item.key, []), taken)
-                continue
-            term, component, part = item.done
-            taken[term, component, part.period.first].append(part)
-            if self._on_record:
-                self._remember_held(bound, item, ())
+        for item, held in waiting.values():
+            self._remember_held(bound, item, held)
         self._settled_again(bound, items, outcome, taken)
         self._close_where_terms_begin(bound)
         for reached in outcome.reached:
@@ -87,9 +94,13 @@ class Balances(Corrections):
         found = []
         for entry_id, settled in self._settled.items():
             parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
-            if not parts or (self._adjust and entry_id not in self._held_before):
+            if not parts:
                 continue
+            if self._adjust and not self._stays_on_record(entry_id, entries):
+                continue  # it is done again, or taken back
             entry = entries.get(entry_id) or gone(entry_id, parts[0].key.period)
+            if not bound.span.covers(entry.date):  # it moved; its parts stay where they are
+                entry = entry._replace(date=bound.span.nearest(parts[0].key.period))
             decision = self._decided.get(entry_id)
             if decision is None or decision.contract is not bound:
                 around = self._around(entry)
@@ -111,6 +122,11 @@ class Balances(Corrections):
                     )
                 )
         return found
+
+    def _stays_on_record(self, entry_id: str, entries: Mapping[str, Entry]) -> bool:
+        """Whether an adjustment leaves an entry as it is."""
+        here = entry_id in entries
+        return entry_id in self._stays or (not here and self._is_to_come(entry_id))
 
     def _closed_windows(self, bound: BoundContract) -> Callable[[Span], bool]:
         """Whether a window is closed on record: a period that ends with it is."""
@@ -180,14 +196,11 @@ class Balances(Corrections):
                 taken[term, component, part.period.first].append(part)
             elif reason == ELSEWHERE:
                 self._take_elsewhere(bound, item, share)
-        if not held and not self._on_record:
-            return
         for share in held:
             self._hold(
                 entry, bound.contract.code, rule, share.seconds, share.rounded, share.amount,
                 share.held,
             )  # fmt: skip
-        self._remember_held(bound, item, held)
 
     def _take_elsewhere(self, bound: BoundContract, item: Item, share: Share) -> None:
         """Time that another term passed on to one that has it in its opening balance."""
@@ -214,7 +227,8 @@ class Balances(Corrections):
         window = self._window(bound, entry.date)
         if window.last is None or window.last >= self._as_of:
             return
-        before = self._held_before.get(entry.id, [])
+        code = bound.contract.code
+        before = [rest for rest in self._held_before.get(entry.id, ()) if rest.contract == code]
         known = {
             rest.reason: rest for rest in before if item.changed or rest.reason == item.waits_for
         }
@@ -226,6 +240,8 @@ class Balances(Corrections):
             same = rest is not None and (seconds, rounded) == (rest.seconds, rest.rounded)
             if not (same and mine):
                 self._put_held(bound, item, reason, seconds, rounded, rest)
+            if mine and rest is not None and not same and not (seconds or rounded):
+                self._put_held(bound, item, reason, 0, 0, None)  # without time it waits, too
 
     def _settled_again(
         self,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from klausel.charges.base import Charge, Work
+from klausel.charges.base import DONE_AGAIN, Charge, Taken, Work
 from klausel.charges.stock import BEYOND
 from klausel.clerk import ELSEWHERE, Item, OnRecord, Share
 from klausel.customer.lines import Lines
@@ -27,34 +28,61 @@ from klausel.result import Line, Part
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
 
 
+def _has_time(part: OnRecord) -> bool:
+    return bool(part.seconds or part.rounded or part.drawn)
+
+
 class Corrections(Lines):
     """Rows and lines that correct the record."""
 
-    def _allocate_again(self, bound: BoundContract, work: Work) -> None:
+    def _allocate_again(
+        self,
+        bound: BoundContract,
+        work: Work,
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
         """What an entry on record would be with today's rules and prices."""
         code = bound.contract.code
         found = self._again[code].setdefault(work.entry.id, [])
         for term in self._terms(bound, work.disposition):
             for component in term.components if term.span.covers(work.entry.date) else ():
                 part = component.bound.take(work) if component.takes_time else None
-                if part is not None:
-                    found.append(ident(code, term.term.id, component.id, part))
-                    self._desired[code].append((term.term.id, component.id, part))
-                    self._show(bound, (part,), term.term.id, component.id, "", again=True)
+                if part is None:
+                    continue
+                place = (term.term.id, component.id, part.period.first)
+                if CLOSING not in self._ledger[code].groups.get(place, {}):
+                    taken[place].append(part)  # it moved to days that are yet to be settled
                     return
+                found.append(ident(code, term.term.id, component.id, part))
+                self._desired[code].append((term.term.id, component.id, part))
+                self._show(bound, (part,), term.term.id, component.id, "", again=True)
+                return
         rule = self._rules[code, work.rule]
         self._hold(work.entry, code, rule, work.seconds, work.rounded, None, "no_term")
 
-    def _take_again(self, bound: BoundContract, item: Item, shares: Sequence[Share]) -> None:
-        """What an entry on record would be with today's facts."""
+    def _take_again(
+        self,
+        bound: BoundContract,
+        item: Item,
+        shares: Sequence[Share],
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        """What an entry on record would be with today's facts. A part whose line is still to come
+        is ``taken``: that line is made of it."""
         entry = item.work.entry
         code = bound.contract.code
+        groups = self._ledger[code].groups
         found = self._again[code].setdefault(entry.id, [])
         for share in shares:
-            if share.taken is not None:
-                found.append(ident(code, share.term, share.component, share.taken))
-                self._desired[code].append((share.term, share.component, share.taken))
-                self._show(bound, (share.taken,), share.term, share.component, "", again=True)
+            if share.taken is None:
+                continue
+            found.append(ident(code, share.term, share.component, share.taken))
+            period = (share.term, share.component, share.taken.period.first)
+            if share.taken.rate is not None and CLOSING not in groups.get(period, {}):
+                taken[period].append(share.taken._replace(number=DONE_AGAIN))
+                continue
+            self._desired[code].append((share.term, share.component, share.taken))
+            self._show(bound, (share.taken,), share.term, share.component, "", again=True)
         rule = self._rules[code, item.work.rule]
         for share in shares:
             if share.held == ELSEWHERE:
@@ -90,13 +118,14 @@ class Corrections(Lines):
                 self._desired[code] = [
                     one for one in self._desired[code] if one[2].work.entry.id != entry_id
                 ]
-            elif mine and entry_id not in self._held_before:
+            elif mine and not (entry_id not in entries and self._is_to_come(entry_id)):
                 wanted = self._again[code].get(entry_id, [])
                 entry = entries.get(entry_id)
                 changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)
                 if entry is None:
                     self.taken_back.add(entry_id)
         changed |= {(key.term, key.component, key.period) for key in discounted}
+        self._sweep(code, entries)
         lines: list[Line] = []
         terms = {term.term.id: term for term in bound.terms}
         for place in sorted(changed):
@@ -108,15 +137,19 @@ class Corrections(Lines):
                 lines += self._correct_lines(bound, term, component, place[2])
         return lines
 
-    def _without_a_term(self, bound: BoundContract, parts: Sequence[OnRecord]) -> list[OnRecord]:
-        """Parts that are billed by a term or component that is not there any more: nothing says
-        on what terms their money would go back."""
-        known = {(term.term.id, one.id) for term in bound.terms for one in term.components}
-        return [
-            part
-            for part in parts
-            if part.rate is not None and (part.key.term, part.key.component) not in known
-        ]
+    def _sweep(self, code: str, entries: Mapping[str, Entry]) -> None:
+        """Takes back what waits on record and waits no more: its entry is gone, written off,
+        included, or another contract's."""
+        asked = {item.work.entry.id for item in self._items[code]}
+        for entry_id, rests in self._held_before.items():
+            mine = [rest for rest in rests if rest.contract == code]
+            if not mine or entry_id in asked or (code, entry_id) in self._wait_on_record:
+                continue
+            entry = entries.get(entry_id)
+            if entry is None and self._is_to_come(entry_id):
+                continue
+            facts = fingerprint(entry) if entry is not None else ""
+            self._waits_no_more(entry_id, facts, mine)
 
     def _correct_entry(
         self,
@@ -145,16 +178,31 @@ class Corrections(Lines):
                 held[number] += value
         facts = (fingerprint(entry), entry.booked) if entry is not None else ("", "")
         changes = [(ident, held) for ident, held in sums.items() if any(held)]
-        if not changes and settled.fingerprint == facts[0]:
-            return set()
-        if not changes:
-            changes = [(next(iter(sums)), [0, 0, 0])]
-        for ident, (seconds, rounded, drawn) in changes:
+        there = {
+            Ident(p.key._replace(sequence=0), p.disposition, p.rate, p.lot, p.counted): p
+            for p in parts
+        }
+        rows = [(ident, held, facts) for ident, held in changes]
+        for ident, held in sums.items():
+            if not any(held) and ident not in rules and not _has_time(there[ident]):
+                rows.append((ident, held, ("", "")))  # an entry without time, gone from here
+        without = Counter[Ident]()
+        for found in wanted:
+            without[found.bare] += bool(found.seconds or found.rounded or found.drawn)
+        for ident, count in without.items():
+            known = there.get(ident)
+            if not count and (known is None or _has_time(known)):
+                rows.append((ident, [0, 0, 0], facts))  # ... and now it is here
+        on_record = any(row_facts[0] for _, _, row_facts in rows)
+        if facts[0] and rules and settled.fingerprint != facts[0] and not on_record:
+            rows.append((next(iter(rules)), [0, 0, 0], facts))
+        role = self._around(entry).employee.role if entry is not None else settled.role
+        for ident, (seconds, rounded, drawn), row_facts in rows:
+            before = there.get(ident)
+            rule = rules.get(ident) or (before.rule if before is not None else parts[0].rule)
             self._correction_row(
-                bound, ident, entry_id, facts, seconds, rounded, drawn,
-                rules.get(ident) or parts[0].rule,
-                self._around(entry).employee.role if entry is not None else settled.role,
-            )  # fmt: skip
+                bound, ident, entry_id, row_facts, seconds, rounded, drawn, rule, role
+            )
         return {
             (ident.key.term, ident.key.component, ident.key.period)
             for ident, _ in changes
@@ -178,9 +226,11 @@ class Corrections(Lines):
         of_group = (
             self._ledger[ident.key.contract]
             .groups.get((ident.key.term, ident.key.component, ident.key.period), {})
-            .get(ident.key.group, known)
+            .get(ident.key.group, known if ident.rate is None else 0)
         )
         sequence = used[place] = max(known, of_group, used.get(place, -1)) + 1
+        while (ident.key._replace(sequence=sequence), entry, ident.lot) in self._taken_places:
+            sequence = used[place] = sequence + 1  # a rest of it that this run bills
         self.settlements.append(
             LedgerRow(
                 ident.key._replace(sequence=sequence),

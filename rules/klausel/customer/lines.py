@@ -8,9 +8,9 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from klausel.charges.base import ONE, Account, Charge, Label, Taken, Work
+from klausel.charges.base import DONE_AGAIN, DRAW, ONE, Account, Charge, Label, Taken, Work
 from klausel.charges.fee import REFUND
-from klausel.customer.state import DRAW, ITEM, NO_WHERE, OPENING, Ledger, State, batches, corrected
+from klausel.customer.state import ITEM, NO_WHERE, OPENING, Ledger, State, batches, corrected
 from klausel.evidence import corrects_amount, time_amount, worth
 from klausel.ledger import CLOSING
 from klausel.model import (
@@ -159,7 +159,7 @@ class Lines(State):
         for part in parts if len(on_lines) < len(parts) else ():
             if id(part) in on_lines or part.settled:
                 continue
-            if not part.group and not self._on_record:
+            if (not part.group and not self._on_record) or part.number == DONE_AGAIN:
                 self._show(bound, (part,), place[1], place[2], "")  # no line has its key
             else:
                 group = part.group or DRAW
@@ -550,7 +550,7 @@ class Lines(State):
         for part in () if self._untouched and not self._on_record else charge.taken:
             if part.settled:
                 self._amend(part, line=text_key)
-            elif self._on_record:
+            elif self._on_record and part.number != DONE_AGAIN:
                 self._put_on_record(bound, part, key)
         self._due[key.contract].add(charge.due)
         if (key.term, key.component, key.period) in self._others.unbilled.get(key.contract, ()):
@@ -613,7 +613,7 @@ class Lines(State):
         for (term, component, _), parts in taken.items():
             self._show(bound, parts, term, component, "", open_=True)
             for part in parts if bound.stateful and self._on_record else ():
-                if not part.settled:
+                if not part.settled and part.number != DONE_AGAIN:
                     self._record_early(bound, part, (term, component))
 
     def _record_early(

@@ -67,6 +67,13 @@ def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
     )
 
 
+def within_left(wanted: int, left: int) -> int:
+    """Of ``wanted`` seconds, of either sign, those that are ``left``."""
+    if wanted >= 0:
+        return max(min(wanted, left), 0)
+    return min(max(wanted, left), 0)
+
+
 def _worked(settled: Settled, rests: Sequence[HeldBefore]) -> int:
     """Seconds of an entry that are on record, with those that wait."""
     return sum(part.seconds for part in settled.parts) + sum(rest.seconds for rest in rests)
@@ -96,34 +103,91 @@ class Scoping(State):
             self._set_aside[entry.id] = self._not_billable(entry)
             self._add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
             return
-        rests = self._held_before.get(entry.id, ())
         if decision is None:
             self._uncover(entry)
             if settled and not self._adjust:
-                self._wait_on(entry, rests)
+                rests = self._held_before.get(entry.id, ())
+                if written_off or free:
+                    self._waits_no_more(entry.id, fingerprint(entry), rests)
+                else:
+                    self._wait_on(entry, self._left_of(entry, rests))
             return
         code = decision.contract.contract.code
         rule = decision.rule
         if settled:
             self._decided[entry.id] = decision
         self._rules[code, rule.id] = rule
+        rests = self._held_before.get(entry.id, ())
+        if settled and self._adjust and self._stays_billed(entry):
+            return
         if settled and self._adjust:
-            if self._done_again(entry, decision):
-                return
-        elif settled:
-            self._compare(entry, decision)
-        stays = settled and not (self._adjust and not self._is_billed_in(entry, code))
-        if stays:
-            here = "" if decision.settles else code
-            self._wait_on(entry, [rest for rest in rests if rest.contract != here])
-            if decision.settles:
-                return
+            if not self._done_again(entry, decision):  # it is new to its contract
+                rests = [rest for rest in rests if rest.contract == code]
+                self._hand_on(entry, decision, rests, None, as_new=True)
+            return
+        if not settled:
+            # What moved before anything of it was billed waits nowhere else any more.
+            elsewhere = [rest for rest in rests if rest.contract != code]
+            self._waits_no_more(entry.id, fingerprint(entry), elsewhere)
+            self._hand_on(entry, decision, [rest for rest in rests if rest.contract == code], None)
+            return
+        self._compare(entry, decision)
+        rests = self._left_of(entry, rests)
+        here = "" if decision.settles else code
+        self._wait_on(entry, [rest for rest in rests if rest.contract != here])
+        if decision.settles:
+            return
+        reopened = self._open_again(entry, code, rests)
         rests = [rest for rest in rests if rest.contract == code]
-        reopened = self._others.reopened.get(entry.id) if settled else None
-        if reopened is not None and reopened.contract != code:
-            reopened = None
-        if not settled or rests or reopened is not None:
+        if rests or reopened is not None:
             self._hand_on(entry, decision, rests, reopened)
+
+    def _stays_billed(self, entry: Entry) -> bool:
+        """Whether ``entry`` is billed by a term that is not there any more, and so stays billed:
+        then nobody else bills it."""
+        settled = self._settled[entry.id]
+        for bound in self._contracts:
+            mine = [part for part in settled.parts if part.key.contract == bound.contract.code]
+            if mine and self._without_a_term(bound, mine):
+                self._stays.add(entry.id)
+                self._show_settled(entry, settled)
+                self._wait_on(entry, self._held_before.get(entry.id, ()))
+                return True
+        return False
+
+    def _left_of(self, entry: Entry, rests: Sequence[HeldBefore]) -> list[HeldBefore]:
+        """``rests`` as far as more of ``entry`` is there than is settled: no run bills more than
+        that, whatever waited once (semantics 14)."""
+        left = entry.seconds - sum(part.seconds for part in self._settled[entry.id].parts)
+        found = []
+        for rest in rests:
+            seconds = within_left(rest.seconds, left)
+            none_left = (left < 0 < rest.rounded) or (rest.rounded < 0 < left)
+            if none_left or (rest.seconds and not seconds):
+                self._waits_no_more(entry.id, fingerprint(entry), [rest])
+                continue
+            left -= seconds
+            if seconds != rest.seconds:
+                rounded = rest.rounded - rest.seconds + seconds
+                if (rounded < 0) != (seconds < 0):
+                    rounded = 0
+                rest = rest._replace(seconds=seconds, rounded=rounded)
+            found.append(rest)
+        return found
+
+    def _open_again(self, entry: Entry, code: str, rests: Sequence[HeldBefore]) -> Reopened | None:
+        """What of ``entry`` a release opened and nothing has billed since, nor an adjustment."""
+        found = self._others.reopened.get(entry.id)
+        if found is None or found.contract != code:
+            return None
+        left = entry.seconds - sum(part.seconds for part in self._settled[entry.id].parts)
+        left -= sum(rest.seconds for rest in rests)
+        seconds = within_left(found.seconds, left)
+        if seconds == found.seconds:
+            return found
+        if not seconds:
+            return None
+        return found._replace(seconds=seconds, rounded=found.rounded - found.seconds + seconds)
 
     def _hand_on(
         self,
@@ -131,8 +195,10 @@ class Scoping(State):
         decision: Decision,
         rests: Sequence[HeldBefore],
         reopened: Reopened | None,
+        as_new: bool = False,
     ) -> None:
-        """Settles ``entry`` or gives its time to its contract: all of it, or what is open of it."""
+        """Settles ``entry`` or gives its time to its contract: all of it, or what is open of it;
+        all ``as_new`` where what is on record is taken back."""
         code = decision.contract.contract.code
         rule = decision.rule
         if not decision.settles and entry.id not in self._settled:
@@ -144,21 +210,22 @@ class Scoping(State):
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
             self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
+            self._wait_on_record.add((code, entry.id))
             return
         if decision.settles:
             self._settle_free(entry, decision.contract, rule)
-            for rest in rests:
-                item = Item(self._work(entry, decision))
-                self._put_held(decision.contract, item, rest.reason, 0, 0, rest)
+            self._waits_no_more(entry.id, fingerprint(entry), rests)
             return
         work = self._work(entry, decision)
         if not decision.contract.stateful:
+            if reopened is not None:
+                work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
             self._works[code].append(work)
             return
         item = self._item(entry, decision, work, not reason)
-        if rests and entry.id not in self._settled:
+        if rests and (as_new or entry.id not in self._settled):
             facts = fingerprint(entry)
-            if any(rest.fingerprint != facts for rest in rests):
+            if as_new or any(rest.fingerprint != facts for rest in rests):
                 # Nothing of it was billed: it counts as it is today.
                 self._items[code].append(replace(item, changed=True))
                 return
@@ -168,10 +235,13 @@ class Scoping(State):
         elif not rests:
             self._items[code].append(item)
         whole = entry.id not in self._settled and len(rests) == 1
+        if whole and self._adjust and not rests[0].gated and rests[0].reason in (NO_HOURS, NO_TERM):
+            # Others of its group are rounded again: so is what has passed and waits.
+            late = rests[0].counted is not None
+            resting = replace(_resting(item, rests[0], whole), work=work, held_before=False)
+            self._items[code].append(replace(resting, adds_to_group=late))
+            return
         self._items[code] += [_resting(item, rest, whole) for rest in rests]
-
-    def _is_billed_in(self, entry: Entry, code: str) -> bool:
-        return any(part.key.contract == code for part in self._settled[entry.id].parts)
 
     def _wait_on(self, entry: Entry, rests: Sequence[HeldBefore]) -> None:
         """What waits of an entry that is billed in part waits on as what it was billed as, whatever
@@ -228,20 +298,29 @@ class Scoping(State):
     def _done_again(self, entry: Entry, decision: Decision) -> bool:
         """Takes a settled entry up again, in its old place; False where it is new to its contract
         and goes the way of new entries."""
-        bound, rule, settles, seen, _ = decision
+        bound, rule, settles, *_ = decision
         code = bound.contract.code
         settled = self._settled[entry.id]
         mine = [part for part in settled.parts if part.key.contract == code]
         if not mine:
             return False
-        if settles and entry.id in self._held_before:
-            self._compare(entry, decision)  # a part of it waits: it is left as it is
-            return False
+        rests = [rest for rest in self._held_before.get(entry.id, ()) if rest.contract == code]
+        there = sum(part.seconds for part in mine) + sum(rest.seconds for rest in rests)
+        changed = settled.fingerprint != fingerprint(entry) or there != entry.seconds
+        reason = held_reason(entry) if changed else ""
+        if reason and (settles or not bound.stateful):
+            self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
+            return True
+        window = self._window(bound, entry.date)
+        # Where it moved to days that are not over, it is settled with them.
+        to_come = changed and (window.last is None or window.last >= self._as_of)
+        if settles and to_come:
+            self._settle_free(entry, bound, rule)
+            return True
         if settles:
             self._add(entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code))
             place = next((p.key for p in mine if p.key.component == SCOPE), None)
-            if place is None:
-                window = self._window(bound, entry.date)
+            if place is None or changed:
                 place = LedgerKey(code, "", SCOPE, window.first, "")
             self._again[code][entry.id] = [
                 Ident(place._replace(sequence=0), rule.disposition, None, "", None).holding(
@@ -251,30 +330,87 @@ class Scoping(State):
             return True
         work = self._work(entry, decision)
         if not bound.stateful:
+            self._redone[code].add(entry.id)
             self._works[code].append(work)
             return True
-        if entry.id in self._held_before:
-            self._compare(entry, decision)  # a part of it waits: it is left as it is
-            return False
-        if settled.gated and settled.fingerprint == fingerprint(entry):
-            work = work._replace(rounded=sum(part.rounded for part in mine))
-        included = self._is_included(bound, rule.disposition, entry.date)
-        self._items[code].append(
-            Item(
-                work,
-                None if included else seen.requirement(rule.disposition),
-                () if included else seen.watches(rule.disposition),
-                included=included,
-                held_before=settled.gated,
-                gated_before=settled.gated,
-                counted=settled.counted,
-                first_counted=settled.counted,
-                again=True,
-                waited=settled.waited is not None,
-                old_place=settled.waited.counted if settled.waited is not None else None,
-            )
+        if to_come:
+            self._waits_no_more(entry.id, fingerprint(entry), rests)
+            self._items[code].append(self._item(entry, decision, work, not held_reason(entry)))
+            return True
+        self._redone[code].add(entry.id)
+        as_it_was = not changed and all(
+            part.key.component != SCOPE
+            and part.disposition in (rule.disposition, "included", ELSEWHERE)
+            for part in mine
         )
+        item = self._item(entry, decision, work, not held_reason(entry))
+        counted = settled.counted
+        if counted is None:
+            counted = next((rest.counted for rest in rests), None)
+        waited = settled.waited
+        item = replace(
+            item,
+            held_before=settled.gated,
+            gated_before=settled.gated,
+            reopened=False,
+            counted=counted,
+            first_counted=counted,
+            changed=True,
+            again=True,
+            waited=waited is not None,
+            old_place=waited.counted if waited is not None else None,
+            asks=not as_it_was,
+            drew=tuple(part for part in mine if part.lot),
+        )
+        if as_it_was:
+            self._items[code] += self._as_it_passed(item, settled, mine, rests)
+        else:
+            self._items[code].append(item)
         return True
+
+    def _as_it_passed(
+        self, item: Item, settled: Settled, mine: Sequence[OnRecord], rests: Sequence[HeldBefore]
+    ) -> list[Item]:
+        """``item`` as it is on record: what has passed passes in its place, and only what waits
+        for a decision is asked again."""
+        gated = [] if item.requirement is None else [
+            rest for rest in rests if rest.reason not in (NO_HOURS, NO_TERM)
+        ]  # fmt: skip
+        passed: dict[date | None, list[int]] = {}
+        for part in mine:
+            place = part.counted if part.counted is not None else settled.counted
+            sums = passed.setdefault(
+                place if item.requirement is not None else item.counted, [0, 0]
+            )
+            sums[0], sums[1] = sums[0] + part.seconds, sums[1] + part.rounded
+        for rest in rests:
+            if rest not in gated:
+                place = rest.counted if item.requirement is not None else item.counted
+                sums = passed.setdefault(place, [0, 0])
+                sums[0], sums[1] = sums[0] + rest.seconds, sums[1] + rest.rounded
+        if len(passed) == 1 and not gated:
+            ((_, (_, rounded)),) = passed.items()
+            work = item.work._replace(rounded=rounded) if settled.gated else item.work
+            return [replace(item, work=work, passed=rounded)]
+        found = [
+            replace(
+                item,
+                work=item.work._replace(seconds=seconds, rounded=rounded),
+                held_before=True,
+                counted=place,
+                passed=rounded,
+                piece=f"passed {place}",
+                waited=item.waited and item.old_place == place,
+                drew=() if number else item.drew,
+            )
+            for number, (place, (seconds, rounded)) in enumerate(
+                sorted(passed.items(), key=lambda some: some[0] or date.min)
+            )
+        ]
+        fresh = replace(
+            item, again=False, counted=None, changed=False, drew=(), waited=False, old_place=None
+        )
+        return found + [_resting(fresh, rest, False) for rest in gated]
 
     def _offer(self, entry: Entry, override: Override | None) -> Decision | None:
         """Offers ``entry`` to the contracts running on its date, narrowest first."""
@@ -427,8 +563,12 @@ class Scoping(State):
         """The settled parts of ``entry`` stand; what would differ today is listed."""
         settled = self._settled[entry.id]
         self._show_settled(entry, settled)
-        if settled.fingerprint != fingerprint(entry):
-            worked = _worked(settled, self._held_before.get(entry.id, ()))
+        worked = _worked(settled, self._held_before.get(entry.id, ()))
+        opened = self._others.reopened.get(entry.id)
+        all_there = worked == entry.seconds or (
+            opened is not None and worked + opened.seconds == entry.seconds
+        )
+        if settled.fingerprint != fingerprint(entry) or not all_there:
             self._differ(settled.key, entry.id, "changed", hours(worked), hours(entry.seconds))
             return
         was = {(p.key.contract, p.disposition, p.rate) for p in settled.parts}
@@ -518,17 +658,10 @@ class Scoping(State):
         """Settled entries that are no longer there."""
         if self._adjust or not self._settled:
             return
-        missing = self._settled.keys() - self._parts.keys()
-        # A run that looks back does not see what was worked after its day.
-        to_come = (
-            {e.id: fingerprint(e) for e in self._book.entries if e.date > self._as_of}
-            if missing
-            else {}
-        )
-        for entry_id in sorted(missing, key=natural):
+        for entry_id in sorted(self._settled.keys() - self._parts.keys(), key=natural):
             settled = self._settled[entry_id]
-            if settled.fingerprint == to_come.get(entry_id):
-                continue
+            if self._is_to_come(entry_id):
+                continue  # a run that looks back does not see what was worked after its day
             worked = sum(part.seconds for part in settled.parts)
             self._differ(settled.key, entry_id, "vanished", hours(worked), "")
 

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from klausel.adjustments.threshold import Budgets
-from klausel.charges.base import ONE, Label, Taken, Work
-from klausel.clerk import Item
+from klausel.charges.base import DRAW, ONE, Label, Taken, Work
+from klausel.clerk import Item, OnRecord
 from klausel.model import (
     Approval,
     Book,
@@ -62,9 +62,6 @@ OPENING = "opening"
 ITEM = "item"
 HELD = "held"
 NOTICE = "notice"
-
-#: Group of rows of time that was drawn from a balance.
-DRAW = "draw"
 
 _NO_TICKET = Ticket("")
 _NO_PROJECT = Project("")
@@ -375,7 +372,20 @@ class State:
         self._works: dict[str, list[Work]] = {bound.contract.code: [] for bound in self._contracts}
         self._decided: dict[str, Decision] = {}
         self._parts: dict[str, list[Part]] = {}
+        self._redone: dict[str, set[str]] = defaultdict(set)
+        """By contract: entries on record that are done again with today's facts."""
+        self._wait_on_record: set[tuple[str, str]] = set()
+        """Contract and entry: what waits on record is neither looked at nor taken back."""
+        self._stays: set[str] = set()
+        """Entries on record that an adjustment leaves as they are."""
+        self._coming: dict[str, str] | None = None
         self._held_sequences: dict[tuple[str, str], int] = {}
+        """By contract and entry: the highest number of what waits or waited."""
+        for row in rows:
+            if row.held:
+                place = (row.key.contract, row.entry)
+                last = self._held_sequences.get(place, -1)
+                self._held_sequences[place] = max(last, row.key.sequence)
         self._closed_until: dict[str, date] = {}
         self._places: dict[int, tuple[str, int]] = {}
         """By number on record: the entry, and which of its parts it is."""
@@ -501,6 +511,44 @@ class State:
                 )
             )
 
+    def _waits_no_more(self, entry_id: str, facts: str, rests: Iterable[HeldBefore]) -> None:
+        """Takes what waits on record back: it is not there any more, or waits elsewhere."""
+        policies = {bound.contract.code: bound.policy.stamp for bound in self._contracts}
+        for rest in rests:
+            place = (rest.contract, entry_id)
+            self._wait_on_record.add(place)
+            if not self._on_record or rest.contract not in policies:
+                continue
+            number = self._held_sequences[place] = self._held_sequences[place] + 1
+            self.settlements.append(
+                LedgerRow(
+                    rest.key._replace(sequence=number), entry_id, -rest.seconds, -rest.rounded,
+                    rest.disposition, rest.rule, held=rest.reason, fingerprint=facts,
+                    policy=policies[rest.contract], counted=rest.counted,
+                )
+            )  # fmt: skip
+
+    def _without_a_term(self, bound: BoundContract, parts: Sequence[OnRecord]) -> list[OnRecord]:
+        """Parts that are billed by a term or component that is not there any more: nothing says
+        on what terms their money would go back."""
+        known = {(term.term.id, one.id) for term in bound.terms for one in term.components}
+        return [
+            part
+            for part in parts
+            if part.rate is not None and (part.key.term, part.key.component) not in known
+        ]
+
+    def _is_to_come(self, entry_id: str) -> bool:
+        """Whether an entry that is on record is of a day after this run, and as it was."""
+        if self._coming is None:
+            book = self._book.entries
+            self._coming = {e.id: fingerprint(e) for e in book if e.date > self._as_of}
+        facts = self._coming.get(entry_id)
+        settled = self._settled.get(entry_id)
+        known = [settled.fingerprint] if settled is not None else []
+        known += [rest.fingerprint for rest in self._held_before.get(entry_id, ())]
+        return facts is not None and facts in known
+
     def _put_held(
         self,
         bound: BoundContract,
@@ -513,11 +561,7 @@ class State:
         """Puts time that waits on record, in place of ``rest``."""
         entry = item.work.entry
         place = (bound.contract.code, entry.id)
-        last = max(
-            (found.sequence for found in self._held_before.get(entry.id, ())),
-            default=-1,
-        )
-        sequence = self._held_sequences[place] = max(last, self._held_sequences.get(place, -1)) + 1
+        sequence = self._held_sequences[place] = self._held_sequences.get(place, -1) + 1
         first = self._window(bound, entry.date).first
         if rest is not None:
             seconds, rounded = seconds - rest.seconds, rounded - rest.rounded
