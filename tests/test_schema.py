@@ -152,6 +152,8 @@ def literals(of: Any, field: str = "") -> set[str]:
 
 HELD = {*BEFORE_ROUNDING, NO_HOURS, NO_TERM}
 #: Beside what rules decide: by hand, invoiced by others, by nobody.
+#: Causes that only Odoo has.
+IN_ODOO = {"edited", "documents"}
 FATES = {*DISPOSITIONS, "written_off", "billed_elsewhere", "uncovered"}
 PART = ("$defs", "part", "properties")
 
@@ -194,7 +196,7 @@ def test_every_word_is_used(results: dict[str, dict[str, Any]]) -> None:
     wanted |= {("uncovered", word) for word in literals(Uncovered, "reason")}
     wanted |= {("kind", word) for word in get_args(Kind)}
     wanted |= {("unit", word) for word in literals(Charge, "unit")}
-    wanted |= {("cause", word) for word in literals(Difference, "cause") - {"edited"}}  # in Odoo
+    wanted |= {("cause", word) for word in literals(Difference, "cause") - IN_ODOO}
     wanted |= {("lot", word) for word in literals(Balance, "unit")}
     wanted |= {("parked", True)}
     assert not wanted - set(seen), wanted - set(seen)

@@ -397,6 +397,8 @@ class _Reading:
         settled = writing.ledger(
             self._call, session.company, codes, session.info.get("ledger_fields", ()), parties
         )
+        if session.info.get("documents"):
+            builder.set_documents(writing.documents(self._call, session.company, codes.values()))
         ours = {part.entry for part in settled if part.entry and part.state == "live"}
         # Odoo shows our own invoices on the entries too: those are on record, not elsewhere.
         entries = [

@@ -18,13 +18,13 @@ MOVE_TYPES = {"invoice": "out_invoice", "credit_note": "out_refund"}
 
 
 class Known:
-    """A book's entries and documents by what applications name; made once for all customers."""
+    """A book's entries and lines by what applications name; made once for all customers."""
 
     def __init__(self, book: Book) -> None:
         self.book = book
         self.entries = {entry.id: entry for entry in book.entries}
-        self.documents = {
-            str(row.key): row.document
+        self.lines = {
+            str(row.key): row
             for row in reversed(book.ledger)
             if row.document and row.state == "live"
         }
@@ -70,7 +70,9 @@ def _rows(application: Application) -> Iterator[dict[str, Any]]:
     corrections = {
         line.key._replace(sequence=0): line.key
         for line in lines
-        if line.reverses is not None and not line.credit
+        # Of a period without any line nothing is named, and the correction is its first.
+        if (line.reverses is not None or (line.key.sequence and not line.entries))
+        and not line.credit
     }
     for row in application.rows:
         key: LedgerKey | None = row.key
@@ -91,6 +93,7 @@ def _move(
 ) -> dict[str, Any]:
     book = known.book
     customer = book.customers[draft.customer]
+    original = known.lines.get(draft.reverses)
     language = language_of(customer.language, *book.company.languages)
     codes = dict.fromkeys(line.key.contract for line in draft.lines)
     references = dict.fromkeys(
@@ -106,8 +109,8 @@ def _move(
         "language": customer.language,
         "refresh": refresh,
         # The invoice that it gives back or corrects, found by the line that it names.
-        "reverses": int(known.documents.get(draft.reverses, 0)) or False,
-        "lines": list(_lines(draft, book, contracts, language)),
+        "reverses": int(original.document) if original is not None else False,
+        "lines": list(_lines(draft, known, contracts, language)),
     }
 
 
@@ -186,9 +189,10 @@ def _standing(lots: Sequence[Balance], language: str, requests: bool) -> Iterato
 
 
 def _lines(
-    draft: Draft, book: Book, contracts: Mapping[str, Contract], language: str
+    draft: Draft, known: Known, contracts: Mapping[str, Contract], language: str
 ) -> Iterator[dict[str, Any]]:
     """Lines below their headings, each group with the clauses that it rests on."""
+    book = known.book
     headings: dict[str, list[Line]] = {}
     for line in draft.lines:
         headings.setdefault(_heading(line, book, contracts, language), []).append(line)
@@ -199,7 +203,7 @@ def _lines(
         for line in lines:
             contract = contracts[line.key.contract]
             name = _name(line, contract, heading, book, language)
-            yield _line(line, _product(line, contract, book), name)
+            yield _line(line, _product(line, contract, book), name, known)
         clauses = dict.fromkeys(
             (reason.clause, reason.text)
             for line in lines
@@ -245,7 +249,10 @@ def _product(line: Line, contract: Contract, book: Book) -> str:
     return next(filter(None, (*own, *(term.product for term in contract.terms))), "")
 
 
-def _line(line: Line, product: str, name: str) -> dict[str, Any]:
+def _line(line: Line, product: str, name: str, known: Known) -> dict[str, Any]:
+    original = str(line.reverses) if line.reverses is not None else ""
+    corrected = known.lines.get(original)
+    corrects = corrected is not None and bool(corrected.line)
     return {
         "key": str(line.key),
         "display_type": "",
@@ -259,6 +266,9 @@ def _line(line: Line, product: str, name: str) -> dict[str, Any]:
         "to": line.last.isoformat(),
         "contract": line.key.contract,
         "entries": [int(share.entry) for share in line.entries],
+        # Whose tax and account it takes: a line of the ERP, else one of the same run.
+        "corrects": int(corrected.line) if corrected is not None and corrects else False,
+        "original": "" if corrects else original,
     }
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from klausel.assemble import ledger_row
-from klausel.model import Book, LedgerRow, PublishedPolicy
+from klausel.model import Book, Documents, LedgerRow, PublishedPolicy
 from klausel.port import Application, Applied, Links, OpeningChange, Refused, Written
 from klausel.problems import ErpError, Where, problem
 from klausel.publishing import Change, Publications
@@ -120,6 +120,16 @@ def ledger(
         row._replace(customer=customer, currency=currency)
         for row in found_rows
         for customer, currency in (parties[row.key.contract],)
+    ]
+
+
+def documents(call: Call, company: int, codes: Collection[str]) -> list[Documents]:
+    """Documents in force of these contracts that differ from the ledger."""
+    rows = call(CONTRACT, "klausel_documents", {"company_id": company})
+    return [
+        Documents(row["contract"], row["documents"], Decimal(row["was"]), Decimal(row["now"]))
+        for row in rows
+        if row["contract"] in codes
     ]
 
 

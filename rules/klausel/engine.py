@@ -290,6 +290,7 @@ class _CustomerRun(Usual, Balances, Tracing):
             lines += [(bound, line) for line in self._bill_contract(bound)]
         self._vanished()
         self._edited()
+        self._documents()
         self.drafts = self._group(lines)
 
     def found(self, explain: Callable[[EntryParts], bool] | None) -> _Found:

@@ -355,6 +355,19 @@ class LedgerRow(NamedTuple):
     """What its entry stood on, as :attr:`Entry.booked`; empty on rows of before this was kept."""
 
 
+class Documents(NamedTuple):
+    """Documents of the ERP that are in force with another amount than is on record (semantics 14).
+
+    Net, in the contract's currency; those that correct one another are taken together.
+    """
+
+    contract: str
+    names: str
+    """As people find them in the ERP."""
+    recorded: Decimal
+    in_force: Decimal
+
+
 class PublishedPolicy(NamedTuple):
     """A policy as the ERP has it published, so that its forms know plans and parameters."""
 
@@ -393,6 +406,8 @@ class Book:
     sequences: Mapping[str, int] = field(default_factory=dict)
     """By commercial customer: the number that every change to contract or ledger raises."""
     published: Mapping[str, PublishedPolicy] = field(default_factory=dict)
+    documents: tuple[Documents, ...] = ()
+    """Only those that differ from the ledger."""
     """Of the contracts' policies, by name; those that the ERP does not know are not in it."""
     problems: tuple[Problem, ...] = ()
 

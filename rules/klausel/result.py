@@ -191,7 +191,7 @@ class Difference(NamedTuple):
     contract: str
     key: str
     entry: str
-    cause: Literal["changed", "moved", "vanished", "terms", "role", "amount", "edited"]
+    cause: Literal["changed", "moved", "vanished", "terms", "role", "amount", "edited", "documents"]
     was: str
     now: str
 

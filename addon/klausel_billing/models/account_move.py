@@ -1,6 +1,11 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools.misc import formatLang
 
 from .application import VISIBLE
+
+#: What reverses what.
+OPPOSITE = {"out_invoice": "out_refund", "out_refund": "out_invoice"}
 
 #: Set while "reverse and create" runs: it moves the ledger to the new draft.
 REPLACING = "klausel_replacing"
@@ -56,73 +61,72 @@ class AccountMove(models.Model):
         if state not in ("draft", "cancel"):
             return super().write(vals)
         ledger = self.env["klausel.ledger"].sudo()
-        invoices = self._klausel_reversed_invoices()
+        reversed_ = self._klausel_reversed()
         cancelled = self.browse()
         if state == "cancel":
+            self.filtered(lambda move: move.state != "cancel")._klausel_before_release()
             ledger._klausel_of_moves(self)._klausel_release("cancelled")
         else:
             cancelled = self.filtered(lambda move: move.state == "cancel")
+            cancelled._klausel_check_return()
         result = super().write(vals)
         ledger._klausel_of_moves(cancelled, "released", "cancelled")._klausel_revive()
-        invoices._klausel_check_reversal()
+        ledger._klausel_of_moves(cancelled, "released", "corrected")._klausel_revive()
+        reversed_._klausel_check_reversal()
         return result
 
     def unlink(self):
         if not self:  # Odoo deletes nothing, many times for every invoice that it makes
             return super().unlink()
         # Its own ledger rows go with the lines.
-        invoices = self._klausel_reversed_invoices() - self
+        reversed_ = self._klausel_reversed() - self
+        self._klausel_before_release()
         result = super().unlink()
-        invoices._klausel_check_reversal()
+        reversed_._klausel_check_reversal()
         return result
 
     def _post(self, soft=True):
         posted = super()._post(soft)
-        posted._klausel_reversed_invoices()._klausel_check_reversal()
+        instead = posted.sudo().filtered("klausel_replaces_id")
+        (instead | posted._klausel_reversed())._klausel_check_reversal()
         return posted
 
-    def _klausel_reversed_invoices(self):
-        """Invoices that these credit notes name, or are matched with."""
-        refunds = self.sudo().filtered(lambda move: move.move_type == "out_refund")
+    # --- what documents have to do with each other ------------------------------------------------
+
+    def _klausel_reversed(self):
+        """Documents that these name, invoices that these credit notes are matched with, and what
+        those, and these, correct."""
+        moves = self.sudo()
+        refunds = moves.filtered(lambda move: move.move_type == "out_refund")
         matched = refunds._klausel_matched().filtered(lambda move: move.move_type == "out_invoice")
-        return refunds.reversed_entry_id | matched
+        named = moves.reversed_entry_id | matched
+        return named | (moves | named)._klausel_corrected()
 
-    def _klausel_check_reversal(self, refuse=True):
-        """A full reversal by hand opens what the invoice had settled, undoing it settles it again.
+    def _klausel_corrected(self):
+        """All that these documents of ours correct, and what that corrects in its turn."""
+        found, todo = self.browse(), self
+        while todo := todo.filtered("klausel_run_id"):
+            rows = self.env["klausel.ledger"].sudo().search([("move_id", "in", todo.ids)])
+            known = rows.filtered("corrects_id")
+            named = (todo - known.move_id).reversed_entry_id
+            todo = (known.corrects_id.move_id | named) - found - self
+            found |= todo
+        return found
 
-        Credit notes that Klausel wrote are corrections: they are in the ledger themselves.
-        """
-        if self.env.context.get(REPLACING):
-            return
+    def _klausel_corrections(self):
+        """Our documents that correct these, in any state, and what corrects those."""
         ledger = self.env["klausel.ledger"].sudo()
-        invoices = (
-            self.sudo()
-            .exists()
-            .filtered(lambda move: move.move_type == "out_invoice" and move.state == "posted")
-        )
-        rows = ledger._klausel_of_moves(invoices)
-        released = ledger._klausel_of_moves(invoices, "released", "reversed")
-        for invoice in (rows | released).move_id:
-            linked = self.sudo().search(
-                [
-                    ("reversed_entry_id", "=", invoice.id),
-                    ("move_type", "=", "out_refund"),
-                    ("state", "=", "posted"),
-                ]
+        found, todo = self.browse(), self.sudo()
+        while todo:
+            rows = ledger.search([("corrects_id.move_id", "in", todo.ids)])
+            named = self.sudo().search(
+                [("reversed_entry_id", "in", todo.ids), ("klausel_run_id", "!=", False)]
             )
-            # As in Odoo itself, a credit note that is still matched counts while it is a draft.
-            by_hand = (linked | invoice._klausel_matched()).filtered(
-                lambda move: move.move_type == "out_refund" and not move.klausel_run_id
-            )
-            ours = linked.filtered("klausel_run_id")
-            equal = invoice.currency_id.compare_amounts(
-                sum(linked.mapped("amount_total")), invoice.amount_total
-            )
-            if by_hand and (invoice.payment_state == "reversed" or equal >= 0):
-                ledger._klausel_of_moves(invoice | ours)._klausel_release("reversed")
-            else:
-                again = ledger._klausel_of_moves(invoice | ours, "released", "reversed")
-                again._klausel_revive(refuse)
+            # What they name counts for those from before the ledger knew the lines.
+            known = ledger.search([("move_id", "in", named.ids), ("corrects_id", "!=", False)])
+            todo = (rows.move_id | named - known.move_id) - found - self
+            found |= todo
+        return found
 
     def _klausel_matched(self):
         """Invoices and credit notes that their amounts due are matched with."""
@@ -130,8 +134,202 @@ class AccountMove(models.Model):
         partials = lines.matched_debit_ids | lines.matched_credit_ids
         return (partials.debit_move_id | partials.credit_move_id).move_id - self
 
-    def _klausel_name(self):
+    def _klausel_by_hand(self):
+        """What people reversed of this document themselves, ``{move: amount}``."""
+        self.ensure_one()
+        linked = self.search(
+            [
+                ("reversed_entry_id", "=", self.id),
+                ("move_type", "=", OPPOSITE[self.move_type]),
+                ("klausel_run_id", "=", False),
+                ("state", "!=", "cancel"),
+            ]
+        )
+        found = {
+            move: move.currency_id._convert(
+                move.amount_total, self.currency_id, self.company_id, move.date
+            )
+            for move in linked
+            if move.state == "posted"
+        }
+        # Credit notes are matched with what they reverse; of invoices that says nothing.
+        if self.move_type == "out_invoice":
+            for partial in self.line_ids.matched_credit_ids:
+                move = partial.credit_move_id.move_id
+                if move.move_type != "out_refund" or move.klausel_run_id or move in found:
+                    continue
+                # As in Odoo itself, one that is still matched counts while it is a draft.
+                found[move] = move.amount_total if move in linked else partial.debit_amount_currency
+        return found
+
+    def _klausel_left(self, corrections):
+        """What is still in force of this document with its posted ``corrections``: beyond zero,
+        of its own kind; below, more was reversed than there was."""
+        left = self.amount_total - sum(self._klausel_by_hand().values())
+        for move in corrections:
+            sign = 1 if move.move_type == self.move_type else -1
+            left += sign * (move.amount_total - sum(move._klausel_by_hand().values()))
+        return self.currency_id.round(left)
+
+    def _klausel_undone(self):
+        """Whether people reversed all of this document itself."""
+        by_hand = self._klausel_by_hand()
+        return bool(by_hand) and (
+            self.currency_id.compare_amounts(sum(by_hand.values()), self.amount_total) >= 0
+        )
+
+    def _klausel_check_reversal(self, refuse=True):
+        """A full reversal by hand opens what a document had settled, undoing it settles it again.
+
+        What Klausel wrote itself is a correction, and in the ledger: it goes with the document.
+        ``refuse``: stop what would leave more, or less, in force than is on record.
+        """
+        if self.env.context.get(REPLACING):
+            return
+        ledger = self.env["klausel.ledger"].sudo()
+        documents = (
+            self.sudo()
+            .exists()
+            .filtered(
+                lambda move: (
+                    move.klausel_run_id and move.move_type in OPPOSITE and move.state != "cancel"
+                )
+            )
+        )
+        for document in documents:
+            corrections = document._klausel_corrections()
+            posted = corrections.filtered(
+                lambda move: move.state == "posted" and not move._klausel_undone()
+            )
+            by_hand = document._klausel_by_hand()
+            left = document._klausel_left(corrections.filtered(lambda m: m.state == "posted"))
+            enough = document._klausel_undone()
+            whole = document.payment_state == "reversed" and document.move_type == "out_invoice"
+            if by_hand and posted and left and (left < 0 or enough):
+                if refuse:
+                    document._klausel_refuse_reversal(posted)
+            elif by_hand and (not left or enough or (whole and not posted)):
+                corrections._klausel_drop(document)
+                ledger._klausel_of_moves(document | posted)._klausel_release("reversed")
+            else:
+                document._klausel_take_back(refuse)
+                again = ledger._klausel_of_moves(document | posted, "released", "reversed")
+                again._klausel_revive(refuse)
+
+    def _klausel_refuse_reversal(self, corrections):
+        due = self.amount_total
+        said = []
+        for move in corrections:
+            due += move.amount_total if move.move_type == self.move_type else -move.amount_total
+            amount = move._klausel_amount(move.amount_total)
+            said.append(f"{move._klausel_name(short=True)} ({amount})")
+        raise UserError(
+            self.env._(
+                "%(document)s has correction %(corrections)s: reverse %(amount)s in all, or reverse"
+                " the correction first.",
+                document=self._klausel_name(short=True),
+                corrections=", ".join(said),
+                amount=self._klausel_amount(due),
+            )
+        )
+
+    def _klausel_amount(self, amount):
+        return formatLang(self.env, amount, currency_obj=self.currency_id)
+
+    def _klausel_before_release(self):
+        """Documents that are cancelled or deleted: what corrects them cannot stand alone."""
+        ours = self.sudo().filtered("klausel_run_id")
+        if not ours:
+            return
+        self.check_access("write")
+        for document in ours:
+            corrections = document._klausel_corrections() - self.sudo()
+            for move in corrections:
+                if move.state == "posted" and not move._klausel_undone():
+                    self._klausel_refuse_release(document, move)
+            by_hand = document._klausel_by_hand() if document.move_type in OPPOSITE else {}
+            for move in by_hand:
+                if move.state == "posted" and move not in self.sudo():
+                    self._klausel_refuse_release(document, move)
+            corrections._klausel_drop(document)
+
+    def _klausel_refuse_release(self, document, other):
+        raise UserError(
+            self.env._(
+                "%(other)s corrects or reverses %(document)s: cancel or reverse that first.",
+                document=document._klausel_name(short=True),
+                other=other._klausel_name(short=True),
+            )
+        )
+
+    def _klausel_drop(self, document):
+        """These correct ``document``, whose work is open again: nobody may post the drafts."""
+        ledger = self.env["klausel.ledger"].sudo()
+        drafts = self.filtered(lambda move: move.state == "draft")
+        ledger._klausel_of_moves(drafts)._klausel_release("corrected")
+        # Those that people had cancelled, too: they may not come back by themselves.
+        gone = self.filtered(lambda move: move.state == "cancel")
+        ledger._klausel_of_moves(gone, "released", "cancelled").cause = "corrected"
+        name = document._klausel_name(short=True)
+        for move in drafts:
+            move._message_log(
+                body=move.env._("Cancelled: it corrects %s, whose work is open again.", name)
+            )
+        if drafts:
+            drafts.button_cancel()
+
+    def _klausel_check_return(self):
+        """A cancelled draft that took the place of an invoice: not beside that invoice."""
+        for move in self.sudo().filtered("klausel_replaces_id"):
+            old = move.klausel_replaces_id
+            if old.state == "posted" and not old._klausel_undone():
+                raise UserError(
+                    self.env._(
+                        "%(new)s takes the place of %(old)s, which is in force: reverse that"
+                        " first.",
+                        new=move._klausel_name(short=True),
+                        old=old._klausel_name(short=True),
+                    )
+                )
+
+    def _klausel_refuse_both(self, old, new):
+        raise UserError(
+            self.env._(
+                "The work on %(old)s was handed over to %(new)s: cancel or delete that first.",
+                old=old._klausel_name(short=True),
+                new=new._klausel_name(short=True),
+            )
+        )
+
+    def _klausel_take_back(self, refuse=True):
+        """This document is in force again: what it had handed over to a new draft stands on it."""
+        if refuse:
+            self._klausel_check_return()
+        ledger = self.env["klausel.ledger"].sudo()
+        rows = ledger.search([("origin_id.move_id", "=", self.id)])
+        after, todo = self.browse(), self
+        while todo := self.search([("klausel_replaces_id", "in", todo.ids)]) - after:
+            after |= todo
+        live = rows.filtered(lambda row: row.state == "live") or ledger._klausel_of_moves(after)
+        if live:
+            if refuse:
+                self._klausel_refuse_both(self, live.move_id[:1])
+            return
+        if rows and not (rows._klausel_billed_again() and not refuse):
+            for line, some in rows.grouped("origin_id").items():
+                some.write(
+                    {
+                        "move_line_id": line.id,
+                        "move_id": self.id,
+                        "cause": "reversed",
+                        "origin_id": False,
+                    }
+                )
+
+    def _klausel_name(self, short=False):
         """As people find it: a draft has no number yet, but its address ends with its ID."""
+        if short and self.name:
+            return self.name
         if not self or self.name:
             return self.display_name or ""
         return f"{self.display_name} (ID {self.id})"
@@ -152,5 +350,16 @@ class AccountMove(models.Model):
             move.line_ids.filtered(lambda line: line.display_type in VISIBLE).sorted("id")
             for move in (old, self)
         ]
-        rows._klausel_move_to(dict(zip(*sides, strict=True)))
-        self.klausel_run_id = old.klausel_run_id
+        lines = dict(zip(*sides, strict=True))
+        rows._klausel_move_to(lines)
+        corrections = self.env["klausel.ledger"].search([("corrects_id", "in", old.line_ids.ids)])
+        for line, some in corrections.grouped("corrects_id").items():
+            some.corrects_id = lines.get(line)
+        drafts = corrections.move_id.filtered(
+            lambda move: move.state == "draft" and move.reversed_entry_id == old
+        )
+        drafts.reversed_entry_id = self
+        # A credit note made anew is one of the same invoice.
+        self.write(
+            {"klausel_run_id": old.klausel_run_id.id, "reversed_entry_id": old.reversed_entry_id.id}
+        )

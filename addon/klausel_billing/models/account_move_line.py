@@ -8,8 +8,9 @@ class AccountMoveLine(models.Model):
 
     def unlink(self):
         # Before the line goes: the foreign key would empty the ledger's link behind our back.
-        ledger = self.env["klausel.ledger"].sudo()
-        ledger._klausel_of_lines(self)._klausel_release("deleted")
+        rows = self.env["klausel.ledger"].sudo()._klausel_of_lines(self)
+        rows._klausel_drop_corrections()
+        rows._klausel_release("deleted")
         return super().unlink()
 
     def _klausel_exact(self):

@@ -279,6 +279,7 @@ class Application(Call):
         for line in asked.products:
             self._check_product(line, journal)
         corrects = self._corrected(asked)
+        self._check_corrected_lines(asked, corrects)
         reverses = corrects.filtered(
             lambda one: (one.move_type, asked.move_type) == ("out_invoice", "out_refund")
         )
@@ -302,8 +303,11 @@ class Application(Call):
             known = moves.line_ids
             if language:
                 moves = moves.with_context(lang=language)
+            # What is given back is given back as it was billed, wherever the customer is today.
+            position = {"fiscal_position_id": corrects.fiscal_position_id.id} if corrects else {}
             move = moves.create(
                 {
+                    **position,
                     "move_type": asked.move_type,
                     "journal_id": journal.id,
                     "partner_id": address.id,
@@ -374,6 +378,11 @@ class Application(Call):
             "price_unit": float(line.price),
             "discount": float(line.discount),
         }
+        corrected = self._original(line)
+        if corrected:
+            # Tax and account of the line that it corrects, not the product's of today.
+            values["tax_ids"] = [Command.set(corrected.tax_ids.ids)]
+            values["account_id"] = corrected.account_id.id
         unit = self._unit(line)
         if unit:
             values["product_uom_id"] = unit.id
@@ -570,7 +579,8 @@ class Application(Call):
         invoice = moves.browse(asked.reverses).exists()
         if (
             invoice.company_id != self.company
-            or invoice.commercial_partner_id != self.customer
+            # Not as it was stored: contacts may have been merged since.
+            or invoice.partner_id.commercial_partner_id != self.customer
             or invoice.move_type not in ("out_invoice", "out_refund")
         ):
             self._refuse(
@@ -578,6 +588,23 @@ class Application(Call):
                 self.env._("The program that called sent something else for “%s”.", "reverses"),
             )
         return invoice
+
+    def _check_corrected_lines(self, asked, corrects):
+        """Lines correct lines of the document that their draft corrects, and no other."""
+        lines = self.env["account.move.line"].browse(
+            {line.corrects for line in asked.products if line.corrects}
+        )
+        if lines.exists() != lines or lines.move_id - corrects:
+            self._refuse(
+                "protocol",
+                self.env._("The program that called sent something else for “%s”.", "corrects"),
+            )
+
+    def _original(self, line):
+        """The invoice line that ``line`` gives back or corrects: on record, or of this run."""
+        if line.original:
+            return self.lines.get(line.original, self.env["account.move.line"])
+        return self.env["account.move.line"].browse(line.corrects or ())
 
     def _check_lines(self, pairs):
         for line, record in pairs:
@@ -662,6 +689,9 @@ class Application(Call):
         # What is taken back may be about a timesheet that is gone or is another customer's now.
         gone = {row.entry for row in self.asked.rows} - self.entries.keys() - {0}
         others = self.env["account.analytic.line"].browse(gone).exists()
+        corrected = {
+            line.key: self._original(line).id for move in self.asked.moves for line in move.products
+        }
         present = self.entries.keys() | set(others.ids)
         values = []
         for row in self.asked.rows:
@@ -688,6 +718,7 @@ class Application(Call):
                     "held": row.held or False,
                     "move_line_id": line.id,
                     "move_id": line.move_id.id,
+                    "corrects_id": (row.amount and corrected.get(row.line)) or False,
                     "fingerprint": row.fingerprint or False,
                     "policy": row.policy or False,
                     "drawn": row.drawn,

@@ -5,6 +5,7 @@ from odoo.modules import Manifest
 from .application import Application
 from .call import PROTOCOL
 from .contract_part import NO_NOTES
+from .documents import Documents
 from .linked import linked
 
 
@@ -505,8 +506,16 @@ class KlauselContract(models.Model):
             "publishes": "klausel.policy" in self.env,
             "links": True,
             "ledger_fields": sorted(self.env["klausel.ledger"]._fields),
+            "documents": True,
             "references": True,
         }
+
+    @api.model
+    def klausel_documents(self, company_id=None):
+        """Where documents in force and the ledger differ: contract, documents, both net amounts."""
+        company = self._klausel_check_caller(company_id)
+        env = self.env(su=True)
+        return Documents(env, company.with_env(env)).compare()
 
     @api.model
     def klausel_roles(self, company_id=None, employees=()):

@@ -105,6 +105,22 @@ class KlauselLedger(models.Model):
         index="btree_not_null",
         ondelete="set null",
     )
+    corrects_id = fields.Many2one(
+        comodel_name="account.move.line",
+        string="Corrects Line",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The invoice line that this one gives back or corrects.",
+    )
+    origin_id = fields.Many2one(
+        comodel_name="account.move.line",
+        string="Stood on Line",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="Where it stood until that invoice was reversed and made anew.",
+    )
     move_name = fields.Char(related="move_id.name", string="Invoice Number")
     fingerprint = fields.Char(
         readonly=True, help="Short hash of the timesheet's facts when it was settled."
@@ -121,6 +137,7 @@ class KlauselLedger(models.Model):
             ("deleted", "Line deleted"),
             ("cancelled", "Invoice cancelled"),
             ("reversed", "Invoice reversed"),
+            ("corrected", "Corrected invoice open again"),
         ],
         string="Open Because",
         readonly=True,
@@ -226,8 +243,11 @@ class KlauselLedger(models.Model):
         return self.contract_id, self.term, self.component, self.period
 
     def _klausel_closing(self, state):
-        """The rows that close the periods of the regular lines among these."""
-        places = {row._klausel_place() for row in self if not row.sequence}
+        """The rows that close the periods of the regular lines among these.
+
+        A timesheet's row is no line: on a correction it may be its first at another price.
+        """
+        places = {row._klausel_place() for row in self if not (row.sequence or row.entry_ref)}
         if not places:
             return self.browse()
         rows = self.search(
@@ -256,6 +276,16 @@ class KlauselLedger(models.Model):
         gone.write({"state": "released", "cause": cause, "mark": last})
         gone._klausel_bump()
         moves.invalidate_recordset(["timesheet_ids", "timesheet_count"])
+
+    def _klausel_drop_corrections(self):
+        """What corrects the lines of these rows, which are deleted: drafts go, or it is refused."""
+        lines = self.move_line_id
+        rows = self.search([("corrects_id", "in", lines.ids), ("move_id", "!=", False)])
+        for move in rows.move_id:
+            if move.line_ids - lines and move.state == "posted" and not move._klausel_undone():
+                move._klausel_refuse_release(lines.move_id[:1], move)
+        for document, some in rows.grouped(lambda row: row.corrects_id.move_id).items():
+            some.move_id._klausel_drop(document)
 
     def _klausel_unlink_entries(self, gone):
         """Invoices of these rows' entries: none, or another one with a live part."""
@@ -330,12 +360,31 @@ class KlauselLedger(models.Model):
             if row._klausel_place() not in closed
         }
         rows = self.union(*closing.values())
+        if refuse:
+            self._klausel_check_corrected()
         rows.write({"state": "live", "cause": False, "mark": 0})
         self.env.flush_all()
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )
         rows._klausel_bump()
+
+    def _klausel_check_corrected(self):
+        """Of what is settled again by these, corrections need what they correct."""
+        for row in self.filtered("amount"):
+            line = row.corrects_id
+            there = line and (
+                line in self.move_line_id or self.env["klausel.ledger"]._klausel_of_lines(line)
+            )
+            if not there and (line or row.cause == "corrected"):
+                raise UserError(
+                    self.env._(
+                        "%(correction)s corrects %(document)s, whose work is open again: what is"
+                        " still due comes with the next billing run.",
+                        correction=row.move_id._klausel_name(),
+                        document=line.move_id._klausel_name() or self.env._("a deleted invoice"),
+                    )
+                )
 
     def _klausel_billed_again(self):
         """Live rows that settle what these released ones had settled."""
@@ -363,7 +412,7 @@ class KlauselLedger(models.Model):
         """Put these rows on other invoice lines, ``{old line: new line}``."""
         for old, rows in self.grouped("move_line_id").items():
             new = lines[old]
-            rows.write({"move_line_id": new.id, "move_id": new.move_id.id})
+            rows.write({"move_line_id": new.id, "move_id": new.move_id.id, "origin_id": old.id})
         self._klausel_link_entries(
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )

@@ -28,6 +28,8 @@ class Line(NamedTuple):
     last: date | None
     contract: str
     entries: tuple
+    corrects: int
+    original: str
 
 
 class Move(NamedTuple):
@@ -194,7 +196,7 @@ def _line(data):
     if display_type:
         zero = Decimal(0)
         key = _text(data, "key")
-        return Line(key, display_type, name, 0, zero, "", zero, zero, None, None, "", ())
+        return Line(key, display_type, name, 0, zero, "", zero, zero, None, None, "", (), 0, "")
     if not all(type(entry) is int for entry in _list(data, "entries")):
         raise BadPayload("entries")
     return Line(
@@ -210,6 +212,8 @@ def _line(data):
         last=_day(data, "to"),
         contract=_text(data, "contract", required=True),
         entries=tuple(data["entries"]),
+        corrects=_integer(data, "corrects"),
+        original=_text(data, "original"),
     )
 
 

@@ -1,6 +1,11 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+#: Set while contacts are merged: what was billed to one of them was billed to the one that stays.
+MERGING = "klausel_merging"
+#: Its value. No caller can send it.
+MERGE = object()
+
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
@@ -52,7 +57,8 @@ class ResPartner(models.Model):
         contracts._klausel_bump()
         result = super().write(vals)
         if contracts:
-            contracts._klausel_check_customers(customers)
+            if self.env.context.get(MERGING) is not MERGE:
+                contracts._klausel_check_customers(customers)
             contracts._klausel_bump()
             contracts._klausel_coverage_changed(before, contracts._klausel_coverage())
         return result
@@ -140,6 +146,31 @@ class ResPartner(models.Model):
                 self.env.uid,
                 [company for company, _partner in places],
                 [partner for _company, partner in places],
+            )
+        )
+        self._klausel_forget_numbers()
+
+    def _klausel_merge_numbers(self, others):
+        """One number in each company instead of those of all of these, higher than any of them."""
+        self.ensure_one()
+        self.env.flush_all()
+        ids = (self | others).ids
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO klausel_revision (company_id, partner_id, number, create_uid)"
+                " SELECT company_id, %s, MAX(number) + 1, %s FROM klausel_revision"
+                " WHERE partner_id = ANY(%s) GROUP BY company_id ORDER BY company_id"
+                " ON CONFLICT (company_id, partner_id) DO UPDATE SET number = EXCLUDED.number",
+                self.id,
+                self.env.uid,
+                ids,
+            )
+        )
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM klausel_revision WHERE partner_id = ANY(%s) AND partner_id != %s",
+                ids,
+                self.id,
             )
         )
         self._klausel_forget_numbers()

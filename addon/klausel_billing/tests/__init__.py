@@ -4,6 +4,7 @@ from . import (
     test_contract,
     test_covered,
     test_demo,
+    test_documents,
     test_guard,
     test_info,
     test_links,

@@ -41,6 +41,7 @@ from klausel.policy.ir import Rule
 from klausel.problems import problem
 from klausel.record import HeldBefore, Reopened, Settled
 from klausel.result import (
+    Difference,
     Part,
     Uncovered,
 )
@@ -672,3 +673,16 @@ class Scoping(State):
                 was, now = (round_half_up(found, digits) for found in (row.amount, row.invoiced))
                 if was != now:
                     self._differ(row.key, row.entry, "edited", format(was, "f"), format(now, "f"))
+
+    def _documents(self) -> None:
+        """Documents in force that come to another amount than what is on record."""
+        for found in self._book.documents:
+            bound = next((b for b in self._contracts if b.contract.code == found.contract), None)
+            if bound is not None:
+                was, now = (
+                    format(round_half_up(amount, bound.money_digits), "f")
+                    for amount in (found.recorded, found.in_force)
+                )
+                self.differences.append(
+                    Difference(found.contract, found.names, "", "documents", was, now)
+                )

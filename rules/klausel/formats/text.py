@@ -54,6 +54,7 @@ DIFFERENCE = {
     "role": "the role of who worked changed",
     "amount": "the amount changed",
     "edited": "the invoice line was changed by hand",
+    "documents": "what is in force is not what is on record",
 }
 _NARROWEST = 40
 _NARROW = 64
@@ -355,6 +356,7 @@ class _Page:
         self._rule("─")
         for found in self._result.differences:
             what = f"entry {found.entry}" if found.entry else "line"
+            what = "documents" if found.cause == "documents" else what
             now = f", today {found.now}" if found.now else ""
             text = f"{found.key}: {what}: {DIFFERENCE[found.cause]}; was {found.was}{now}"
             self._console.print(Padding(Text(text), (0, 0, 0, 2)))
