@@ -108,6 +108,8 @@ def on_record(
     settled: dict[str, Settled] = {}
     places: dict[str, dict[tuple[object, ...], int]] = {}
     there: dict[str, list[bool]] = {}
+    facts: dict[str, dict[str, LedgerRow]] = {}
+    """By entry and contract: the last row that says with what facts it is on record."""
     held: dict[tuple[str, str, str], HeldBefore] = {}
     changed: set[str] = set()
     """Entries that were taken up with other facts than those with which they waited."""
@@ -126,9 +128,9 @@ def on_record(
             found = settled[row.entry] = Settled(row.key, "", counted=row.counted)
             places[row.entry] = {}
             there[row.entry] = []
-        if row.fingerprint or not found.fingerprint:
-            found.fingerprint, found.booked = row.fingerprint, row.booked
-            found.role = row.role
+        said = facts.setdefault(row.entry, {})
+        if row.fingerprint or row.key.contract not in said:
+            said[row.key.contract] = row
         same = (row.key._replace(sequence=0), row.disposition, row.rate, row.lot, row.counted)
         piece = (row.key.sequence if row.key in lines else -1, row.rounded)
         position = places[row.entry].get(same)
@@ -169,6 +171,10 @@ def on_record(
         ]
         if kept:
             settled[entry].parts = kept
+            # Rows are those of one contract after the other: what it left says nothing of it.
+            last = facts[entry][kept[-1].key.contract]
+            settled[entry].fingerprint, settled[entry].booked = last.fingerprint, last.booked
+            settled[entry].role = last.role
         else:
             del settled[entry]
     waiting: dict[str, list[HeldBefore]] = {}

@@ -210,6 +210,7 @@ class Application(Call):
                 ("entry_ref", "in", list(self.entries)),
                 ("partner_id", "!=", self.customer.id),
                 ("state", "=", "live"),
+                ("held", "=", False),  # what only waited with another customer is not settled
             ],
             ["entry_ref", "partner_id"],
             ["seconds:sum"],
