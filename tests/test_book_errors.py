@@ -57,6 +57,7 @@ ELSEWHERE = {
     "file-link-dangling": "tests/test_slips.py",
     "ledger-unlike": "bill --adjust: tests/test_evidence.py",
     "ledger-run": "a run of Odoo's: tests/odoo/test_links.py",
+    "entry-elsewhere": "other companies, and customers that are not read: tests/odoo/",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.
     "dated-doubled": "test_dated_values_of_an_erp",

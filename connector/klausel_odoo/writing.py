@@ -63,10 +63,9 @@ FIELDS = [
     "state",
     "mark",
 ]
+#: Fields of the ledger that older addons do not have.
+NEWER = ["booked", "quantity", "discount"]
 
-
-#: Fields that older addons do not have.
-NEWER = ["quantity", "discount"]
 
 #: Read with each contract: its commercial customer, and that customer's number in the company,
 #: which ``klausel_contracts`` adds.
@@ -83,15 +82,10 @@ def sequences(contracts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def ledger(
-    call: Call,
-    company: int,
-    codes: Mapping[int, str],
-    known: Collection[str] = (),
-    parties: Mapping[str, tuple[str, str]] = {},
+    call: Call, company: int, codes: Mapping[int, str], known: Collection[str] = ()
 ) -> list[LedgerRow]:
-    """Rows of the company's contracts; ``codes`` gives a contract's code by its id, and ``known``
-    are the fields of a row that the addon has. ``parties`` gives customer and currency of a
-    contract by its code: Odoo keeps both as they were when something was settled.
+    """Rows of the company's contracts; ``codes`` gives a contract's code by its id, ``known`` are
+    the fields that the addon's ledger has.
 
     Of released ones only those that nothing has taken the place of since.
     """
@@ -113,14 +107,35 @@ def ledger(
     gone = [row for row in found if row["state"] != "live"]
     if gone:
         gone = _still_open(gone, live)
-    found_rows = [_row(row, codes) for row in (*gone, *live)]
-    if not parties:
-        return found_rows
+    return [_row(row, codes) for row in (*gone, *live)]
+
+
+def with_parties(
+    rows: Iterable[LedgerRow], parties: Mapping[str, tuple[str, str]]
+) -> list[LedgerRow]:
+    """``rows`` with customer and currency of their contracts, by code: Odoo keeps both as they
+    were when something was settled."""
     return [
         row._replace(customer=customer, currency=currency)
-        for row in found_rows
+        for row in rows
         for customer, currency in (parties[row.key.contract],)
     ]
+
+
+def elsewhere(
+    call: Call, company: int, contracts: Iterable[int], entries: Iterable[str] | None
+) -> list[Mapping[str, Any]]:
+    """Timesheets of the company that other contracts than ``contracts`` have settled, wherever:
+    other customers' where only some are read, archived ones, other companies'. Among ``entries``,
+    or all of them.
+    """
+    arguments = {
+        "company_id": company,
+        "contract_ids": sorted(contracts),
+        "entry_ids": None if entries is None else sorted(map(int, entries)),
+    }
+    found: list[Mapping[str, Any]] = call(LEDGER, "klausel_elsewhere", arguments)
+    return found
 
 
 def documents(call: Call, company: int, codes: Collection[str]) -> list[Documents]:
@@ -196,6 +211,7 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "drawn": row["drawn"],
             "counted": row["counted"] or None,
             "last": row["last"] or None,
+            "booked": row.get("booked") or "",
             "role": row["role"] or "",
             "document": str(row["move_id"]) if row["amount"] and row["move_id"] else "",
             "state": row["state"],

@@ -128,6 +128,9 @@ def on_record(
             found = settled[row.entry] = Settled(row.key, "", counted=row.counted)
             places[row.entry] = {}
             there[row.entry] = []
+        elif not any(there[row.entry]) and not any(map(_time, found.parts)):
+            # All of it was taken back: this is a new beginning.
+            found.key, found.counted = row.key, row.counted
         said = facts.setdefault(row.entry, {})
         if row.fingerprint or row.key.contract not in said:
             said[row.key.contract] = row
@@ -167,7 +170,7 @@ def on_record(
         kept = [
             part
             for part, is_there in zip(settled[entry].parts, there[entry], strict=True)
-            if is_there or part.seconds or part.rounded or part.drawn
+            if is_there or _time(part)
         ]
         if kept:
             settled[entry].parts = kept
@@ -190,6 +193,10 @@ def on_record(
             # What a limit cut off later is of time that was held before rounding, too.
             waiting.setdefault(entry, []).append(rest._replace(gated=entry in gated))
     return settled, waiting
+
+
+def _time(part: OnRecord) -> bool:
+    return bool(part.seconds or part.rounded or part.drawn)
 
 
 Sums = dict[str, dict[str, bool]]

@@ -506,6 +506,7 @@ class KlauselContract(models.Model):
             "publishes": "klausel.policy" in self.env,
             "links": True,
             "ledger_fields": sorted(self.env["klausel.ledger"]._fields),
+            "elsewhere": True,
             "documents": True,
             "references": True,
         }

@@ -29,6 +29,8 @@ COLUMNS = {
         "held",
         "fingerprint",
         "policy",
+        "role",
+        "booked",
     ),
 }
 VERSION = "1"

@@ -74,6 +74,7 @@ class Row(NamedTuple):
     last: date | None
     role: str
     line: str
+    booked: str
 
 
 class Parameter(NamedTuple):
@@ -263,6 +264,7 @@ def _row(data):
         last=_optional_day(data, "last"),
         role=_text(data, "role"),
         line=_text(data, "line"),
+        booked=_text(data, "booked"),
     )
 
 
