@@ -55,6 +55,7 @@ ELSEWHERE = {
     "policy-published": "a book publishes nothing: tests/test_publishing.py, tests/odoo/",
     "product-missing": "a book has no products: tests/odoo/test_companies.py",
     "file-link-dangling": "tests/test_slips.py",
+    "entry-elsewhere": "other companies, and customers that are not read: tests/odoo/",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.
     "dated-doubled": "test_dated_values_of_an_erp",

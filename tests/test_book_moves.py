@@ -23,6 +23,7 @@ BILLED, ADJUSTED = "2026-02-01", "2026-02-02"
 POLICY = """policy: care
 version: "1"
 scope: {otherwise: {then: service, because: day to day}}
+rounding: {to: 15m, per: day}
 plans:
   plan: {title: Service, components: [{time: {every: 1 month}}]}
 """
@@ -116,6 +117,13 @@ def test_one_run_takes_back_and_bills_anew(moved: str, tmp_path: Path) -> None:
         assert (book / "ledger.jsonl").read_bytes() == before
         count("adjusting runs over moved entries that broke off")
         done += 1
+    # And all the way back.
+    stand(book, FIRST)
+    assert klausel(book, ADJUSTED, "--adjust") == 0
+    assert owed(book) == worth(FIRST)
+    before = (book / "ledger.jsonl").read_bytes()
+    assert klausel(book, ADJUSTED, "--adjust") == klausel(book, ADJUSTED) == 0
+    assert (book / "ledger.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize("order", [("c1", "c2"), ("c2", "c1"), ("c2", "c2", "c1", "c2")])

@@ -12,8 +12,10 @@ from klausel.fields import TABLES
 from klausel.model import Book
 from klausel.problems import ErpError, Problem, ProblemError, listed
 from klausel.publishing import Publications, differing, version_text
+from klausel.words import SPOKEN, unknown
 from klausel_book.reader import POLICIES, read_policies
 from klausel_odoo import failures, records, writing
+from klausel_odoo.records import text
 from klausel_odoo.transports import Transport, open_transport
 from klausel_odoo.versions import NEWEST, OLDEST, features, known
 from klausel_run.doctor import Check
@@ -241,6 +243,7 @@ def contracts(source: OdooSource, session: Session) -> Iterator[Check]:
         yield _first("contracts", errors)
     else:
         yield Check("contracts", True, f"{len(book.contracts)} without problems")
+    yield _spoken("words", lambda: words(session, book))
     if session.info.get("publishes"):
         yield published(book, writing.publications(partial(_call, session), session.company))
     active = session.info["currencies"]
@@ -251,6 +254,37 @@ def contracts(source: OdooSource, session: Session) -> Iterator[Check]:
         yield Check("currencies", False, f"{listed(archived)} is archived", hint)
         return
     yield Check("currencies", True, listed(f"{name} ({active[name]} digits)" for name in used))
+
+
+#: Models and fields of the words that are written for policies.
+_WRITTEN = tuple(
+    (fact, table.odoo, field.odoo)
+    for fact, record, _ in SPOKEN
+    for table in (TABLES[record],)
+    for field in table.fields
+    if field.name == fact and "." not in field.odoo
+)
+
+
+def words(session: Session, book: Book) -> Check:
+    """Words on tasks and timesheets that no policy in use knows."""
+    used = {contract.policy for contract in book.contracts}
+    policies = [policy for name, policy in book.policies.items() if name in used]
+    said = []
+    for fact, model, field in _WRITTEN:
+        arguments = {
+            "domain": [(field, "!=", False), ("project_id", "!=", False)],
+            "groupby": [field],
+            "aggregates": ["__count"],
+        }
+        rows = _call(session, model, "formatted_read_group", arguments)
+        found = {text(row[field]): row["__count"] for row in rows}
+        for word, hint in unknown(policies, fact, found):
+            said.append(f'"{word}" as {field.removeprefix("klausel_")} ({found[word]}): {hint}')
+    if not said:
+        return Check("words", True, "policies know all that are written for them")
+    # Doubtful and no error, as in a preview: it may be meant.
+    return Check("words", True, f"no policy knows {listed(said, 5)}")
 
 
 def _call(session: Session, model: str, method: str, arguments: Mapping[str, Any]) -> Any:

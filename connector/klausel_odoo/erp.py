@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from klausel import PROTOCOL
 from klausel.assemble import BookBuilder
+from klausel.customer.state import has_moved, hours
 from klausel.fields import TABLES
-from klausel.model import Book, Entry
+from klausel.model import Book, Entry, LedgerKey, LedgerRow
 from klausel.port import (
     Application,
     Applied,
@@ -27,6 +28,7 @@ from klausel.port import (
 )
 from klausel.problems import ErpError, Where, problem
 from klausel.publishing import Change, Publications
+from klausel.record import Settled, settled_with
 from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
 from klausel_book.source import Signature, policy_signature, policy_texts
@@ -346,6 +348,8 @@ class _Reading:
         self._settings = settings
         self._until = until
         self._customers = None if customers is None else sorted(int(id_) for id_ in customers)
+        self._settled: list[int] = []
+        """Entries that are settled with ``customers``."""
         self._needed: dict[str, set[int]] = {
             name: set() for name in ("customers", "projects", "tickets", "employees")
         }
@@ -356,6 +360,12 @@ class _Reading:
         # First of all: what changes after this was read is noticed when writing.
         contracts = self._contracts()
         builder.set_sequences(writing.sequences(contracts))
+        codes = {row["id"]: records.text(row["code"]) for row in contracts}
+        settled: list[LedgerRow] = []
+        if self._customers is not None:
+            # Entries that are settled with them are theirs, wherever they stand now.
+            settled = self._ledger(codes)
+            self._settled = sorted(int(entry) for entry in settled_with(settled, {}))
         # What this program does itself, it does while the server works on the next answer.
         page = ahead(partial(self._page, 0))
         read_policies(builder, self._settings.policies, POLICIES)
@@ -385,8 +395,8 @@ class _Reading:
             cells = records.cells(table, _parts(name, contracts))
             builder.add_rows(name, records.header(table), cells, table.odoo)
         builder.set_published(writing.published(contracts))
-        codes = {row["id"]: records.text(row["code"]) for row in contracts}
-        settled = writing.ledger(self._call, session.company, codes)
+        if self._customers is None:
+            settled = self._ledger(codes)
         if session.info.get("documents"):
             builder.set_documents(writing.documents(self._call, session.company, codes.values()))
         ours = {part.entry for part in settled if part.entry and part.state == "live"}
@@ -397,11 +407,55 @@ class _Reading:
             else entry
             for entry in entries
         ]
+        self._mark_elsewhere(builder, entries, settled, codes)
         builder.add_ledger_rows(settled)
         builder.add_records("entries", entries, ENTRIES.odoo)
         for row in contracts:
             _add_contract(builder, row)
         return builder.build()
+
+    def _ledger(self, codes: Mapping[int, str]) -> list[LedgerRow]:
+        session = self._session
+        known = session.info.get("ledger_fields", ())
+        return writing.ledger(self._call, session.company, codes, known)
+
+    def _mark_elsewhere(
+        self,
+        builder: BookBuilder,
+        entries: list[Entry],
+        settled: Sequence[LedgerRow],
+        codes: Mapping[int, str],
+    ) -> None:
+        """Marks ``entries`` that somebody else has settled: they are not billed again."""
+        session = self._session
+        if not session.info.get("elsewhere"):
+            return
+        asked = None if self._customers is None else [entry.id for entry in entries]
+        found = {
+            str(row["entry"]): row
+            for row in writing.elsewhere(self._call, session.company, codes, asked)
+        }
+        if not found:
+            return
+        here = settled_with((row for row in settled if row.entry in found), {})
+        for number, entry in enumerate(entries):
+            row = found.get(entry.id)
+            if row is None or any(here.get(entry.id, {}).values()):
+                continue
+            contract = (
+                f"{row['contract']} ({row['company']})" if row["company"] else row["contract"]
+            )
+            entries[number] = entry._replace(billed_elsewhere=contract)
+            key = LedgerKey(row["contract"], "", "", date.min, "")
+            known = Settled(key, row["fingerprint"], row["booked"])
+            if row["company"] or has_moved(entry, known, ()):
+                builder.say(
+                    problem(
+                        "entry-elsewhere", Where(ENTRIES.odoo, int(entry.id)),
+                        entry=entry.id, date=entry.date, hours=hours(entry.seconds),
+                        contract=contract, customer=row["customer"],
+                    )
+                )  # fmt: skip
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -518,7 +572,8 @@ class _Reading:
             # Asked of the addon: a search of this user's finds no customer of a ticket or project
             # that it may not see, and would leave their work out.
             arguments = {"company_id": session.company, "customers": self._customers}
-            domain.append(("id", "in", self._call(REFERENCE, "klausel_entries", arguments)))
+            theirs = self._call(REFERENCE, "klausel_entries", arguments)
+            domain.append(("id", "in", sorted({*theirs, *self._settled})))
         return domain
 
     def _page(self, last: int) -> list[Row]:
@@ -550,9 +605,9 @@ class _Reading:
             values = {row[field] for row in rows} if not target.many else set()
             if target.many:
                 values.update(id_ for row in rows if row[field] for id_ in row[field])
-            found = self._by_ids(
-                target.model, values - {False} - known.keys(), {name: {} for name in target.fields}
-            )
+            wanted = values - {False} - known.keys()
+            fields: dict[str, Any] = {name: {} for name in target.fields}
+            found = self._by_ids(target.model, wanted, fields)
             known.update((row["id"], target.name(row)) for row in found)
 
     def _tables(self) -> dict[str, list[Row]]:

@@ -56,6 +56,8 @@ FIELDS = [
     "state",
     "mark",
 ]
+#: Fields of the ledger that older addons do not have.
+NEWER = ["booked"]
 
 
 #: Read with each contract: its commercial customer, and that customer's number in the company,
@@ -72,19 +74,23 @@ def sequences(contracts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     }
 
 
-def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow]:
-    """Rows of the company's contracts; ``codes`` gives a contract's code by its id.
+def ledger(
+    call: Call, company: int, codes: Mapping[int, str], known: Collection[str] = ()
+) -> list[LedgerRow]:
+    """Rows of the company's contracts; ``codes`` gives a contract's code by its id, ``known`` are
+    the fields that the addon's ledger has.
 
     Of released ones only those that nothing has taken the place of since.
     """
     found: list[Mapping[str, Any]] = []
+    fields = [*FIELDS, *(name for name in NEWER if name in known)]
     last = 0
     while True:
         domain: list[Any] = [("company_id", "=", company), ("id", ">", last)]
         rows = call(
             LEDGER,
             "search_read",
-            {"domain": domain, "fields": FIELDS, "order": "id", "limit": PAGE, "load": ""},
+            {"domain": domain, "fields": fields, "order": "id", "limit": PAGE, "load": ""},
         )
         found += [row for row in rows if row["contract_id"] in codes]
         if len(rows) < PAGE:
@@ -95,6 +101,22 @@ def ledger(call: Call, company: int, codes: Mapping[int, str]) -> list[LedgerRow
     if gone:
         gone = _still_open(gone, live)
     return [_row(row, codes) for row in (*gone, *live)]
+
+
+def elsewhere(
+    call: Call, company: int, contracts: Iterable[int], entries: Iterable[str] | None
+) -> list[Mapping[str, Any]]:
+    """Timesheets of the company that other contracts than ``contracts`` have settled, wherever:
+    other customers' where only some are read, archived ones, other companies'. Among ``entries``,
+    or all of them.
+    """
+    arguments = {
+        "company_id": company,
+        "contract_ids": sorted(contracts),
+        "entry_ids": None if entries is None else sorted(map(int, entries)),
+    }
+    found: list[Mapping[str, Any]] = call(LEDGER, "klausel_elsewhere", arguments)
+    return found
 
 
 def documents(call: Call, company: int, codes: Collection[str]) -> list[Documents]:
@@ -168,6 +190,7 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "drawn": row["drawn"],
             "counted": row["counted"] or None,
             "last": row["last"] or None,
+            "booked": row.get("booked") or "",
             "role": row["role"] or "",
             "document": str(row["move_id"]) if row["amount"] and row["move_id"] else "",
             "state": row["state"],

@@ -14,7 +14,6 @@ from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass, replace
 from datetime import date
 from decimal import Decimal
-from difflib import SequenceMatcher
 from functools import partial
 from itertools import islice, tee
 from operator import attrgetter
@@ -60,6 +59,7 @@ from klausel.shapes import (
 )
 from klausel.terms import TERM_WORDS, BoundTerm, bind_contract, farthest
 from klausel.tree import Path, Tree, parse
+from klausel.words import SPOKEN, unknown
 
 _DAY = 24 * 3600
 _WORKED_ON = attrgetter("employee", "date")
@@ -87,17 +87,6 @@ RECORDS: dict[str, type[Any]] = {
     "openings": model.Opening,
 }
 
-
-#: Words that are written for policies: fact, record, and what is usual to write even where no line
-#: names it. Of activities and roles there are many that no rule asks for: there only what looks
-#: like a slip is said.
-_SPOKEN: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
-    ("origin", "tickets", ("ours", "customer", "third_party", "unknown")),
-    ("initiated_by", "tickets", ("customer", "us")),
-    ("activity", "tickets", None),
-    ("activity", "entries", None),
-    ("role", "employees", None),
-)
 
 #: By kind of a column: what is doubtful in it.
 _DOUBTS = {"number": thousands, "hours": hours_in_thousands}
@@ -880,21 +869,13 @@ class BookBuilder:
         one for each, at the first row that has it."""
         used = {contract.policy for contract in book.contracts}
         policies = [policy for name, policy in book.policies.items() if name in used]
-        for fact, record, usual in _SPOKEN:
-            known = set().union(*(policy.words(fact) for policy in policies))
-            known |= set(usual or ()) if known else set()
+        for fact, record, _ in SPOKEN:
             kept = self._tables[record]
             read = attrgetter(fact)
-            for word in sorted(set(map(read, kept.records)) if known else ()):
-                like = [one for one in sorted(known) if _is_slip(word.casefold(), one)]
-                if not word or word.casefold() in known or not (like or usual):
-                    continue
+            for word, hint in unknown(policies, fact, set(map(read, kept.records))):
                 numbers = [n for n, row in enumerate(kept.records) if read(row) == word]
                 owner = self._owner(book, record, _raw(record, kept.records[numbers[0]]))
                 some = "1 row" if len(numbers) == 1 else f"{len(numbers)} rows"
-                hint = (
-                    f'did you mean "{like[0]}"?' if like else f"known: {listed(sorted(known), 12)}"
-                )
                 self.say(
                     problem(
                         "word-unknown", kept.where(numbers[0]), owner,
@@ -1024,12 +1005,6 @@ def _place(tree: Tree, path: Path, numbers: Sequence[int], inner: Path, where: W
         inner = ("terms", numbers[inner[1]], *inner[2:])
     found = tree.where((*path, *inner))
     return found if found.file else where
-
-
-def _is_slip(word: str, known: str) -> bool:
-    """Whether four fifths of the letters of both are the same, in the same order."""
-    blocks = SequenceMatcher(None, word, known, autojunk=False).get_matching_blocks()
-    return 10 * sum(block.size for block in blocks) >= 4 * (len(word) + len(known))
 
 
 def _csv_broken(where: Where, error: csv.Error) -> Problem:

@@ -325,6 +325,11 @@ CATALOG: dict[str, Message] = {
         "klausel bill --adjust, for {settled} and {customer} in one run, takes it back there and"
         " bills it here",
     ),
+    "entry-elsewhere": _warning(
+        "entry {entry} of {date}, {hours}, is settled under contract {contract} of {customer}: it"
+        " is not billed again",
+        "klausel bill --adjust takes it back there; the run here after that bills it",
+    ),
     "entry-contract-gone": _warning(
         "entry {entry} of {date}, {hours}, is settled under contract {contract}, which is not"
         " there: it is not billed again",

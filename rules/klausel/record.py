@@ -108,6 +108,8 @@ def on_record(
     settled: dict[str, Settled] = {}
     places: dict[str, dict[tuple[object, ...], int]] = {}
     there: dict[str, list[bool]] = {}
+    facts: dict[str, dict[str, LedgerRow]] = {}
+    """By entry and contract: the last row that says with what facts it is on record."""
     held: dict[tuple[str, str, str], HeldBefore] = {}
     changed: set[str] = set()
     """Entries that were taken up with other facts than those with which they waited."""
@@ -126,9 +128,12 @@ def on_record(
             found = settled[row.entry] = Settled(row.key, "", counted=row.counted)
             places[row.entry] = {}
             there[row.entry] = []
-        if row.fingerprint or not found.fingerprint:
-            found.fingerprint, found.booked = row.fingerprint, row.booked
-            found.role = row.role
+        elif not any(there[row.entry]) and not any(map(_time, found.parts)):
+            # All of it was taken back: this is a new beginning.
+            found.key, found.counted = row.key, row.counted
+        said = facts.setdefault(row.entry, {})
+        if row.fingerprint or row.key.contract not in said:
+            said[row.key.contract] = row
         same = (row.key._replace(sequence=0), row.disposition, row.rate, row.lot, row.counted)
         piece = (row.key.sequence if row.key in lines else -1, row.rounded)
         position = places[row.entry].get(same)
@@ -165,10 +170,14 @@ def on_record(
         kept = [
             part
             for part, is_there in zip(settled[entry].parts, there[entry], strict=True)
-            if is_there or part.seconds or part.rounded or part.drawn
+            if is_there or _time(part)
         ]
         if kept:
             settled[entry].parts = kept
+            # Rows are those of one contract after the other: what it left says nothing of it.
+            last = facts[entry][kept[-1].key.contract]
+            settled[entry].fingerprint, settled[entry].booked = last.fingerprint, last.booked
+            settled[entry].role = last.role
         else:
             del settled[entry]
     waiting: dict[str, list[HeldBefore]] = {}
@@ -184,6 +193,10 @@ def on_record(
             # What a limit cut off later is of time that was held before rounding, too.
             waiting.setdefault(entry, []).append(rest._replace(gated=entry in gated))
     return settled, waiting
+
+
+def _time(part: OnRecord) -> bool:
+    return bool(part.seconds or part.rounded or part.drawn)
 
 
 Sums = dict[str, dict[str, bool]]

@@ -205,6 +205,12 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.contract", "klausel_documents"): [
             Call("klausel_documents", (company,)) for company in (1, "1", True)
         ],
+        ("klausel.ledger", "klausel_elsewhere"): [
+            Call("klausel_elsewhere", (1, [])),
+            Call("klausel_elsewhere", (1, []), {
+                "entry_ids": secret.ids["account.analytic.line"],
+            }),
+        ],
         ("klausel.contract", "klausel_roles"): [
             Call("klausel_roles", (1, [1, 2, 3])), Call("klausel_roles", (1, "all of them")),
         ],

@@ -25,6 +25,7 @@ plans:
     components: [{fee: {every: 12 months, refund: unused_months, keep_months: 1}}]
   block: {title: Block, components: [{block: {empty: hold, leftover: refund}}]}
   pool: {title: Pool, components: [{pool: {proration: none, settle: both}}]}
+  time: {title: Time, components: [{time: {}}]}
 """
 
 
@@ -36,7 +37,7 @@ class Scene:
         self.customer = client.create_one("res.partner", name=f"Ends {name}", is_company=True)
         self.project = scene.project(client, self.customer, name)
         product = scene.service(client, f"Product {name}")
-        price = {"fee": "49.00", "block": "85.00", "pool": "100.00"}[plan]
+        price = {"fee": "49.00", "block": "85.00", "pool": "100.00", "time": "90.00"}[plan]
         values = {"price": price} | ({"hours": "10"} if plan == "pool" else {})
         usd = scene.currency(client, "USD")
         term = Term("T", plan, product, values, takes="service")
@@ -194,3 +195,24 @@ def test_an_end_that_brings_the_same_is_put_on_record_without_a_document(
     one.ends("2026-04-30")
     assert "ended on 2026-03-31, today ends on 2026-04-30" in one.audit("2026-05-01")
     one.quiet("2026-05-02")
+
+
+def test_time_behind_an_end_that_is_told_late_goes_back(
+    odoo: Odoo, client: WebClient, policies: Path
+) -> None:
+    one = Scene(odoo, client, policies, "time", "late")
+    who = scene.employee(client, "Lee")
+    scene.log(
+        client, who, [Log(one.project, 0, "2026-02-10", 1), Log(one.project, 0, "2026-05-10", 2)]
+    )
+    sold = one.run("2026-06-01")
+    assert told(sold) == [("out_invoice", 270.0)]
+    one.post(sold)
+    one.ends("2026-03-15")
+    assert one.run("2026-06-15") == []
+    assert "E-late/T/time/2026-05-01/90" in one.audit("2026-06-15")
+    back = one.run("2026-06-15", "--adjust")
+    assert told(back) == [("out_refund", 180.0)]
+    assert back[0]["reversed_entry_id"] == sold[0]["id"]
+    one.post(back)
+    one.quiet("2026-06-16")

@@ -14,6 +14,7 @@ import pytest
 from klausel.result import Result
 from klausel_run.audit import audit
 from klausel_run.bill import write
+from klausel_run.doctor import examine
 from klausel_run.preview import Options, preview
 
 from . import scene
@@ -143,3 +144,8 @@ def test_a_word_that_no_policy_knows_is_said(place: Place) -> None:
     (said,) = [one for one in found.problems if one.code == "word-unknown"]
     assert said.message == '"origin": no policy knows "our" (1 row)'
     assert said.hint == 'did you mean "ours"?'
+    checks = {check.name: check.said for check in examine(erp)}
+    assert checks["words"] == 'no policy knows "our" as origin (1): did you mean "ours"?'
+    place.client.write("project.task", [place.task], klausel_origin="Ours")
+    checks = {check.name: check.said for check in examine(erp)}
+    assert checks["words"] == "policies know all that are written for them"

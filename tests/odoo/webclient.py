@@ -15,7 +15,11 @@ Domain = Sequence[Any]
 
 
 class RefusedError(Exception):
-    """Odoo's answer is an error; the text is what its dialog shows."""
+    """Odoo's answer is an error; the text is what its dialog shows, ``kind`` its exception."""
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        self.kind = kind
+        super().__init__(message)
 
 
 class WebClient:
@@ -45,7 +49,8 @@ class WebClient:
         body = {"jsonrpc": "2.0", "method": "call", "id": next(self._numbers), "params": params}
         answer = self._http.post(path, json=body).raise_for_status().json()
         if "error" in answer:
-            raise RefusedError(answer["error"]["data"]["message"])
+            data = answer["error"]["data"]
+            raise RefusedError(data["message"], data.get("name", ""))
         return answer.get("result")
 
     def page(self, path: str) -> str:

@@ -231,6 +231,18 @@ class AccountAnalyticLine(models.Model):
     def _compute_project_id(self):
         return super(AccountAnalyticLine, self._klausel_followers())._compute_project_id()
 
+    def _klausel_go_along(self):
+        """Give these the customer of where they stand now.
+
+        Odoo leaves it as it was where an invoice has them. A task of another project is what an
+        entry has left, too.
+        """
+        for line in self.sudo():
+            task = line.task_id.filtered(lambda task, line=line: task.project_id == line.project_id)
+            partner = task.partner_id or line.project_id.partner_id
+            if line.partner_id != partner:
+                line.write({"partner_id": partner.id})
+
     def _check_can_write(self, values):
         """Odoo's own lock on invoiced time gives way to a billing manager, too."""
         if not (self.env.context.get(OVERRIDE) and self._klausel_is_manager()):
@@ -269,6 +281,11 @@ class AccountAnalyticLine(models.Model):
         # What follows from the change is decided now, while it may.
         lines.mapped("project_id")
         lines.mapped("partner_id")
+        if "partner_id" not in guarded:
+            moved = [
+                line.id for line in changes if not {"project_id", "task_id"}.isdisjoint(guarded)
+            ]
+            lines.browse(moved)._klausel_go_along()
         notes = {}
         for line, names in changes.items():
             after = line._klausel_texts(names)

@@ -178,6 +178,14 @@ class Application(Call):
             )
         )
         present = {id_ for (id_,) in self.env.cr.fetchall()}
+        # Who waits for these rows sees no ledger row of this transaction: then it shall fail, and
+        # come again.
+        self.env.cr.execute(
+            SQL(
+                "UPDATE account_analytic_line SET write_date = write_date WHERE id = ANY(%s)",
+                sorted(present),
+            )
+        )
         # Tags are read in the company's language, as the connector reads them.
         context = {"active_test": False, "lang": self.company.partner_id.lang or None}
         lines = self.env["account.analytic.line"].with_context(**context)
@@ -192,9 +200,14 @@ class Application(Call):
         return {entry.id: entry for entry in ours}
 
     def _check_entries(self):
+        ledger = self.env["klausel.ledger"]
+        settled = ledger._klausel_settled_with(self.entries)
+        # What is settled here stays, though its project may be another customer's now.
+        ours = {entry for entry, contract in settled if self._is_ours(contract)}
         for entry in self.entries.values():
             same = fingerprint(entry) == self.asked.fingerprints[entry.id]
-            if not same or entry._klausel_customer() != self.customer:
+            mine = entry.id in ours or entry._klausel_customer() == self.customer
+            if not same or not mine:
                 self._refuse(
                     "entry-changed",
                     self.env._(
@@ -204,26 +217,28 @@ class Application(Call):
                         text=entry.name or "",
                     ),
                 )
-        # The same hour twice: once for the customer that it belonged to before.
-        others = self.env["klausel.ledger"]._read_group(
-            [
-                ("entry_ref", "in", list(self.entries)),
-                ("partner_id", "!=", self.customer.id),
-                ("state", "=", "live"),
-            ],
-            ["entry_ref", "partner_id"],
-            ["seconds:sum"],
-        )
-        for entry, partner, seconds in others:
-            if seconds:
-                self._refuse(
-                    "duplicate",
-                    self.env._(
-                        "Timesheet %(id)s is already settled with %(customer)s.",
-                        id=entry,
-                        customer=partner.display_name,
-                    ),
+        # The same hour twice: once for the customer, or in the company, that it belonged to before.
+        for entry, contract in settled:
+            if self._is_ours(contract):
+                continue
+            customer = contract.commercial_partner_id.display_name
+            if contract.company_id == self.company:
+                sentence = self.env._(
+                    "Timesheet %(id)s is already settled with %(customer)s.",
+                    id=entry,
+                    customer=customer,
                 )
+            else:
+                sentence = self.env._(
+                    "Timesheet %(id)s is already settled with %(customer)s in another company.",
+                    id=entry,
+                    customer=customer,
+                )
+            self._refuse("duplicate", sentence)
+
+    def _is_ours(self, contract):
+        owner = contract.company_id, contract.commercial_partner_id
+        return owner == (self.company, self.customer)
 
     def _early(self):
         """By line: parts of it that went on record before the line was due."""
@@ -722,6 +737,7 @@ class Application(Call):
                     "drawn": row.drawn,
                     "counted": row.counted,
                     "last": row.last,
+                    "booked": row.booked or False,
                     "role": row.role or False,
                     "run_id": self.run.id,
                 }
@@ -778,11 +794,27 @@ class Application(Call):
             lambda row: row.entry_id and row.move_id and row.move_id not in corrected
         )
         rows._klausel_link_entries({row.entry_id.id: row.move_id.id for row in billed})
+        self._let_go(rows)
         # A contract and a timesheet that were entered at the same moment knew nothing of each
         # other. Here both are known; what is settled is computed anew by its ledger rows.
         settled = {row.entry for row in self.asked.rows if not row.held}
         open_ids = [id_ for id_ in self.entries if id_ not in settled]
         self.env["account.analytic.line"]._klausel_mend_covered([("id", "in", open_ids)])
+
+    def _let_go(self, rows):
+        """Timesheets that are taken back because they are somebody else's now are on no invoice
+        of this customer's any more."""
+        entries = rows.filtered(lambda row: not row.fingerprint).entry_id
+        if not entries:
+            return
+        ledger = self.env["klausel.ledger"]
+        settled = {entry for entry, _contract in ledger._klausel_settled_with(entries.ids)}
+        open_ids = [id_ for id_ in entries.ids if id_ not in settled]
+        moves = ledger.search(
+            [("entry_ref", "in", open_ids), ("partner_id", "=", self.customer.id)]
+        ).move_id
+        if moves:
+            ledger._klausel_link_entries(dict.fromkeys(open_ids), moves)
 
 
 def stamp(move):

@@ -121,6 +121,12 @@ class KlauselLedger(models.Model):
     fingerprint = fields.Char(
         readonly=True, help="Short hash of the timesheet's facts when it was settled."
     )
+    booked = fields.Char(
+        string="Booked On",
+        readonly=True,
+        help="Ids of the project, task and customer that the timesheet stood on when it was"
+        " settled.",
+    )
     state = fields.Selection(
         selection=[("live", "Settled"), ("released", "Open again")],
         required=True,
@@ -210,6 +216,58 @@ class KlauselLedger(models.Model):
             "klausel_billing.klausel_ledger_action"
         )
         return {**action, "domain": domain}
+
+    @api.model
+    def _klausel_settled_with(self, entries, domain=()):
+        """``{(entry, contract): id of its last row}`` of what is on record and not taken back.
+
+        The timesheets ``entries`` are ids, they may be gone. What waits, or has no time, is not
+        settled.
+        """
+        groups = self._read_group(
+            [
+                ("entry_ref", "in", list(entries)),
+                ("state", "=", "live"),
+                ("held", "=", False),
+                *domain,
+            ],
+            ["entry_ref", "contract_id"],
+            ["seconds:sum", "rounded:sum", "drawn:sum", "id:max"],
+        )
+        return {(entry, contract): last for entry, contract, *sums, last in groups if any(sums)}
+
+    @api.model
+    def klausel_elsewhere(self, company_id, contract_ids, entry_ids=None):
+        """The company's timesheets that other contracts than these have settled.
+
+        Contracts of any company, archived ones too: an hour is billed once, whoever may see by
+        whom. With ``entry_ids`` only those are looked at.
+        """
+        company = self.env["klausel.contract"]._klausel_check_caller(company_id)
+        ledger = self.sudo()
+        contracts = ledger.env["klausel.contract"].with_context(active_test=False)
+        others = contracts.search([("id", "not in", contract_ids)])
+        if not others:
+            return []
+        domain = [("contract_id", "in", others.ids), ("entry_id.company_id", "=", company.id)]
+        if entry_ids is None:
+            rows = ledger._read_group(
+                [*domain, ("state", "=", "live"), ("held", "=", False)], ["entry_ref"]
+            )
+            entry_ids = [entry for (entry,) in rows]
+        found = ledger._klausel_settled_with(entry_ids, domain)
+        rows = ledger.browse(found.values())
+        return [
+            {
+                "entry": entry,
+                "contract": contract.code,
+                "customer": contract.commercial_partner_id.name,
+                "company": contract.company_id.name if contract.company_id != company else "",
+                "fingerprint": row.fingerprint or "",
+                "booked": row.booked or "",
+            }
+            for (entry, contract), row in zip(found, rows, strict=True)
+        ]
 
     def _klausel_bump(self):
         """What was read of these rows' customers before is out of date."""
@@ -402,7 +460,14 @@ class KlauselLedger(models.Model):
             younger = mark is not None and row.id > mark
             return younger or (*row._klausel_place(), row.line_group, row.sequence) in lines
 
-        return rows.filtered(replaces)
+        found = rows.filtered(replaces)
+        # Meanwhile its timesheet may be another customer's, or another company's.
+        settled = self._klausel_settled_with({entry for _contract, entry in entries})
+        owners = {(row.company_id, row.partner_id) for row in self}
+        for (_entry, contract), last in settled.items():
+            if (contract.company_id, contract.commercial_partner_id) not in owners:
+                found |= self.browse(last)
+        return found
 
     def _klausel_move_to(self, lines):
         """Put these rows on other invoice lines, ``{old line: new line}``."""

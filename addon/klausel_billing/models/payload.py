@@ -72,6 +72,7 @@ class Row(NamedTuple):
     last: date | None
     role: str
     line: str
+    booked: str
 
 
 class Parameter(NamedTuple):
@@ -259,6 +260,7 @@ def _row(data):
         last=_optional_day(data, "last"),
         role=_text(data, "role"),
         line=_text(data, "line"),
+        booked=_text(data, "booked"),
     )
 
 

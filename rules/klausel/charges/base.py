@@ -233,12 +233,15 @@ class Ended(NamedTuple):
         return max(min(found, left), 0)
 
 
-def ended(recorded: Recorded, group: str) -> Ended | None:
-    """What is on record of ``group``; None where nothing is."""
-    rows = tuple(row for row in recorded if row.key.group == group)
-    if not rows:
-        return None
-    return Ended(max(rows, key=lambda row: row.key.sequence).last, rows)
+def by_group(recorded: Recorded) -> dict[str, Ended]:
+    """What is on record, by group, as of an end that brought it."""
+    found: dict[str, list[LedgerRow]] = {}
+    for row in recorded:
+        found.setdefault(row.key.group, []).append(row)
+    return {
+        group: Ended(max(rows, key=lambda row: row.key.sequence).last, tuple(rows))
+        for group, rows in found.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

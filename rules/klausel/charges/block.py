@@ -13,6 +13,7 @@ from pydantic import Field as ShapeField
 from pydantic import model_validator
 
 from klausel.charges.base import (
+    MARK,
     Account,
     Binding,
     Charge,
@@ -28,7 +29,7 @@ from klausel.charges.base import (
 )
 from klausel.charges.rates import Rates, RatesShape
 from klausel.charges.stock import BEYOND, BalancedShape, BoundStock, Events, Lot, Stock
-from klausel.model import Contract, LedgerKey, Opening, Purchase, natural
+from klausel.model import Contract, LedgerKey, LedgerRow, Opening, Purchase, natural
 from klausel.money import ZERO, quantity, seconds_from_hours
 from klausel.period import ONE_DAY, Period, Span, add_months, period_of, periods
 from klausel.shapes import Months, complain
@@ -37,6 +38,8 @@ TOP_UP = "topup "
 LEFTOVER = "leftover "
 #: How groups begin that a block makes itself; a purchase's group is its id.
 OURS = (TOP_UP, LEFTOVER, BEYOND)
+#: Groups that are no lots.
+LINES = (LEFTOVER, BEYOND)
 
 
 _TOPPED = re.compile(re.escape(TOP_UP) + r".*\+\d+", re.DOTALL)
@@ -180,6 +183,19 @@ class BlockAccount(Stock):
             lot = bound.lot(purchase)
             lot.granted = self._sold.get(self._groups[purchase.id], lot.granted)
             self.add(lot)
+        bought = {
+            named_group(purchase.id, OURS, others) for purchase in bound.binding.facts.purchases
+        }
+        self._gone: dict[str, LedgerRow] = {}
+        """Purchases that were invoiced and are no longer there: what was drawn from them stays."""
+        for row in recorded:
+            group = row.key.group
+            other = group in bought or is_top_up(group) or group.startswith(LINES)
+            if not other and not row.key.sequence and self._sold[group] > 0:
+                id_, day = group.removeprefix(MARK), row.key.period
+                price, validity = row.rate or ZERO, bound.shape.validity
+                self._gone[id_] = row
+                self.add(bound.lot_of(id_, day, validity, self._sold[group], price))
         for row in recorded:
             if is_top_up(row.key.group) and not row.key.sequence:
                 self._top_up_lot(
@@ -336,6 +352,11 @@ class BlockAccount(Stock):
                 sale = bound.sold(group, purchase.date, lot.granted, price, "block")
                 wanted = quantity(purchase.seconds, bound.binding.quantity_digits)
                 sales.append((lot, sale._replace(wanted=wanted)))
+        for id_, row in self._gone.items():
+            lot = next(lot for lot in self.lots if lot.id == id_)
+            sale = bound.sold(row.key.group, row.key.period, lot.granted, lot.price, "block")
+            wanted = quantity(lot.drawn, bound.binding.quantity_digits)
+            sales.append((lot, sale._replace(wanted=wanted)))
         for id_, lot in self.topped.items():
             if lot.first <= as_of:
                 group = TOP_UP + id_

@@ -38,9 +38,7 @@ class ContingentAccount(Stock):
         """The lot of ``period``."""
         found = self._by_period.get(period.first)
         if found is None:
-            granted = self._granted.get(period.first)
-            if granted is None:
-                granted = self.grant_of(period)
+            granted = self.granted(period, self._granted.get(period.first))
             found = Lot(period.first.isoformat(), period.first, period.last, granted)
             self._by_period[period.first] = self.add(found)
         return found

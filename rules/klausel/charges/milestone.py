@@ -117,19 +117,28 @@ class BoundMilestone(Plain):
         amounts = self._amounts()
         rows = sorted(self._binding.facts.acceptances, key=lambda row: (row.date, natural(row.id)))
         done: set[str] = set()
+        accepted: set[str] = set()
         until = self._binding.billed_until
         for row in rows:
             amount = amounts.get(row.part)
             if amount is None or row.part in done:
                 continue
             done.add(row.part)
+            group = named_group(row.part, (), recorded) if row.part else "all"
+            accepted.add(group)
             if until is not None and row.date <= until:
                 continue
             details = (("part", row.part),) if row.part else ()
             label = Label(row.date, row.date, details)
             period = Period(row.date, row.date, row.date, row.date)
-            group = named_group(row.part, (), recorded) if row.part else "all"
             yield Charge(period, group, row.date, label, ONE, "piece", amount)
+        # Billed, and accepted no more: as nothing, so that it differs.
+        for line in recorded:
+            if not line.key.sequence and line.key.group and line.key.group not in accepted:
+                day = line.key.period
+                label = Label(day, day, (("part", line.key.group),))
+                period = Period(day, day, day, day)
+                yield Charge(period, line.key.group, day, label, ZERO, "piece", ZERO)
 
     def _amounts(self) -> dict[str, Decimal]:
         """Price of each part; the last one takes what rounding leaves over."""

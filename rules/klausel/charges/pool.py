@@ -136,8 +136,7 @@ class PoolAccount(Stock):
                 self.add(lot)
 
     def _grant(self, period: Period, number: int) -> None:
-        known = self._granted.get(period.first)
-        seconds = self.grant_of(period) if known is None else known
+        seconds = self.granted(period, self._granted.get(period.first))
         early = self.early.get(period.first.isoformat(), 0)
         lot = self.add(Lot(period.first.isoformat(), period.first, None, seconds))
         self._number[lot.id] = number

@@ -28,7 +28,7 @@ from klausel.charges.base import (
     Taken,
     Warned,
     Work,
-    ended,
+    by_group,
 )
 from klausel.charges.fee import check_every
 from klausel.charges.rates import RateCard, Rates, RatesShape
@@ -324,6 +324,7 @@ class Stock:
         self.bound = bound
         self.recorded = recorded
         self._afresh = afresh
+        self._by_group = by_group(recorded)
         self.lots: list[Lot] = []
         self.waiting: list[Work] = []
         self.paid: list[tuple[Work, Taken]] = []
@@ -340,9 +341,7 @@ class Stock:
         self.kept: defaultdict[str, int] = defaultdict(int)
         """By lot: seconds that are drawn on record by work that is done again."""
         self.redrawn: defaultdict[str, int] = defaultdict(int)
-        """By lot: seconds that such work draws now."""
-        self.redone: set[str] = set()
-        """Entries that are done again."""
+        """By lot: seconds that are drawn in an adjusting run."""
         self.waited: set[str] = set()
         """Entries of which a correction waits on record."""
         self.reached = date.min
@@ -359,7 +358,7 @@ class Stock:
     def put_off(self, group: str) -> Ended | None:
         """What is on record of ``group`` where it follows from an end that is not the end any
         more: until that is adjusted, hours that went back stay gone (semantics 14)."""
-        found, end = ended(self.recorded, group), self.bound.binding.span.last
+        found, end = self._by_group.get(group), self.bound.binding.span.last
         if self._afresh or found is None or found.end is None:
             return None
         return found if end is None or end > found.end else None
@@ -371,7 +370,7 @@ class Stock:
 
     def taken_back(self, group: str, phrase: str, as_of: date) -> Charge | None:
         """The line of ``group``, on record, as nothing: what it followed from is not the end."""
-        found = ended(self.recorded, group)
+        found = self._by_group.get(group)
         if found is None or (found.end is not None and found.end >= as_of):
             return None  # a run that looks back knows nothing of it
         row = found.rows[0]
@@ -434,7 +433,11 @@ class Stock:
 
     def do_again(self, lot: str, cost: int, entry: Entry) -> None:
         self.kept[lot] += cost
-        self.redone.add(entry.id)
+
+    def granted(self, period: Period, known: int | None) -> int:
+        """Seconds that the lot of ``period`` has; ``known`` are on record. None of what an earlier
+        end took back is there before an adjustment bills it again."""
+        return self.grant_of(period) if known is None or (self._afresh and not known) else known
 
     def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
         before = self.paid_to.get((entry.id, lot), (0, 0))
@@ -473,7 +476,7 @@ class Stock:
     ) -> Taken:
         period = self.bound.period(home)
         assert period is not None
-        if self.redone and work.entry.id in self.redone:
+        if self._afresh:
             self.redrawn[lot] += cost
         self._turns += 1
         facts = (

@@ -117,6 +117,8 @@ class Corrections(Lines):
                 self._desired[code] = [
                     one for one in self._desired[code] if one[2].work.entry.id != entry_id
                 ]
+            elif entry_id in self._stays:
+                continue
             elif mine and not (entry_id not in entries and self._is_to_come(entry_id)):
                 wanted = self._again[code].get(entry_id, [])
                 entry = entries.get(entry_id)
@@ -280,10 +282,10 @@ class Corrections(Lines):
             if not component.has_balance or group.startswith(BEYOND)
         }
         for group in sorted(billed.keys() | wanted.keys()):
-            amount = wanted.get(group, ZERO) - billed.get(group, ZERO)
-            if not amount:
+            key = LedgerKey(code, *place, group)
+            gap = self._gap(bound, key, billed.get(group, ZERO), wanted.get(group, ZERO))
+            if gap is None:
                 continue
             charge = charges.get(group) or self._as_it_was(ledger, place, group, period)
             charge = charge._replace(label=corrected(charge.label))
-            key = LedgerKey(code, *place, group)
-            yield self._correction(bound, term, component, charge, key, amount, term.term.discount)
+            yield self._correction(bound, term, component, charge, key, gap, term.term.discount)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from klausel.charges.base import DONE_AGAIN, DRAW, ONE, Account, Charge, Label, Taken, Work
 from klausel.charges.fee import REFUND
@@ -34,7 +34,7 @@ from klausel.result import (
     Part,
 )
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
-from klausel.texts import line_text
+from klausel.texts import line_text, phrase
 
 _GROUP = attrgetter("group")
 
@@ -57,6 +57,20 @@ def _put_off(charge: Charge, rows: Sequence[LedgerRow]) -> bool:
     before = _newest(rows).last
     later = charge.end is None or (before is not None and before < charge.end)
     return charge.of_end and before is not None and later
+
+
+def _on(day: date, group: str, count: Decimal, price: Decimal, text: str) -> Charge:
+    """A one-off charge."""
+    period = Period(day, day, day, day)
+    return Charge(period, group, day, Label(day, day), count, "piece", price, text=text)
+
+
+class Gap(NamedTuple):
+    """What a correction adds to lines on record."""
+
+    exact: Decimal
+    shown: Decimal
+    """Between the amounts as invoices show them, rounded to the currency."""
 
 
 class Lines(State):
@@ -263,7 +277,8 @@ class Lines(State):
             if row.key._replace(sequence=0) == key
         ]
         put_off = component.has_balance and _put_off(charge, rows)
-        if was == now and not put_off:
+        gap = self._gap(bound, key, -was if charge.credit else was, -now if charge.credit else now)
+        if not gap and not put_off:
             return
         if charge.waits and not self._adjust:
             self._differ_in_end(bound, key, was, rows, charge)
@@ -273,23 +288,24 @@ class Lines(State):
             granted = seconds_from_hours(wanted) - seconds_from_hours(charge.quantity)
         elif charge.of_end:
             granted = charge.granted - sum(row.rounded for row in rows)
-        if charge.credit and charge.of_end and now > was and _newest(rows).last != charge.end:
+        newer = charge.of_end and _newest(rows).last != charge.end
+        if gap and charge.credit and newer and now > was:
             # An end that is new, or earlier, is no difference: it gives back what it brings.
             charge = charge._replace(granted=granted)
-            yield self._further(bound, term, component, charge, key, now - was, discount)
+            more = Gap(-gap.exact, -gap.shown)
+            yield self._further(bound, term, component, charge, key, more, discount)
             return
         if not self._adjust:
             self._differ_in_money(bound, key, was, now)
             return
-        if was == now:
+        if not gap:
             # No money, but hours that are there again, or gone.
             key = self._next(key)
             self._settle(bound, key, rounded=granted, rate=charge.unit_price, last=charge.end)
             return
         # What is given back less is owed, and the other way round.
-        amount = was - now if charge.credit else now - was
         charge = charge._replace(granted=granted, credit=False, label=corrected(charge.label))
-        yield self._correction(bound, term, component, charge, key, amount, discount)
+        yield self._correction(bound, term, component, charge, key, gap, discount)
 
     def _next(self, key: LedgerKey) -> LedgerKey:
         """``key`` with the number after the highest of its group."""
@@ -305,23 +321,42 @@ class Lines(State):
         component: BoundComponent,
         charge: Charge,
         key: LedgerKey,
-        amount: Decimal,
+        gap: Gap,
         discount: Decimal,
     ) -> Line:
-        """A line that gives back ``amount`` more than is on record of ``charge``."""
-        if amount != line_amount(charge.quantity, charge.unit_price, discount):
-            charge = self._in_pieces(bound, charge, amount, discount, ("hour", "month"))
+        """A line that gives back ``gap`` more than is on record of ``charge``."""
+        if gap.exact != line_amount(charge.quantity, charge.unit_price, discount):
+            charge = self._in_pieces(bound, charge, gap, discount, ("hour", "month"))
         return self._line(bound, term, component, charge, self._next(key))
+
+    def _gap(self, bound: BoundContract, key: LedgerKey, was: Decimal, now: Decimal) -> Gap | None:
+        """What turns ``was``, billed on the lines of ``key``'s group, into ``now``; None where
+        invoices would show no difference."""
+        if was == now:
+            return None
+        digits = bound.money_digits
+        shown = sum(
+            (
+                round_half_up(row.amount, digits)
+                for row in self._ledger[key.contract].lines.get((key.term, key.component), ())
+                if row.amount is not None
+                and (row.key.period, row.key.group) == (key.period, key.group)
+            ),
+            ZERO,
+        )
+        gap = Gap(now - was, round_half_up(now, digits) - shown)
+        return gap if gap.shown else None
 
     def _in_pieces(
         self,
         bound: BoundContract,
         charge: Charge,
-        amount: Decimal,
+        gap: Gap,
         discount: Decimal,
         units: Collection[str],
     ) -> Charge:
-        """``charge`` over ``amount``: pieces at their price where that comes out even."""
+        """``charge`` over ``gap``: pieces at their price where that comes out even."""
+        amount = gap.exact
         digits = self._book.company.quantity_digits
         net = line_amount(ONE, charge.unit_price, discount)
         count = round_half_up(amount / net, digits) if net else ZERO
@@ -329,7 +364,7 @@ class Lines(State):
         if even and charge.unit in units:
             return charge._replace(quantity=count, taken=())
         return charge._replace(
-            quantity=ONE, unit_price=round_half_up(amount, bound.money_digits),
+            quantity=ONE, unit_price=gap.shown,
             undiscounted=True, taken=(), unit="period",
         )  # fmt: skip
 
@@ -361,10 +396,10 @@ class Lines(State):
         component: BoundComponent,
         charge: Charge,
         key: LedgerKey,
-        amount: Decimal,
+        gap: Gap,
         discount: Decimal,
     ) -> Line:
-        """A line that adds ``amount`` to what is on record: hours at their price where that comes
+        """A line that adds ``gap`` to what is on record: hours at their price where that comes
         out even, else the amount (semantics 8)."""
         ledger = self._ledger[bound.contract.code]
         rows = ledger.lines.get((key.term, key.component), ())
@@ -376,36 +411,48 @@ class Lines(State):
             ),
             next((row.key for row in rows if row.key.period == key.period), None),
         )
-        charge = self._in_pieces(bound, charge, amount, discount, ("hour", "piece"))
+        charge = self._in_pieces(bound, charge, gap, discount, ("hour", "piece"))
         charge = charge._replace(reverses=original)
         return self._line(bound, term, component, charge, self._next(key))
 
     def _one_off(self, bound: BoundContract) -> Iterable[Line]:
         """Charges on a date of their own (semantics 5, "item")."""
         code = bound.contract.code
-        ledger = self._ledger[code]
-        for item in sorted(
+        recorded = self._ledger[code].lines.get(("", ITEM), ())
+        days = {row.key.group: row.key.period for row in recorded}
+        items = sorted(
             self._others.items.get(code, ()), key=lambda row: (row.date, natural(row.id))
-        ):
+        )
+        for item in items:
             if item.date > self._as_of:
                 continue
-            recorded = ledger.lines.get(("", ITEM), ())
-            day = next((row.key.period for row in recorded if row.key.group == item.id), item.date)
-            key = LedgerKey(code, "", ITEM, day, item.id)
-            label = Label(item.date, item.date)
-            period = Period(item.date, item.date, item.date, item.date)
-            charge = Charge(
-                period, item.id, item.date, label, item.quantity, "piece", item.price,
-                text=item.text,
-            )  # fmt: skip
-            if key not in self._lines:
+            key = LedgerKey(code, "", ITEM, days.get(item.id, item.date), item.id)
+            charge = _on(item.date, item.id, item.quantity, item.price, item.text)
+            if item.id not in days:
                 yield self._line(bound, None, None, charge, key)
             else:
                 self._was_due[code].add(item.date)
-                was = ledger.amounts["", ITEM, day][item.id]
-                now = line_amount(item.quantity, item.price, ZERO)
-                if was != now:
-                    self._differ_in_money(bound, key, was, now)
+                yield from self._compare_item(bound, charge, key)
+        there = {item.id for item in items}
+        for id_, day in days.items():
+            if id_ not in there:
+                self._was_due[code].add(day)
+                charge = _on(day, id_, ZERO, ZERO, id_)
+                yield from self._compare_item(bound, charge, LedgerKey(code, "", ITEM, day, id_))
+
+    def _compare_item(self, bound: BoundContract, charge: Charge, key: LedgerKey) -> Iterable[Line]:
+        was = self._ledger[key.contract].amounts["", ITEM, key.period][key.group]
+        now = line_amount(charge.quantity, charge.unit_price, ZERO)
+        gap = self._gap(bound, key, was, now)
+        if gap is None:
+            return
+        if not self._adjust:
+            self._differ_in_money(bound, key, was, now)
+            return
+        charge = self._in_pieces(bound, charge, gap, ZERO, ("piece",))
+        text = f"{charge.text} ({phrase(self._language, 'correction')})"
+        charge = charge._replace(text=text, reverses=key)
+        yield self._line(bound, None, None, charge, self._next(key))
 
     def _compare_amounts(
         self,
@@ -436,17 +483,29 @@ class Lines(State):
         was, now = sum(billed.values(), ZERO), sum(today.values(), ZERO)
         if was == now:
             return
+        gaps = {
+            group: gap
+            for group in sorted(billed.keys() | today.keys())
+            if (
+                gap := self._gap(
+                    bound,
+                    LedgerKey(bound.contract.code, *place, group),
+                    billed.get(group, ZERO),
+                    today.get(group, ZERO),
+                )
+            )
+        }
+        if not gaps:
+            return
         if not self._adjust:
             key = LedgerKey(bound.contract.code, *place, "")
             self._differ_in_money(bound, key, was, now)
             return
-        for group in sorted(billed.keys() | today.keys()):
-            amount = today.get(group, ZERO) - billed.get(group, ZERO)
-            if amount:
-                charge = charges.get(group) or self._as_it_was(ledger, place, group, period)
-                charge = charge._replace(unit="period", label=corrected(charge.label))
-                key = LedgerKey(bound.contract.code, *place, group)
-                yield self._correction(bound, term, component, charge, key, amount, discount)
+        for group, gap in gaps.items():
+            charge = charges.get(group) or self._as_it_was(ledger, place, group, period)
+            charge = charge._replace(unit="period", label=corrected(charge.label))
+            key = LedgerKey(bound.contract.code, *place, group)
+            yield self._correction(bound, term, component, charge, key, gap, discount)
 
     def _as_it_was(
         self, ledger: Ledger, place: tuple[str, str, date], group: str, period: Period

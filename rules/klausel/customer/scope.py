@@ -296,6 +296,20 @@ class Scoping(State):
                         return component.bound.includes
         return False
 
+    def _bought_behind_the_end(self, bound: BoundContract, entry: Entry, settled: Settled) -> bool:
+        """Whether ``entry``, unchanged, bought a lot after its term was over: done again it would
+        find that lot given back, and buy another."""
+        if settled.fingerprint != fingerprint(entry):
+            return False
+        ends = {term.term.id: term.span.last for term in bound.terms}
+        return any(
+            part.lot.startswith(f"{entry.id}+")
+            and part.counted is not None
+            and (end := ends.get(part.key.term)) is not None
+            and part.counted >= end
+            for part in settled.parts
+        )
+
     def _done_again(self, entry: Entry, decision: Decision) -> bool:
         """Takes a settled entry up again, in its old place; False where it is new to its contract
         and goes the way of new entries."""
@@ -333,6 +347,10 @@ class Scoping(State):
         if not bound.stateful:
             self._redone[code].add(entry.id)
             self._works[code].append(work)
+            return True
+        if self._bought_behind_the_end(bound, entry, settled):
+            self._stays.add(entry.id)
+            self._compare(entry, decision)
             return True
         if to_come:
             self._waits_no_more(entry.id, fingerprint(entry), rests)

@@ -1,0 +1,50 @@
+"""Words that people write for policies, and that no policy knows (semantics 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+
+from klausel.policy.ir import Policy
+from klausel.problems import listed
+
+#: Fact, record, and what is usual to write even where no line names it. Of activities and roles
+#: there are many that no rule asks for: there only what looks like a slip is said.
+SPOKEN: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
+    ("origin", "tickets", ("ours", "customer", "third_party", "unknown")),
+    ("initiated_by", "tickets", ("customer", "us")),
+    ("activity", "tickets", None),
+    ("activity", "entries", None),
+    ("role", "employees", None),
+)
+
+_USUAL = {fact: usual for fact, _, usual in SPOKEN}
+
+
+def unknown(
+    policies: Iterable[Policy], fact: str, words: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Those of ``words`` that were meant for ``policies`` and that none of them knows, in order,
+    each with what to write instead. Where no policy asks for ``fact``, none is said."""
+    known = set().union(*(policy.words(fact) for policy in policies))
+    if not known:
+        return
+    usual = _USUAL[fact]
+    known |= set(usual or ())
+    for word in sorted(words):
+        if not word or word.casefold() in known:
+            continue
+        like = [one for one in sorted(known) if _is_slip(word.casefold(), one)]
+        if like:
+            yield word, f'did you mean "{like[0]}"?'
+        elif usual is not None:
+            yield word, f"known: {listed(sorted(known), 12)}"
+
+
+def _is_slip(word: str, known: str) -> bool:
+    """Whether four fifths of the letters of both are the same, in the same order."""
+    blocks = SequenceMatcher(None, word, known, autojunk=False).get_matching_blocks()
+    return 10 * sum(block.size for block in blocks) >= 4 * (len(word) + len(known))
+
+
+__all__ = ["SPOKEN", "unknown"]

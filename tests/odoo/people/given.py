@@ -1,0 +1,54 @@
+"""Sequences that went wrong once, shortened: they are played in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .step import Step
+
+WORK = {"who": "ann", "activity": ""}
+CHANGE = {"activity": "Change"}
+
+GIVEN: dict[str, Sequence[Step]] = {
+    # Half a cent was corrected twice: -282.87, then 0.01.
+    "less than a cent is left": [
+        Step(1, "end", {"contract": "K1", "last": "2026-03-17"}),
+        Step(2, "bill", {"at": "A", "to": "2026-03-06"}),
+        Step(3, "correct price", {"term": "K1/care", "price": "1210.00"}),
+        Step(4, "discount", {"term": "K1/care", "percent": 10}),
+        Step(5, "bill and adjust", {"at": "A", "to": "2026-03-06"}),
+    ],
+    # The new customer was refused by every run, though the preview showed its draft.
+    "a settled entry goes to another customer": [
+        Step(1, "log", {"on": "p3a", "day": "2026-01-10", "hours": 2, **WORK}),
+        Step(2, "log", {"on": "p5a", "day": "2026-01-12", "hours": 1, **WORK}),
+        Step(3, "buy", {"hours": 5}),
+        Step(4, "bill", {"at": "A", "to": "2026-02-05"}),
+        Step(5, "move entry to another customer", {"entry": "e1", "to": "p5a"}),
+        Step(6, "bill", {"at": "A", "to": "2026-03-05"}),
+        Step(7, "bill and adjust", {"at": "A", "to": "2026-03-06"}),
+    ],
+    # Odoo leaves the customer on the entry: nobody was billed, or the difference disappeared.
+    "an invoiced hour goes to another customer's project": [
+        Step(1, "log", {"on": "p9", "day": "2026-01-10", "hours": 2, **WORK}),
+        Step(2, "bill", {"at": "A", "to": "2026-02-05"}),
+        Step(3, "move entry to another customer", {"entry": "e1", "to": "p1"}),
+        Step(4, "bill and adjust", {"at": "A", "to": "2026-03-05"}),
+        Step(5, "invoice the order", {}),
+    ],
+    # What only waited with the old customer kept the new one from being billed.
+    "an entry that waits goes to another customer": [
+        Step(1, "log", {"on": "p1", "day": "2026-03-20", "hours": -1, **WORK, **CHANGE}),
+        Step(2, "bill", {"at": "A", "to": "2026-04-03"}),
+        Step(3, "decide", {"entry": "e1", "as": "service"}),
+        Step(4, "move entry to another customer", {"entry": "e1", "to": "p4b"}),
+    ],
+    # What was given back at an end that was put off later stayed given back.
+    "an end is put off": [
+        Step(1, "bill", {"at": "AB", "to": "2026-01-20"}),
+        Step(2, "end", {"contract": "K1", "last": "2026-04-30"}),
+        Step(3, "bill", {"at": "A", "to": "2026-05-01"}),
+        Step(4, "clear end", {"contract": "K1", "last": ""}),
+        Step(5, "bill", {"at": "A", "to": "2026-06-01"}),
+    ],
+}

@@ -1,0 +1,298 @@
+"""Plays sequences of steps: random ones from a seed, or given ones; shortens what fails."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from klausel.engine import bill as reckon
+from klausel.problems import ErpError, ProblemError
+from klausel.result import Result
+from klausel_book import BookSource
+from klausel_run import bill as bill_job
+from klausel_run.preview import Options, preview
+from klausel_run.snapshot import snapshot
+
+from ..webclient import RefusedError
+from . import sums
+from .actions import ACTIONS
+from .known import KNOWN
+from .step import Step
+from .world import Missing, Stage, World
+
+#: Refusals with which Odoo speaks to people; anything else is a fault.
+SENTENCES = {
+    "odoo.exceptions.UserError", "odoo.exceptions.ValidationError", "odoo.exceptions.AccessError",
+    "odoo.exceptions.RedirectWarning", "odoo.exceptions.MissingError",
+}  # fmt: skip
+
+
+class Failure(AssertionError):
+    """Something is wrong after a step; ``kind`` says what, without numbers."""
+
+    def __init__(self, said: Sequence[str]) -> None:
+        self.said = list(said)
+        super().__init__("\n".join(said))
+
+    @property
+    def kind(self) -> str:
+        return re.sub(r"[-\d.]+", "#", self.said[0])[:60]
+
+
+class Told(NamedTuple):
+    """How a sequence went."""
+
+    steps: list[Step]
+    outcomes: Counter[str]
+    """Steps that were done, that had nothing to do, and refusals by their sentence."""
+    failure: Failure | None
+    money: dict[str, Decimal]
+    compared: int
+    """Contracts whose money was compared with a catch-up run."""
+
+
+class Quiet:
+    """A screen that says yes."""
+
+    @contextlib.contextmanager
+    def progress(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        yield lambda *_: None
+
+    def show(self, result: Result) -> None:
+        self.result = result
+
+    def say(self, text: str) -> None: ...
+
+    def ask(self, question: str) -> None: ...
+
+
+class Player:
+    """Plays one sequence in one world and looks at the sums after each bill."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        world.billed = self.bill
+        self.outcomes: Counter[str] = Counter()
+        self.compared = 0
+        self._sources = {company: world.source(company) for company in "AB"}
+
+    # --- steps
+
+    def step(self, step: Step) -> None:
+        try:
+            ACTIONS[step.action]().do(self.world, step.number, **step.choice)
+        except Missing:
+            self.outcomes["nothing to do"] += 1
+        except RefusedError as error:
+            if error.kind not in SENTENCES:
+                said = str(error).splitlines()[0][:300]
+                raise Failure([f"{step.action}: {error.kind}: {said}"]) from error
+            self.outcomes[f"refused: {step.action}: {_sentence(str(error))}"] += 1
+            self.world.take_in(step.number)
+        else:
+            self.outcomes["done"] += 1
+            self.outcomes[f"done: {step.action}"] += 1
+
+    # --- billing
+
+    def bill(self, company: str, step: int, adjust: bool) -> None:
+        refused = self.run(company, adjust)
+        self.world.take_in(step)
+        self.look()
+        again = self.run(company, adjust)
+        more = self.world.take_in(step)
+        for customer, message in again.items():
+            if customer in refused:
+                raise Failure([f"refused again and again: {message}"])
+        if more and not refused:
+            raise Failure(["a second bill writes more", *self._documents(more)])
+
+    def run(self, company: str, adjust: bool) -> dict[str, str]:
+        """One run; who was refused, and why. A run after which another one would write fails."""
+        source = self._sources[company]
+        options = Options(self.world.clock, record=True, adjust=adjust)
+        try:
+            result, report = bill_job.bill(source, options, False, Quiet())
+        except (ProblemError, ErpError) as error:
+            raise Failure([f"bill of {company}: {error}"]) from error
+        for problem in result.problems:
+            if problem.severity == "error":
+                self.outcomes[f"parked: {_sentence(problem.message)}"] += 1
+        for one in report.refused:
+            self.outcomes[f"bill refused: {_sentence(one.message)}"] += 1
+        self.outcomes["drafts"] += sum(len(one.drafts) for one in report.applied)
+        return {one.customer: one.message for one in report.refused}
+
+    def _documents(self, names: Sequence[str]) -> list[str]:
+        ids = ",".join(str(self.world[name]) for name in names)
+        rows = self.world.sql(
+            "SELECT invoice_origin, move_type, amount_untaxed FROM account_move"
+            f" WHERE id IN ({ids}) ORDER BY id"
+        )
+        return [" ".join(str(cell) for cell in row) for row in rows]
+
+    def look(self) -> sums.Sums:
+        found = sums.take(self.world.sql)
+        said = sums.wrong(found, self.world.edited, self.world.most, self.world.by_order)
+        if said:
+            raise Failure(said)
+        return found
+
+    # --- at the end
+
+    def finish(self) -> dict[str, Decimal]:
+        """One adjustment clears every difference, and the money is that of one catch-up run."""
+        world = self.world
+        for company in "AB":
+            self.bill(company, 1000, adjust=True)
+        found = self.look()
+        waiting = {one.id for one in found.entries if one.waiting}
+        left = []
+        parked: set[str] = set()
+        for company in "AB":
+            result = preview(self._sources[company], Options(world.clock, record=True, adjust=True))
+            parked |= {
+                contract.code
+                for contract in result.book.contracts
+                if any(p.severity == "error" and result.book.root(contract.customer) ==
+                       result.book.root(p.customer) for p in result.problems)
+            }  # fmt: skip
+            left += [
+                f"difference left: {one.key} {one.entry} {one.cause}: {one.was}, {one.now}"
+                for one in result.differences
+                if one.cause != "edited" and not (one.entry and int(one.entry) in waiting)
+            ]
+        over = [
+            f"entry {one.id}: {one.settled} s settled of {one.seconds}"
+            for one in found.entries
+            if one.settled > max(one.seconds or 0, 0) and not one.waiting
+        ]
+        if not parked and (left or over):
+            raise Failure(left + over)
+        if not parked:
+            self.compare(found)
+        return found.by_contract
+
+    def compare(self, found: sums.Sums) -> None:
+        """With the final facts, taken down as a book without a ledger, billed by one run."""
+        world, said = self.world, []
+        for company in "AB":
+            folder = Path(tempfile.mkdtemp(prefix="people-"))
+            try:
+                snapshot(self._sources[company], world.clock, folder / "book")
+                (folder / "book/ledger.jsonl").unlink(missing_ok=True)
+                result = reckon(BookSource(folder / "book").read(world.clock), world.clock)
+            finally:
+                shutil.rmtree(folder)
+            by_hand = {row.contract for row in found.lines if row.line in world.edited}
+            codes = {contract.code for contract in result.book.contracts}
+            wanted = dict.fromkeys(codes - by_hand, Decimal())
+            for draft in result.drafts:
+                sign = -1 if draft.kind == "credit_note" else 1
+                for line in draft.lines:
+                    if line.key.contract in wanted:
+                        wanted[line.key.contract] += sign * line.exact
+            for code, amount in wanted.items():
+                have = found.by_contract.get(code, Decimal())
+                self.compared += 1
+                if abs(have - amount) >= Decimal("0.01"):
+                    said.append(
+                        f"{code}: {_plain(have)} in force, a catch-up run bills {_plain(amount)}"
+                    )
+        if said:
+            raise Failure(said)
+
+
+def play(stage: Stage, steps: Sequence[Step]) -> Told:
+    """Plays given steps."""
+    return _told(stage, list(steps), 0, None)
+
+
+def play_seed(stage: Stage, seed: str, length: int) -> Told:
+    """Plays as many random steps as ``length`` says."""
+    return _told(stage, [], length, seed)
+
+
+def _told(stage: Stage, given: list[Step], length: int, seed: str | None) -> Told:
+    world = stage.world()
+    player = Player(world)
+    done: list[Step] = []
+    failure, money = None, {}
+    try:
+        for step in given if seed is None else _chosen(world, seed, length):
+            done.append(step)
+            player.step(step)
+        money = player.finish()
+    except Failure as error:
+        failure = error
+    finally:
+        world.close()
+    return Told(done, player.outcomes, failure, money, player.compared)
+
+
+def _chosen(world: World, seed: str, length: int) -> Iterator[Step]:
+    names = [name for name in ACTIONS if name not in KNOWN]
+    weights = [ACTIONS[name].weight for name in names]
+    for number in range(1, length + 1):
+        dice = Random(f"{seed}/{number}")
+        while True:
+            (name,) = dice.choices(names, weights)
+            choice = ACTIONS[name]().choose(world, dice)
+            if choice is not None:
+                yield Step(number, name, choice)
+                break
+
+
+def shorten(stage: Stage, steps: list[Step], kind: str, seconds: float = 300) -> list[Step]:
+    """Fewer steps that still fail in the same way: leaves out pieces, smaller and smaller ones."""
+    size = max(len(steps) // 2, 1)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        start, found = 0, False
+        while start < len(steps) and time.monotonic() < until:
+            fewer = steps[:start] + steps[start + size :]
+            told = play(stage, fewer)
+            if told.failure is not None and told.failure.kind == kind:
+                steps, found = told.steps, True
+            else:
+                start += size
+        if size == 1 and not found:
+            break
+        if not found or size > 1:
+            size = max(size // 2, 1)
+    return steps
+
+
+def report(seed: str, told: Told, steps: Sequence[Step] = ()) -> str:
+    lines = [f"seed {seed}: {len(told.steps)} steps, {told.outcomes['done']} done, "
+             f"{told.outcomes['drafts']} drafts"]  # fmt: skip
+    lines += [
+        f"  {number:>4} {what}"
+        for what, number in sorted(told.outcomes.items())
+        if what.startswith(("refused", "parked", "bill refused"))
+    ]
+    money = ", ".join(f"{code} {_plain(amount)}" for code, amount in sorted(told.money.items()))
+    lines += [f"  {money}"] if money else []
+    if told.failure is not None:
+        lines += ["  FAILED", *(f"    {said}" for said in told.failure.said)]
+        lines += ["  STEPS = [", *(f"      {step}" for step in steps or told.steps), "  ]"]
+    return "\n".join(lines)
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
+
+
+def _sentence(text: str) -> str:
+    """Without what differs from case to case."""
+    text = re.sub(r"“[^”]*”|\([^)]*\)", "…", text.split("\n")[0])
+    return re.sub(r"\d[\d.,:-]*", "#", text)[:110]
