@@ -505,6 +505,7 @@ class KlauselContract(models.Model):
             "timesheets": lines.sudo().search_count(timesheets),
             "overrides": "klausel.override" in self.env,
             "publishes": "klausel.policy" in self.env,
+            "links": True,
             "ledger_fields": sorted(self.env["klausel.ledger"]._fields),
             "elsewhere": True,
             "documents": True,
