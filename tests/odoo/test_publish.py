@@ -325,6 +325,10 @@ def test_the_form_offers_plan_and_parameters(world: World, page: Page, tmp_path:
     expect(value).to_have_attribute("placeholder", "49.00")
     value.fill("fifty")
     shot(page, "term-with-plan", tmp_path)
+    # Without a product nothing of the term could be billed.
+    term.locator(".modal-footer .o_form_button_save").first.click()
+    expect(term.locator("div[name=product_id]")).to_have_class(re.compile("o_field_invalid"))
+    choose(page, term, "product_id", "Care")
     term.locator(".modal-footer .o_form_button_save").first.click()
     expect(term).to_have_count(0)
 

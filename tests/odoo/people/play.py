@@ -27,7 +27,7 @@ from . import sums
 from .actions import ACTIONS
 from .known import KNOWN
 from .step import Step
-from .world import Missing, Stage, World
+from .world import Missing, Stage, World, day
 
 #: Refusals with which Odoo speaks to people; anything else is a fault.
 SENTENCES = {
@@ -152,12 +152,17 @@ class Player:
     def finish(self) -> dict[str, Decimal]:
         """One adjustment clears every difference, and the money is that of one catch-up run."""
         world = self.world
+        # What an end gives back is due on the day after it.
+        ((last,),) = world.sql(
+            "SELECT coalesce(max(date_end), '2026-01-01') + 1 FROM klausel_contract"
+        )
+        world.clock = max(world.clock, day(str(last)))
         for company in "AB":
             self.bill(company, 1000, adjust=True)
         found = self.look()
-        waiting = {one.id for one in found.entries if one.waiting}
-        left = []
+        left: list[str] = []
         parked: set[str] = set()
+        said: set[str] = set()
         for company in "AB":
             result = preview(self._sources[company], Options(world.clock, record=True, adjust=True))
             parked |= {
@@ -169,12 +174,18 @@ class Player:
             left += [
                 f"difference left: {one.key} {one.entry} {one.cause}: {one.was}, {one.now}"
                 for one in result.differences
-                if one.cause != "edited" and not (one.entry and int(one.entry) in waiting)
+                if one.cause not in ("edited", "documents")
             ]
+            said |= {one.contract for one in result.differences if one.cause == "documents"}
         over = [
             f"entry {one.id}: {one.settled} s settled of {one.seconds}"
             for one in found.entries
-            if one.settled > max(one.seconds or 0, 0) and not one.waiting
+            if one.settled > max(one.seconds or 0, 0)
+        ]
+        left += [
+            f"nobody says of {contract}: {what}"
+            for contract, what in sums.to_be_said(found).items()
+            if contract not in said
         ]
         if not parked and (left or over):
             raise Failure(left + over)

@@ -145,6 +145,27 @@ def wrong(
     return found
 
 
+def to_be_said(sums: Sums) -> dict[str, str]:
+    """What a person did to documents that must not go unsaid, by contract: more is credited than
+    was billed, or one of our own credit notes is undone."""
+    groups: dict[int, Decimal] = defaultdict(Decimal)
+    for id_, amount in sums.products.values():
+        if sums.in_force(sums.moves[id_]):
+            groups[sums.group(id_)] += amount
+    contracts = {sums.group(row.move): row.contract for row in sums.lines if row.move in sums.moves}
+    live = {row.move for row in sums.lines}
+    found = {}
+    for move in sums.moves.values():
+        if move.ours or move.state != "posted" or move.reverses not in sums.moves:
+            continue
+        group = sums.group(move.id)
+        above = sums.moves[move.reverses]
+        undone = above.ours and above.reverses is not None and above.id in live
+        if group in contracts and (groups[group] < 0 or undone):
+            found[contracts[group]] = f"{groups[group]} of {group} in force after {move.id}"
+    return found
+
+
 def _time(sums: Sums, most: Mapping[int, int], by_order: Mapping[int, set[int]]) -> list[str]:
     found = []
     ordered = {
