@@ -111,6 +111,7 @@ class Corrections(Lines):
         """Rows that bring entries on record to what they would be, and the lines of them."""
         code = bound.contract.code
         changed: set[tuple[str, str, date]] = set()
+        discounted = [key for key, _, _ in self._differing_time(bound)]
         entries = {entry.id: entry for entry in self._entries}
         for entry_id, settled in self._settled.items():
             mine = [part for part in settled.parts if part.key.contract == code]
@@ -132,6 +133,7 @@ class Corrections(Lines):
                 changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)
                 if entry is None:
                     self.taken_back.add(entry_id)
+        changed |= {(key.term, key.component, key.period) for key in discounted}
         self._sweep(code, entries)
         lines: list[Line] = []
         terms = {term.term.id: term for term in bound.terms}
