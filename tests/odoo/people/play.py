@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -25,7 +25,6 @@ from klausel_run.snapshot import snapshot
 from ..webclient import RefusedError
 from . import sums
 from .actions import ACTIONS
-from .known import KNOWN
 from .step import Step
 from .world import Missing, Stage, World, day
 
@@ -206,7 +205,7 @@ class Player:
                 shutil.rmtree(folder)
             by_hand = {row.contract for row in found.lines if row.line in world.edited}
             codes = {contract.code for contract in result.book.contracts}
-            wanted = dict.fromkeys(codes - by_hand, Decimal())
+            wanted = dict.fromkeys(codes - by_hand - world.apart, Decimal())
             for draft in result.drafts:
                 sign = -1 if draft.kind == "credit_note" else 1
                 for line in draft.lines:
@@ -228,18 +227,20 @@ def play(stage: Stage, steps: Sequence[Step]) -> Told:
     return _told(stage, list(steps), 0, None)
 
 
-def play_seed(stage: Stage, seed: str, length: int) -> Told:
-    """Plays as many random steps as ``length`` says."""
-    return _told(stage, [], length, seed)
+def play_seed(stage: Stage, seed: str, length: int, without: Collection[str] = ()) -> Told:
+    """Plays as many random steps as ``length`` says; none of the actions ``without``."""
+    return _told(stage, [], length, seed, without)
 
 
-def _told(stage: Stage, given: list[Step], length: int, seed: str | None) -> Told:
+def _told(
+    stage: Stage, given: list[Step], length: int, seed: str | None, without: Collection[str] = ()
+) -> Told:
     world = stage.world()
     player = Player(world)
     done: list[Step] = []
     failure, money = None, {}
     try:
-        for step in given if seed is None else _chosen(world, seed, length):
+        for step in given if seed is None else _chosen(world, seed, length, without):
             done.append(step)
             player.step(step)
         money = player.finish()
@@ -250,13 +251,15 @@ def _told(stage: Stage, given: list[Step], length: int, seed: str | None) -> Tol
     return Told(done, player.outcomes, failure, money, player.compared)
 
 
-def _chosen(world: World, seed: str, length: int) -> Iterator[Step]:
-    names = [name for name in ACTIONS if name not in KNOWN]
+def _chosen(world: World, seed: str, length: int, without: Collection[str]) -> Iterator[Step]:
+    names = list(ACTIONS)
     weights = [ACTIONS[name].weight for name in names]
     for number in range(1, length + 1):
         dice = Random(f"{seed}/{number}")
         while True:
             (name,) = dice.choices(names, weights)
+            if name in without:
+                continue
             choice = ACTIONS[name]().choose(world, dice)
             if choice is not None:
                 yield Step(number, name, choice)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from itertools import chain, combinations
 from typing import NamedTuple
 
 Sql = Callable[[str], list[tuple[str | None, ...]]]
@@ -202,17 +203,16 @@ def _documents(sums: Sums, edited: Collection[int]) -> list[str]:
             found.append(f"{row.amount} of {row.contract} on record, {row.move} is cancelled")
         else:
             on_record[row.line] = on_record.get(row.line, Decimal()) + row.amount
-    groups: dict[int, Decimal] = defaultdict(Decimal)
+    by_hand: dict[int, dict[int, Decimal]] = defaultdict(dict)
     loose: dict[int, Decimal] = defaultdict(Decimal)
     for line, (id_, amount) in sums.products.items():
         move = sums.moves[id_]
         if not sums.in_force(move):
             continue
         group = sums.group(id_)
-        groups[group] += amount
         if not move.ours:
-            continue
-        if line in on_record:
+            by_hand[group][id_] = by_hand[group].get(id_, Decimal()) + amount
+        elif line in on_record:
             if line not in edited and abs(on_record[line] - amount) >= Decimal("0.01"):
                 found.append(
                     f"line {line} of {id_} comes to {amount}, on record are {on_record[line]}"
@@ -220,8 +220,9 @@ def _documents(sums: Sums, edited: Collection[int]) -> list[str]:
         else:
             loose[group] += amount
     for group, amount in loose.items():
-        # What was opened by a reversal comes to nothing with what reverses it.
-        if amount and groups[group]:
-            with_refunds = groups[group]
-            found.append(f"{amount} of {group} in force, not on record; of all its {with_refunds}")
+        # What was opened by reversals comes to nothing with some of them.
+        hand = list(by_hand[group].values())
+        some = (combinations(hand, number) for number in range(len(hand) + 1))
+        if all(amount + sum(chosen) for chosen in chain.from_iterable(some)):
+            found.append(f"{amount} of {group} in force, not on record; by hand {sum(hand)}")
     return found
