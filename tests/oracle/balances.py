@@ -394,7 +394,9 @@ def _pay(
     if some == 0:
         return piece
     day = max(lot["first"], piece["since"])
-    place = {"position": desk.today, "late": False, "decided": day}  # it waited, so it is not late
+    # It waited, so it is not late; but behind the lot's end it finds a lot that has ended.
+    behind = bool(piece["late"] and lot["last"] and lot["last"] <= piece["position"])
+    place = {"position": desk.today, "late": behind, "decided": day}
     if some < 0:
         stock.give_back(lot, stock.weight(-some, factor))
         worked = max(piece["worked"], some)
