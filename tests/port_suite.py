@@ -211,7 +211,9 @@ class PortSuite:
         asked = Application(customer, JULY, book.sequences.get(customer, 0), (), rows)
         assert erp.apply(asked, book).rows == len(rows)
         found = on_record(place)
-        assert ordered(row for row in found if row not in before) == ordered(rows)
+        # An ERP may know the parties of the contract by itself.
+        new = (r._replace(customer="", currency="") for r in found if r not in before)
+        assert ordered(new) == ordered(rows)
         assert erp.apply(asked, book).replayed
 
     def test_time_on_record_before_its_line_goes_with_it(self, place: Place) -> None:

@@ -55,6 +55,8 @@ ELSEWHERE = {
     "policy-published": "a book publishes nothing: tests/test_publishing.py, tests/odoo/",
     "product-missing": "a book has no products: tests/odoo/test_companies.py",
     "file-link-dangling": "tests/test_slips.py",
+    "ledger-unlike": "bill --adjust: tests/test_evidence.py",
+    "ledger-run": "a run of Odoo's: tests/odoo/test_links.py",
     "entry-elsewhere": "other companies, and customers that are not read: tests/odoo/",
     "folder-missing": "the command line: tests/test_cli_errors.py",
     # Two equal words in YAML are "yaml-key-doubled"; only rows of an ERP can give a date twice.

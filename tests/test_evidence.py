@@ -99,6 +99,37 @@ def test_what_was_edited_is_named_even_where_the_links_hold(
     assert said in capsys.readouterr().out.splitlines()
 
 
+def test_what_was_edited_is_not_corrected(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a ledger of before: -89,976.25 would be written. Other customers are billed."""
+    path = bare / "ledger.jsonl"
+    old = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        data = json.loads(line)
+        data.pop("quantity", None)
+        if data.get("amount") == "135.0000":
+            data["amount"] = "90111.2500"
+        old.append(json.dumps(data) + "\n")
+    path.write_text("".join(old), encoding="utf-8")
+    capsys.readouterr()
+    arguments = ["--book", str(bare), "--as-of", "2026-07-01"]
+    assert cli.run(["audit", *arguments]) == 1
+    said = "90111.25 on record, but 1.5 h x 90.00 are 135.00"
+    assert f"BAKE-1/service/time/2026-05-01/90: {said}\n" in capsys.readouterr().out
+    entries = bare / "entries.csv"
+    entries.write_text(
+        entries.read_text("utf-8").replace("e3,2026-05-06,u2,p2,,,2,", "e3,2026-05-06,u2,p2,,,3,")
+    )
+    before = path.read_text(encoding="utf-8")
+    assert cli.run(["bill", "--adjust", "--yes", *arguments]) == 1
+    out = capsys.readouterr().out
+    refused = f"was refused: a line on record is not what stands there with it: {said}\n"
+    assert f"Bakery Jansen (c1) {refused}" in out
+    assert "put the row right; where its links do not hold then, seal it: klausel audit" in out
+    added = path.read_text(encoding="utf-8").removeprefix(before)
+    assert "BAKE-1" not in added
+    assert '"amount": "85.0000"' in added
+
+
 @pytest.mark.parametrize("less", [-1800, 1800])
 def test_a_correction_that_is_not_what_its_parts_say_is_named(less: int) -> None:
     """1 h at 95.00, corrected to 1.5 h: 95.00 and 47.50, and the parts are 1 h and 0.5 h."""

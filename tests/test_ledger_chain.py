@@ -282,3 +282,19 @@ def test_a_run_reads_what_is_on_record_once(
     stored = ours._ledger
     assert stored is not None
     assert stored.parsed == size + appended
+
+
+def test_an_audit_says_what_it_did_not_compare(
+    book: Path, billed: Path, klausel: Callable[..., Said]
+) -> None:
+    """Parked customers, and contracts that are gone: they used to be 0 differences."""
+    path = book / "contracts.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("code: BIKE-1", "code: BIKE-2"), encoding="utf-8")
+    code, told = klausel("audit")
+    assert code == 0
+    assert "contract BIKE-1 is not there any more: 9 rows of it not compared\n" in told
+    path.write_text(text.replace("plan: effort\n", "plan: efort\n"), encoding="utf-8")
+    code, told = klausel("audit")
+    assert code == 2
+    assert "not compared, it waits for this: contracts.yaml:" in told

@@ -267,15 +267,16 @@ class OdooSource:
         writing.load_openings(self._write, change, book, company, login)
 
     def links(self) -> Links:
-        """See :class:`klausel.port.Erp`."""
-        return Links()
+        """See :class:`klausel.port.Erp`: one call. Older addons know of none."""
+        session = self.session()
+        return writing.links(self._write, session.company) if session.info.get("links") else Links()
 
     def accept_damage(self) -> None:
         """See :class:`klausel.port.Erp`: whoever reads reads it as it stands."""
 
     def repair(self, on: str, by: str, why: str) -> None:
-        """See :class:`klausel.port.Erp`."""
-        raise ErpError("the ledger is kept by Odoo", "nothing in it can be sealed from here")
+        """See :class:`klausel.port.Erp`: who and when the server knows itself."""
+        writing.reseal(self._write, self.session().company, why, self.settings.login)
 
     def published(self) -> Publications:
         """See :class:`klausel_run.publish.Publisher`."""
@@ -397,6 +398,12 @@ class _Reading:
         builder.set_published(writing.published(contracts))
         if self._customers is None:
             settled = self._ledger(codes)
+        own = session.info["company"]["currency"]
+        parties = {
+            data["code"]: (data["customer"], data["currency"] or own)
+            for data in map(records.contract_data, contracts)
+        }
+        settled = writing.with_parties(settled, parties)
         if session.info.get("documents"):
             builder.set_documents(writing.documents(self._call, session.company, codes.values()))
         ours = {part.entry for part in settled if part.entry and part.state == "live"}

@@ -78,7 +78,10 @@ def _rows(application: Application) -> Iterator[dict[str, Any]]:
         key: LedgerKey | None = row.key
         if row.entry not in billed.get(row.key, ()):
             key = corrections.get(row.key._replace(sequence=0))
-        yield {**ledger_data(row), "line": str(key) if key is not None else ""}
+        data = {**ledger_data(row), "line": str(key) if key is not None else ""}
+        for name in ("customer", "currency"):
+            data.pop(name, None)  # Odoo keeps a contract from changing them
+        yield data
 
 
 def _move(

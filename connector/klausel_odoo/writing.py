@@ -8,8 +8,8 @@ from typing import Any
 
 from klausel.assemble import ledger_row
 from klausel.model import Book, Documents, LedgerRow, PublishedPolicy
-from klausel.port import Application, Applied, OpeningChange, Refused, Written
-from klausel.problems import ErpError
+from klausel.port import Application, Applied, Links, OpeningChange, Refused, Written
+from klausel.problems import ErpError, Where, problem
 from klausel.publishing import Change, Publications
 from klausel_odoo import failures
 from klausel_odoo.moves import Known, opening_values, payload
@@ -17,10 +17,17 @@ from klausel_odoo.moves import Known, opening_values, payload
 LEDGER = "klausel.ledger"
 CONTRACT = "klausel.contract"
 OPENING = "klausel.opening"
+RUN = "klausel.run"
 POLICY = "klausel.policy"
 
 #: The group of the addon that keeps contracts and their openings.
 MANAGERS = "Klausel / Manager"
+
+#: Said with a run whose rows were changed.
+WAY_BACK = (
+    "find out what happened to it in the database; to go on with what stands there now:"
+    " klausel audit --repair"
+)
 
 #: Ledger rows a call.
 PAGE = 10_000
@@ -57,7 +64,7 @@ FIELDS = [
     "mark",
 ]
 #: Fields of the ledger that older addons do not have.
-NEWER = ["booked"]
+NEWER = ["booked", "quantity", "discount"]
 
 
 #: Read with each contract: its commercial customer, and that customer's number in the company,
@@ -101,6 +108,18 @@ def ledger(
     if gone:
         gone = _still_open(gone, live)
     return [_row(row, codes) for row in (*gone, *live)]
+
+
+def with_parties(
+    rows: Iterable[LedgerRow], parties: Mapping[str, tuple[str, str]]
+) -> list[LedgerRow]:
+    """``rows`` with customer and currency of their contracts, by code: Odoo keeps both as they
+    were when something was settled."""
+    return [
+        row._replace(customer=customer, currency=currency)
+        for row in rows
+        for customer, currency in (parties[row.key.contract],)
+    ]
 
 
 def elsewhere(
@@ -182,6 +201,8 @@ def _row(row: Mapping[str, Any], codes: Mapping[int, str]) -> LedgerRow:
             "rate": row["rate"] or None,
             "lot": row["lot"] or "",
             "amount": row["amount"] or None,
+            "quantity": row.get("quantity") or None,
+            "discount": row.get("discount") or None,
             "invoiced": _by_hand(row),
             "held": row["held"] or "",
             "line": str(row["move_line_id"]) if row["move_line_id"] else "",
@@ -237,6 +258,31 @@ def apply(
         int(answer["rows"]),
         bool(answer["replayed"]),
     )
+
+
+def links(call: Call, company: int) -> Links:
+    """Which runs no longer give their checksum, in the order in which they were written."""
+    answer = call(RUN, "klausel_links", {"company_id": company})
+    broken = tuple(
+        problem("ledger-run", Where(f"run {run['id']}"), run=run["name"], hint=WAY_BACK)
+        for run in answer["broken"]
+    )
+    repairs = tuple(
+        f"run {run['id']} ({run['name']}): sealed anew on {run['on']} by {run['by']} ({run['why']})"
+        for run in answer["repairs"]
+    )
+    return Links(broken, repairs)
+
+
+def reseal(call: Call, company: int, why: str, login: str) -> None:
+    """Seals all runs as their rows stand. Raises ``ErpError`` where the user may not."""
+    try:
+        call(RUN, "klausel_reseal", {"company_id": company, "why": why})
+    except failures.AccessRefusedError:
+        raise ErpError(
+            f"user {login} may not seal a ledger anew",
+            f"{failures.join_group(MANAGERS)}, or give another --login",
+        ) from None
 
 
 def load_openings(call: Call, change: OpeningChange, book: Book, company: int, login: str) -> None:

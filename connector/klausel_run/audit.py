@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import NamedTuple
@@ -10,7 +11,8 @@ from typing import NamedTuple
 from klausel.engine import bill
 from klausel.evidence import unlike
 from klausel.formats.text import count
-from klausel.port import Erp
+from klausel.model import Book, natural
+from klausel.port import Erp, Links
 from klausel.problems import Problem, ProblemError, Where, problem
 from klausel.publishing import differing
 from klausel.result import Difference, Result
@@ -67,16 +69,16 @@ class Audit(NamedTuple):
 
 
 #: Kinds of findings: each looks at the record in its own way.
-Look = Callable[[Erp, Result], Iterator[Finding]]
+Look = Callable[[Links, Result], Iterator[Finding]]
 
 
-def _links(erp: Erp, result: Result) -> Iterator[Finding]:
+def _links(links: Links, result: Result) -> Iterator[Finding]:
     """The first link of the ledger's checksums that does not hold."""
-    for found in erp.links().broken[:1]:
+    for found in links.broken[:1]:
         yield Finding("link", f"broken link: {found.where}: {found.message}", found.hint)
 
 
-def _lines(erp: Erp, result: Result) -> Iterator[Finding]:
+def _lines(links: Links, result: Result) -> Iterator[Finding]:
     """Lines on record that are not what their own quantity, price and parts come to."""
     for found in unlike(result.book):
         yield Finding("line", f"{found.key}: {found.what}")
@@ -93,10 +95,21 @@ def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = N
     live = sum(1 for row in book.ledger if row.state == "live")
     used = (contract.policy for contract in book.contracts)
     notes = [str(one) for one in differing(book.policies, book.published, used).values()]
-    notes += erp.links().repairs
+    links = erp.links()
+    notes += links.repairs
+    notes += _gone(book)
     errors = tuple(found for found in result.problems if found.severity == "error")
-    findings = tuple(found for look in LOOKS for found in look(erp, result))
+    findings = tuple(found for look in LOOKS for found in look(links, result))
     return Audit(live, result.differences, tuple(notes), findings, errors)
+
+
+def _gone(book: Book) -> Iterator[str]:
+    """Contracts that have something on record and are no longer there."""
+    there = {contract.code for contract in book.contracts}
+    rows = Counter(row.key.contract for row in book.ledger if row.state == "live")
+    for code in sorted(rows.keys() - there, key=natural):
+        some = count(rows[code], "row")
+        yield f"contract {code} is not there any more: {some} of it not compared"
 
 
 def repair(erp: Erp, why: str, screen: Screen) -> None:

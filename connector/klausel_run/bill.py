@@ -10,10 +10,11 @@ from typing import NamedTuple
 from klausel.activity import records
 from klausel.archive import archived, of_drafts
 from klausel.backlog import backlogs
+from klausel.evidence import unlike
 from klausel.formats.text import count
 from klausel.model import LedgerRow
 from klausel.port import Application, Applied, Erp, Refused
-from klausel.problems import ErpError, Problem, ProblemError
+from klausel.problems import ErpError, Problem, ProblemError, Where, problem
 from klausel.publishing import differing
 from klausel.record import Sums, settled_with
 from klausel.result import Balance, Draft, Result
@@ -218,8 +219,13 @@ def bill(
     with screen.progress("billing") as tick:
         result = preview(erp, options, tick)
     screen.show(result)
+    links = erp.links()
+    if links.broken:
+        raise ProblemError(links.broken[:1])
     refuse_unpublished(result)
     far = {} if options.backlog else {one.customer: one.problem for one in backlogs(result)}
+    if options.adjust and not links.repairs:  # else somebody vouches for what stands there
+        far |= _unlike(result)
     if concerned(result) - far.keys():
         drafts = [draft for draft in result.drafts if draft.customer not in far]
         corrections = sum(1 for draft in drafts if corrects(draft))
@@ -235,6 +241,17 @@ def bill(
     screen.say(summary(report, "Nothing new to write."))
     _record(result, report, record_in, screen)
     return result, report
+
+
+def _unlike(result: Result) -> dict[str, Problem]:
+    """Customers with a line on record that is not what stands there with it: what was changed by
+    hand is not corrected by as much again."""
+    owners = _owners(result)
+    return {
+        owners[one.key.contract]: problem("ledger-unlike", Where(str(one.key)), what=one.what)
+        for one in unlike(result.book)
+        if one.key.contract in owners
+    }
 
 
 def refuse_unpublished(result: Result) -> None:

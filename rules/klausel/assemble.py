@@ -1263,12 +1263,8 @@ def ledger_row(data: Mapping[str, Any], contract: Mapping[str, Any] = _NOTHING) 
     )
 
 
-#: Fields of a row that are texts or whole numbers, and such that are not.
-_PLAIN = tuple(
-    (number, name)
-    for number, name in enumerate(LedgerRow._fields)
-    if name not in ("key", *_DECIMALS, *_DAYS)
-)
+_NAMES = LedgerRow._fields[1:]
+#: Where fields of a row are that are neither texts nor whole numbers.
 _OTHER = tuple((LedgerRow._fields.index(name), name) for name in (*_DECIMALS, *_DAYS))
 
 
@@ -1284,10 +1280,7 @@ def ledger_data(row: LedgerRow) -> dict[str, Any]:
     if sequence:
         data["sequence"] = sequence
     values: tuple[Any, ...] = row
-    for number, name in _PLAIN:
-        value = values[number]
-        if value:
-            data[name] = value
+    data |= {name: value for name, value in zip(_NAMES, values[1:], strict=True) if value}
     for number, name in _OTHER:
         value = values[number]
         if value is not None:

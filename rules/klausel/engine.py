@@ -365,7 +365,11 @@ class _CustomerRun(Usual, Balances, Tracing):
         ]
         self._open(bound, taken)
         found = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
-        return [*found, *self._corrections(bound)] if self._adjust else found
+        if self._adjust:
+            return [*found, *self._corrections(bound)]
+        for key, was, now in self._differing_time(bound):
+            self._differ_in_money(bound, key, was, now)
+        return found
 
     def _group(self, lines: Sequence[tuple[BoundContract, Line]]) -> list[Draft]:
         """Lines to drafts, per contract or per customer as the policy says."""

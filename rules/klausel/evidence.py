@@ -7,12 +7,12 @@ of its time (semantics 14, "Evidence").
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from klausel.model import Book, LedgerKey, LedgerRow
-from klausel.money import ZERO, hours_exact, line_amount, plain, round_half_up, shortest
+from klausel.money import ZERO, hours_exact, line_amount, plain, quantity, round_half_up, shortest
 
 
 class Unlike(NamedTuple):
@@ -36,16 +36,29 @@ def unlike(book: Book) -> Iterator[Unlike]:
             lines[group].append(row)
         elif row.entry and row.rate is not None and not row.held:
             parts[group].append(row)
+    digits = book.company.quantity_digits
     for group, rows in lines.items():
         for row in rows:
-            yield from _amount(row)
+            yield from _amount(row, digits)
         if group in parts and group not in opened:
-            yield from _time(rows, parts[group], book.company.quantity_digits)
+            yield from _time(rows, parts[group], digits)
 
 
-def _amount(row: LedgerRow) -> Iterator[Unlike]:
-    """The amount is worked out of what is on record with it; older rows do not have that."""
-    if row.quantity is None or row.rate is None or row.amount is None:
+def _amount(row: LedgerRow, digits: int) -> Iterator[Unlike]:
+    """The amount is worked out of what is on record with it. Of older rows only the hours of time
+    are known: no discount makes their amount larger."""
+    if row.rate is None or row.amount is None:
+        return
+    if row.quantity is None:
+        if row.seconds and row.rounded:
+            most = line_amount(quantity(row.rounded, digits), row.rate, ZERO)
+            if abs(row.amount) > abs(most) or row.amount * most < 0:
+                hours = shortest(round_half_up(hours_exact(row.rounded), 4))
+                yield Unlike(
+                    row.key,
+                    f"{_said(row.amount)} on record, but {hours} h x {plain(row.rate)} are"
+                    f" {_said(most)}",
+                )
         return
     now = line_amount(row.quantity, row.rate, row.discount or ZERO)
     if now != row.amount:
@@ -65,7 +78,7 @@ def _said(amount: Decimal) -> str:
 
 def _time(lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int) -> Iterator[Unlike]:
     """The lines of one group bill its parts: all of them, and nothing else."""
-    if any(line.key.sequence and not line.rounded for line in lines):
+    if any(map(corrects_amount, lines)):
         yield from _money(lines, parts, digits)  # corrections say amounts, not hours
         return
     names = ["rounded"]
@@ -84,22 +97,45 @@ def _money(lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int) 
     line's quantity."""
     if any(line.quantity is None for line in lines):
         return
-    discounts = {line.discount or ZERO for line in lines if line.rounded or line.quantity != 1}
+    discounts = {line.discount or ZERO for line in lines if not corrects_amount(line)}
     if len(discounts) > 1:
         return
-    discount = max(discounts, default=ZERO)
+    prices = [(part.rounded, part.rate or ZERO) for part in parts]
+    wanted, most = worth(lines, prices, digits, max(discounts, default=ZERO))
+    billed = sum((line.amount or ZERO for line in lines), ZERO)
+    if abs(billed - wanted) > most:
+        yield Unlike(lines[0].key, f"{_said(billed)} on record, but its parts are {_said(wanted)}")
+
+
+def corrects_amount(row: LedgerRow) -> bool:
+    """Whether the line of ``row`` corrects others by an amount, without time of its own."""
+    return bool(row.key.sequence) and not row.rounded
+
+
+def time_amount(row: LedgerRow, digits: int, discount: Decimal) -> Decimal:
+    """What a line of time comes to with ``discount``: with its own quantity, or that of its hours
+    where it is of before quantities were kept."""
+    hours = quantity(row.rounded, digits) if row.quantity is None else row.quantity
+    return line_amount(hours, row.rate or ZERO, discount)
+
+
+def worth(
+    lines: Sequence[LedgerRow],
+    parts: Iterable[tuple[int, Decimal]],
+    digits: int,
+    discount: Decimal,
+) -> tuple[Decimal, Decimal]:
+    """What ``parts``, rounded seconds and prices, come to with ``discount``; and by how much
+    ``lines`` may differ from that, as the quantity of each was rounded."""
     rounded: defaultdict[Decimal, int] = defaultdict(int)
-    for part in parts:
-        rounded[part.rate or ZERO] += part.rounded
+    for seconds, rate in parts:
+        rounded[rate] += seconds
     wanted = sum(
         (line_amount(hours_exact(seconds), rate, discount) for rate, seconds in rounded.items()),
         ZERO,
     )
-    billed = sum((line.amount or ZERO for line in lines), ZERO)
-    step = Decimal(1).scaleb(-digits) * (len(lines) + len(rounded))
-    if abs(billed - wanted) > line_amount(step, max(map(abs, rounded)), ZERO):
-        told = [_said(one) for one in (billed, wanted)]
-        yield Unlike(lines[0].key, f"{told[0]} on record, but its parts are {told[1]}")
+    steps = Decimal(1).scaleb(-digits) * (len(lines) + len(rounded))
+    return wanted, line_amount(steps, max(map(abs, rounded), default=ZERO), ZERO)
 
 
-__all__ = ["Unlike", "unlike"]
+__all__ = ["Unlike", "corrects_amount", "time_amount", "unlike", "worth"]

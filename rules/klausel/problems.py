@@ -431,6 +431,11 @@ CATALOG: dict[str, Message] = {
     "ledger-cut": _error(
         "the last line is cut off: what it had put on record would be billed again", "{hint}"
     ),
+    "ledger-unlike": _error(
+        "a line on record is not what stands there with it: {what}",
+        "put the row right; where its links do not hold then, seal it: klausel audit --repair",
+    ),
+    "ledger-run": _error("what the run for {run} put on record was changed since", "{hint}"),
     "ledger-remains": _warning(
         "the last line is cut off: a run broke off before it had billed this customer",
         "the next bill takes its place",

@@ -202,6 +202,9 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.contract", "klausel_info"): [
             Call("klausel_info", (1,)), Call("klausel_info", named={"company_id": 1}),
         ],
+        ("klausel.contract", "klausel_documents"): [
+            Call("klausel_documents", (company,)) for company in (1, "1", True)
+        ],
         ("klausel.ledger", "klausel_elsewhere"): [
             Call("klausel_elsewhere", (1, [])),
             Call("klausel_elsewhere", (1, []), {

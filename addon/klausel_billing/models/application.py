@@ -87,7 +87,7 @@ class Application(Call):
                 "move_ids": [Command.set([move.id for _key, move in moves])],
             }
         )
-        self.env.flush_all()
+        self.run._klausel_chain()
         return result
 
     # --- what is asked for ----------------------------------------------------------------------
@@ -728,6 +728,8 @@ class Application(Call):
                     "rate": row.rate or False,
                     "lot": row.lot,
                     "amount": row.amount or False,
+                    "quantity": row.quantity or False,
+                    "discount": row.discount or False,
                     "held": row.held or False,
                     "move_line_id": line.id,
                     "move_id": line.move_id.id,

@@ -468,10 +468,11 @@ class KlauselContract(models.Model):
             raise AccessError(
                 self.env._("Only members of a Klausel group may ask for this information.")
             )
-        company = self.env["res.company"].browse(company_id or self.env.company.id)
-        if company not in user.company_ids:
-            raise AccessError(self.env._("You do not work for company %s.", company.id))
-        return company
+        company_id = company_id or self.env.company.id
+        # Exactly an integer: True, and texts that look like a number, are no company.
+        if type(company_id) is not int or company_id not in user.company_ids.ids:
+            raise AccessError(self.env._("You do not work for company %s.", company_id))
+        return self.env["res.company"].browse(company_id)
 
     @api.model
     def klausel_info(self, company_id=None):
@@ -504,6 +505,7 @@ class KlauselContract(models.Model):
             "timesheets": lines.sudo().search_count(timesheets),
             "overrides": "klausel.override" in self.env,
             "publishes": "klausel.policy" in self.env,
+            "links": True,
             "ledger_fields": sorted(self.env["klausel.ledger"]._fields),
             "elsewhere": True,
             "documents": True,

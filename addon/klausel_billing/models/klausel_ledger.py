@@ -80,6 +80,10 @@ class KlauselLedger(models.Model):
     amount = fields.Char(
         readonly=True, help="Net amount of the whole line, exact, on the row that stands for it."
     )
+    quantity = fields.Char(
+        readonly=True, help="Of the line that the row stands for, below zero where it gives back."
+    )
+    discount = fields.Char(readonly=True, help="Percent, of the line that the row stands for.")
     invoiced = fields.Char(
         string="Amount Now",
         compute="_compute_invoiced",

@@ -64,6 +64,8 @@ class Row(NamedTuple):
     rate: str
     lot: str
     amount: str
+    quantity: str
+    discount: str
     held: str
     fingerprint: str
     policy: str
@@ -252,6 +254,8 @@ def _row(data):
         rate=_decimal_text(data, "rate"),
         lot=_text(data, "lot"),
         amount=_decimal_text(data, "amount"),
+        quantity=_decimal_text(data, "quantity"),
+        discount=_decimal_text(data, "discount"),
         held=_text(data, "held"),
         fingerprint=_text(data, "fingerprint"),
         policy=_text(data, "policy"),

@@ -7,6 +7,7 @@ from . import (
     test_documents,
     test_guard,
     test_info,
+    test_links,
     test_load,
     test_models,
     test_notes,

@@ -486,10 +486,11 @@ class TestApply(BillingCase):
     def test_settled_with_another_customer(self):
         self._bill()
         ledger = self._ledger(("entry_ref", "!=", 0))
+        theirs = self._contract("X-1", self.stranger)
         self.env.flush_all()
         self.env.cr.execute(
-            "UPDATE klausel_ledger SET partner_id = %s WHERE id = ANY(%s)",
-            [self.stranger.id, ledger.ids],
+            "UPDATE klausel_ledger SET contract_id = %s, partner_id = %s WHERE id = ANY(%s)",
+            [theirs.id, self.stranger.id, ledger.ids],
         )
         self.env.invalidate_all()
         line, rows = self._line(group="other")

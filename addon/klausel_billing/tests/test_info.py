@@ -49,6 +49,7 @@ class TestInfo(KlauselCase):
         self.assertLessEqual({"date", "unit_amount"}, set(info["timesheet_fields"]))
         self.assertTrue(info["overrides"])
         self.assertTrue(info["publishes"])
+        self.assertTrue(info["documents"])
         self.assertEqual(info["currencies"][self.company.currency_id.name], 2)
         self.assertTrue(info["apply"])
         self.assertEqual(

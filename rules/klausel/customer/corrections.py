@@ -50,7 +50,7 @@ class Corrections(Lines):
                 if part is None:
                     continue
                 place = (term.term.id, component.id, part.period.first)
-                if CLOSING not in self._ledger[code].groups.get(place, {}):
+                if self._line_is_to_come(code, place, part.group):
                     taken[place].append(part)  # it moved to days that are yet to be settled
                     return
                 found.append(ident(code, term.term.id, component.id, part))
@@ -59,6 +59,13 @@ class Corrections(Lines):
                 return
         rule = self._rules[code, work.rule]
         self._hold(work.entry, code, rule, work.seconds, work.rounded, None, "no_term")
+
+    def _line_is_to_come(self, code: str, place: tuple[str, str, date], group: str) -> bool:
+        """Whether a line of ``group`` will be made of the period. One that is on record stays,
+        though another line of the period was deleted: it is corrected."""
+        ledger = self._ledger[code]
+        closed = CLOSING in ledger.groups.get(place, {})
+        return not closed and group not in ledger.amounts.get(place, {})
 
     def _take_again(
         self,
@@ -71,14 +78,14 @@ class Corrections(Lines):
         is ``taken``: that line is made of it."""
         entry = item.work.entry
         code = bound.contract.code
-        groups = self._ledger[code].groups
         found = self._again[code].setdefault(entry.id, [])
         for share in shares:
             if share.taken is None:
                 continue
             found.append(ident(code, share.term, share.component, share.taken))
             period = (share.term, share.component, share.taken.period.first)
-            if share.taken.rate is not None and CLOSING not in groups.get(period, {}):
+            to_come = self._line_is_to_come(code, period, share.taken.group)
+            if share.taken.rate is not None and to_come:
                 taken[period].append(share.taken._replace(number=DONE_AGAIN))
                 continue
             self._desired[code].append((share.term, share.component, share.taken))
@@ -104,6 +111,7 @@ class Corrections(Lines):
         """Rows that bring entries on record to what they would be, and the lines of them."""
         code = bound.contract.code
         changed: set[tuple[str, str, date]] = set()
+        discounted = [key for key, _, _ in self._differing_time(bound)]
         entries = {entry.id: entry for entry in self._entries}
         for entry_id, settled in self._settled.items():
             mine = [part for part in settled.parts if part.key.contract == code]
@@ -125,6 +133,7 @@ class Corrections(Lines):
                 changed |= self._correct_entry(bound, entry_id, entry, settled, mine, wanted)
                 if entry is None:
                     self.taken_back.add(entry_id)
+        changed |= {(key.term, key.component, key.period) for key in discounted}
         self._sweep(code, entries)
         lines: list[Line] = []
         terms = {term.term.id: term for term in bound.terms}
@@ -259,7 +268,8 @@ class Corrections(Lines):
         code = bound.contract.code
         ledger = self._ledger[code]
         place = (term.term.id, component.id, first)
-        if CLOSING not in ledger.groups.get(place, {}):
+        open_ = CLOSING not in ledger.groups.get(place, {})
+        if open_ and not ledger.amounts.get(place):
             return
         last = ledger.last.get(place, first)
         # Of a period that an earlier end leaves out nothing is wanted.

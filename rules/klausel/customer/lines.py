@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from klausel.charges.base import DONE_AGAIN, DRAW, ONE, Account, Charge, Label, Taken, Work
 from klausel.charges.fee import REFUND
 from klausel.customer.state import ITEM, NO_WHERE, OPENING, Ledger, State, batches, corrected
+from klausel.evidence import corrects_amount, time_amount, worth
 from klausel.ledger import CLOSING
 from klausel.model import (
     LedgerKey,
@@ -527,6 +528,47 @@ class Lines(State):
             charge = charge._replace(unit="period", label=corrected(charge.label))
             key = LedgerKey(bound.contract.code, *place, group)
             yield self._correction(bound, term, component, charge, key, gap, discount)
+
+    def _differing_time(self, bound: BoundContract) -> Iterable[tuple[LedgerKey, Decimal, Decimal]]:
+        """Groups of lines of time that would come to another amount with today's discount: their
+        key, what is on record, and what it would be. Their hours and prices are compared entry by
+        entry."""
+        code = bound.contract.code
+        opened = self._others.unbilled.get(code, set())
+        digits = self._book.company.quantity_digits
+        parts: dict[LedgerKey, list[tuple[int, Decimal]]] | None = None
+        for term in bound.terms:
+            for component in (one for one in term.components if one.takes_time):
+                groups: dict[LedgerKey, list[LedgerRow]] = {}
+                for row in self._ledger[code].lines.get((term.term.id, component.id), ()):
+                    groups.setdefault(row.key._replace(sequence=0), []).append(row)
+                for key, rows in groups.items():
+                    if not any(row.seconds for row in rows):
+                        continue  # no line of time
+                    if (key.term, key.component, key.period) in opened:
+                        continue  # of its parts some are open again
+                    discount = term.term.discount
+                    was = sum((row.amount or ZERO for row in rows), ZERO)
+                    if not any(corrects_amount(row) for row in rows):
+                        now = sum((time_amount(row, digits, discount) for row in rows), ZERO)
+                        if was != now:
+                            yield key, was, now
+                        continue
+                    if parts is None:
+                        parts = self._parts_by_group(code)
+                    now, most = worth(rows, parts.get(key, ()), digits, discount)
+                    if abs(was - now) > most:
+                        yield key, was, now
+
+    def _parts_by_group(self, code: str) -> dict[LedgerKey, list[tuple[int, Decimal]]]:
+        """Rounded seconds and prices of what is on record with a price."""
+        found: dict[LedgerKey, list[tuple[int, Decimal]]] = {}
+        for settled in self._settled.values():
+            for part in settled.parts:
+                if part.key.contract == code and part.rate is not None:
+                    group = part.key._replace(sequence=0)
+                    found.setdefault(group, []).append((part.rounded, part.rate))
+        return found
 
     def _as_it_was(
         self, ledger: Ledger, place: tuple[str, str, date], group: str, period: Period

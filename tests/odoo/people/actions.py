@@ -453,10 +453,61 @@ class Accept(Action):
 
     def do(self, world: World, step: int, **choice: Any) -> None:
         with world.at("A") as client:
-            client.create_one(
+            world.ids[f"x{step}"] = client.create_one(
                 "klausel.acceptance", contract_id=world["K4"], term_id=world["K4/site"],
                 date=str(world.clock), part=choice["part"],
             )  # fmt: skip
+
+
+class ChargeItem(Action):
+    """A one-off charge."""
+
+    name = "charge item"
+    weight = 1
+
+    def choose(self, world: World, dice: Random) -> Choice | None:
+        return {"contract": dice.choice(("K1", "K2", "K4")), "price": dice.choice((10, 25.5, -5))}
+
+    def do(self, world: World, step: int, **choice: Any) -> None:
+        with world.at("A") as client:
+            world.ids[f"i{step}"] = client.create_one(
+                "klausel.item", contract_id=world[choice["contract"]], date=str(world.clock),
+                name=f"Item {step}", price=choice["price"],
+            )  # fmt: skip
+
+
+class CorrectItem(Action):
+    name = "correct item"
+    weight = 1
+
+    def choose(self, world: World, dice: Random) -> Choice | None:
+        some = world.names("i")
+        return {"item": dice.choice(some), "price": dice.choice((9, 12, 20))} if some else None
+
+    def do(self, world: World, step: int, **choice: Any) -> None:
+        with world.at("A") as client:
+            client.write("klausel.item", [world[choice["item"]]], price=choice["price"])
+
+
+class RemovePart(Action):
+    """What was bought, accepted or charged was a mistake, and is deleted."""
+
+    name = "remove a purchase, acceptance or item"
+    weight = 1
+    models: ClassVar = {"b": "klausel.purchase", "x": "klausel.acceptance", "i": "klausel.item"}
+
+    def choose(self, world: World, dice: Random) -> Choice | None:
+        some = [name for prefix in self.models for name in world.names(prefix)]
+        return {"part": dice.choice(some)} if some else None
+
+    def do(self, world: World, step: int, **choice: Any) -> None:
+        name = choice["part"]
+        with world.at("A") as client:
+            client.delete(self.models[name[0]], [world[name]])
+        del world.ids[name]
+        if name[0] == "b":
+            # What was drawn from it stays paid; a run that never knew the purchase would hold it.
+            world.apart.add("K4")
 
 
 # --- what is agreed -------------------------------------------------------------------------------

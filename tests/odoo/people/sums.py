@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from itertools import chain, combinations
 from typing import NamedTuple
 
 Sql = Callable[[str], list[tuple[str | None, ...]]]
@@ -145,6 +146,27 @@ def wrong(
     return found
 
 
+def to_be_said(sums: Sums) -> dict[str, str]:
+    """What a person did to documents that must not go unsaid, by contract: more is credited than
+    was billed, or one of our own credit notes is undone."""
+    groups: dict[int, Decimal] = defaultdict(Decimal)
+    for id_, amount in sums.products.values():
+        if sums.in_force(sums.moves[id_]):
+            groups[sums.group(id_)] += amount
+    contracts = {sums.group(row.move): row.contract for row in sums.lines if row.move in sums.moves}
+    live = {row.move for row in sums.lines}
+    found = {}
+    for move in sums.moves.values():
+        if move.ours or move.state != "posted" or move.reverses not in sums.moves:
+            continue
+        group = sums.group(move.id)
+        above = sums.moves[move.reverses]
+        undone = above.ours and above.reverses is not None and above.id in live
+        if group in contracts and (groups[group] < 0 or undone):
+            found[contracts[group]] = f"{groups[group]} of {group} in force after {move.id}"
+    return found
+
+
 def _time(sums: Sums, most: Mapping[int, int], by_order: Mapping[int, set[int]]) -> list[str]:
     found = []
     ordered = {
@@ -181,17 +203,16 @@ def _documents(sums: Sums, edited: Collection[int]) -> list[str]:
             found.append(f"{row.amount} of {row.contract} on record, {row.move} is cancelled")
         else:
             on_record[row.line] = on_record.get(row.line, Decimal()) + row.amount
-    groups: dict[int, Decimal] = defaultdict(Decimal)
+    by_hand: dict[int, dict[int, Decimal]] = defaultdict(dict)
     loose: dict[int, Decimal] = defaultdict(Decimal)
     for line, (id_, amount) in sums.products.items():
         move = sums.moves[id_]
         if not sums.in_force(move):
             continue
         group = sums.group(id_)
-        groups[group] += amount
         if not move.ours:
-            continue
-        if line in on_record:
+            by_hand[group][id_] = by_hand[group].get(id_, Decimal()) + amount
+        elif line in on_record:
             if line not in edited and abs(on_record[line] - amount) >= Decimal("0.01"):
                 found.append(
                     f"line {line} of {id_} comes to {amount}, on record are {on_record[line]}"
@@ -199,8 +220,9 @@ def _documents(sums: Sums, edited: Collection[int]) -> list[str]:
         else:
             loose[group] += amount
     for group, amount in loose.items():
-        # What was opened by a reversal comes to nothing with what reverses it.
-        if amount and groups[group]:
-            with_refunds = groups[group]
-            found.append(f"{amount} of {group} in force, not on record; of all its {with_refunds}")
+        # What was opened by reversals comes to nothing with some of them.
+        hand = list(by_hand[group].values())
+        some = (combinations(hand, number) for number in range(len(hand) + 1))
+        if all(amount + sum(chosen) for chosen in chain.from_iterable(some)):
+            found.append(f"{amount} of {group} in force, not on record; by hand {sum(hand)}")
     return found

@@ -84,6 +84,8 @@ class World:
         self._taken: list[str] = []
         self.edited: set[int] = set()
         """Invoice lines whose price somebody changed by hand."""
+        self.apart: set[str] = set()
+        """Contracts whose money is not that of a catch-up run, and need not be."""
         self.by_order: dict[int, set[int]] = {}
         """Entries by the invoice of Odoo's own order that took them."""
         self.most: dict[int, int] = {}
