@@ -369,7 +369,8 @@ class BlockAccount(Stock):
     def _bought_before(self, work: Work, day: date) -> list[Lot]:
         """Lots of ``day`` on record that have not come yet, in the order in which ``work`` takes
         them."""
-        own, others = [], []
+        own: list[Lot] = []
+        others: list[Lot] = []
         for lot in self.lots if self._to_come else ():
             good = lot.first <= day and (lot.last is None or work.entry.date <= lot.last)
             if good and not self._has_come(lot):
@@ -386,7 +387,8 @@ class BlockAccount(Stock):
             lot = next(lot for lot in self.lots if lot.id == purchase.id)
             group = self._groups[purchase.id]
             sold = self._sold.get(group, purchase.seconds)
-            if purchase.date <= as_of and not purchase.invoice and (purchase.seconds or sold):
+            hours = purchase.seconds or sold
+            if purchase.date <= as_of and not purchase.invoice and hours:
                 price = bound.price_of(purchase)
                 sale = bound.sold(group, purchase.date, sold, price, "block")
                 wanted = quantity(purchase.seconds, bound.binding.quantity_digits)
