@@ -420,6 +420,26 @@ class TestDocuments(BillingCase):
             move = self._move(line, total="95.00", move_type="out_refund", reverses=self.move.id)
             self._refused("protocol", self._payload([move], rows))
 
+    def test_beside_other_lines_one_corrects_any_document_of_its_customer(self):
+        self._post(self.move)
+        stranger = self.env["res.partner"].create({"name": "Stranger"})
+        theirs = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": stranger.id,
+                "invoice_line_ids": [Command.create({"name": "Other", "price_unit": 95})],
+            }
+        )
+        line, rows = self._line(quantity="1", entries=self.first, sequence=2)
+        for id_ in (theirs.invoice_line_ids.id, 2**31 - 1):
+            line["corrects"] = id_
+            self._refused("protocol", self._payload([self._move(line, total="95.00")], rows))
+        line["corrects"] = self.effort.id
+        draft = self._bill((line, rows), total="95.00", closing=False)
+        self.assertFalse(draft.reversed_entry_id)
+        rows = self._ledger(("move_id", "=", draft.id)).filtered("amount")
+        self.assertEqual(rows.corrects_id, self.effort)
+
     # --- documents in force and the ledger
 
     def _differ(self, user=None):
