@@ -28,9 +28,24 @@ def fresh(test: Test) -> Test:
 
     Stands above ``@given``.
     """
-    USERS.append(test.__name__)
-    found = settings(settings.default, derandomize=False, database=None)(test)
-    return seed(SEED)(found)
+    return fresh_one_in(1)(test)
+
+
+def fresh_one_in(number: int) -> Callable[[Test], Test]:
+    """The same over one in ``number`` of as many examples."""
+
+    def made(test: Test) -> Test:
+        USERS.append(test.__name__)
+        usual = settings.default
+        some = settings(
+            usual,
+            max_examples=max(usual.max_examples // number, 1),
+            derandomize=False,
+            database=None,
+        )
+        return seed(SEED)(some(test))
+
+    return made
 
 
 def how_to_repeat() -> str:

@@ -325,10 +325,11 @@ def test_conditions_in_the_demo_book(demo: Book) -> None:
     contracts = {
         found.code: {"policy": policies[found.policy], "sla": found.sla} for found in demo.contracts
     }
+    people = {name: [row] for name, row in rows["employees"].items()}
     result = bill(demo, date(2026, 7, 1), explain=lambda _: True)
     for one in explained(result):
         entry = read_entry(
-            rows["entries"][one.entry.id], rows["employees"], rows["customers"], rows["projects"],
+            rows["entries"][one.entry.id], people, rows["customers"], rows["projects"],
             rows["tickets"],
         )  # fmt: skip
         home = {"country": demo.company.country, "region": demo.company.region}

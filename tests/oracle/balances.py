@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.oracle import lots as stock
 from tests.oracle.days import FOREVER, ONE, add_months, calendar_period
-from tests.oracle.facts import Facts, months, on
+from tests.oracle.facts import CannotSay, Facts, months, on
 from tests.oracle.lots import Lot
 from tests.oracle.numbers import half_up, natural, number, seconds
 from tests.oracle.rates import card, component_price, factors
@@ -319,7 +319,7 @@ def ask_again(
     """
     found = [one[:3] for one in grown] + bought
     used = {id(lot): (lot["drawn"], lot["drawn"] + more) for _, _, lot, more in grown}
-    taken: set[tuple[str, str]] = set()
+    taken: set[tuple[str, tuple[str, str]]] = set()
     kept = [("waiting", one) for one in desk.state["waiting"]]
     kept += [("stuck", one) for one in desk.state["stuck"] if one["reason"] == "no_term"]
     for kind, piece in sorted(kept, key=lambda one: one[1]["number"]):
@@ -350,7 +350,7 @@ def ask_again(
 
 def _ask_request(
     desk: Any, term: Facts, component: Facts, lot: Lot, kind: str, piece: Facts,
-    taken: set[tuple[str, str]],
+    taken: set[tuple[str, tuple[str, str]]],
 ) -> Facts | None:  # fmt: skip
     """A request that an open period has more now, for kept work; returns what still waits.
 
@@ -359,7 +359,7 @@ def _ask_request(
     if not any(one is piece for one in desk.state[kind]):
         return None  # it went along with other work on its ticket
     entry, balance = desk.entry(piece), desk.balance(term, component)
-    ticket = entry["ticket"] or f"entry {entry['id']}"
+    ticket = request_of(entry)
     mine = (key_of(term, component), ticket)
     if mine not in taken:
         waits = balance["tickets"].get(ticket, ("hold", None))[0] == "hold"
@@ -394,7 +394,9 @@ def _pay(
     if some == 0:
         return piece
     day = max(lot["first"], piece["since"])
-    place = {"position": desk.today, "late": False, "decided": day}  # it waited, so it is not late
+    # It waited, so it is not late; but behind the lot's end it finds a lot that has ended.
+    behind = bool(piece["late"] and lot["last"] and lot["last"] <= piece["position"])
+    place = {"position": desk.today, "late": behind, "decided": day}
     if some < 0:
         stock.give_back(lot, stock.weight(-some, factor))
         worked = max(piece["worked"], some)
@@ -431,7 +433,7 @@ def keep_paid(desk: Any, piece: Facts, row: Facts) -> None:
     _forget(desk, "waiting", piece, rest)
     entry = desk.entry(piece)
     tickets = desk.state["balances"][row["component"]]["tickets"]
-    ticket = entry["ticket"] or f"entry {entry['id']}"
+    ticket = request_of(entry)
     if ticket in tickets:
         tickets[ticket] = ("lot", row["lot"])
 
@@ -555,6 +557,8 @@ def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
     if desk.opened(term, component, period):
         return
     count = in_lot(component, granted(desk, term, component, period))
+    if any(lot["refunded"] for lot in desk.balance(term, component)["lots"]) and count:
+        raise CannotSay("what becomes of a pool while its settled credit has to be taken back")
     name = period["first"].isoformat()
     count = max(count, desk.drawn_before(term, component, name))
     last = None if component["kind"] == "pool" else period["last"]
@@ -668,13 +672,18 @@ def settle_deficit(desk: Any, term: Facts, component: Facts, day: date, late: bo
 # Requests
 
 
+def request_of(entry: Facts) -> tuple[str, str]:
+    """Whose request an entry is: its ticket's, or its own."""
+    return ("ticket", entry["ticket"]) if entry["ticket"] else ("entry", entry["id"])
+
+
 def _spend_quota(
     desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
 ) -> Spent:
     """A ticket takes one request; its later work belongs to it."""
     entry = desk.entry(piece)
     balance = desk.balance(term, component)
-    ticket = entry["ticket"] or f"entry {entry['id']}"
+    ticket = request_of(entry)
     word = component.get("beyond") or "bill"
     waits = balance["tickets"].get(ticket) == ("hold", None)
     if ticket not in balance["tickets"] or waits:
@@ -710,11 +719,13 @@ def _spend_quota(
     return [], rest, outcome == "hold"
 
 
-def _take_along(desk: Any, term: Facts, component: Facts, ticket: str, lot: Lot) -> None:
+def _take_along(
+    desk: Any, term: Facts, component: Facts, ticket: tuple[str, str], lot: Lot
+) -> None:
     """A request is for all work on its ticket, so for what waited for one, too."""
     mine = []
     for piece in desk.state["waiting"]:
-        own = desk.entry(piece)["ticket"] == ticket
+        own = request_of(desk.entry(piece)) == ticket
         if own and piece["component"] == key_of(term, component):
             mine.append(piece)
     desk.state["waiting"] = [
@@ -729,7 +740,7 @@ def _request_from(desk: Any, term: Facts, component: Facts, piece: Facts, lot: L
     """A request that waits takes one of a new period; all work on its ticket goes with it."""
     entry = desk.entry(piece)
     balance = desk.balance(term, component)
-    ticket = entry["ticket"] or f"entry {entry['id']}"
+    ticket = request_of(entry)
     takes = balance["tickets"][ticket][0] == "hold"
     if takes:
         if stock.remaining(lot) < 1:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.oracle import balances, fees, gate
 from tests.oracle import lots as stock
 from tests.oracle.clerk import PERIODIC, Clerk, changed, nothing_on_record, settled
-from tests.oracle.days import ONE
+from tests.oracle.days import FOREVER, ONE
 from tests.oracle.facts import CannotSay, Facts, merged, on, read, the_policies
 from tests.oracle.numbers import DIGITS, HOUR, half_up, hours, natural, number, text
 from tests.oracle.scope import Parked, route
@@ -30,10 +30,7 @@ def play(scenario: Facts) -> list[Facts]:
             raise CannotSay(f"do: {do}, release: {run.get('release')}")
         as_of = run["as_of"] if isinstance(run["as_of"], date) else date.fromisoformat(run["as_of"])
         facts = read(book, policies)
-        try:
-            results.append(one_run(facts, as_of, records, do == "bill", turn))
-        except Parked:
-            results.append({"parked": ["c1"], "drafts": [], "totals": []})
+        results.append(one_run(facts, as_of, records, do == "bill", turn))
     return results
 
 
@@ -41,6 +38,7 @@ def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, tu
     owners = owned(facts, records)
     routed: dict[str, list[Facts]] = {contract["code"]: [] for contract in facts["contracts"]}
     result: Facts = {"entries": {}, "held": [], "uncovered": [], "balances": {}, "notices": []}
+    parked = billed_otherwise(facts, records)
     for entry in facts["entries"]:
         if entry["date"] > as_of:
             continue
@@ -48,18 +46,27 @@ def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, tu
         if nobody and entry["id"] not in owners:
             result["entries"][entry["id"]] = [blank_part(entry) | nobody]
             continue
-        found = route(entry, facts)
+        try:
+            found = route(entry, facts)
+        except Parked:
+            parked.add(entry["customer"])
+            continue
         code = owners.get(entry["id"], found.get("contract"))
         if code in routed:
-            routed[code].append({"entry": entry, "disposition": "", "rule": "", **found})
-        else:
-            part = blank_part(entry) | found
-            result["entries"][entry["id"]] = [part]
+            moved = code != found.get("contract")
+            row = {"entry": entry, "disposition": "", "rule": "", "moved": moved, **found}
+            routed[code].append(row)
+            continue
+        part = blank_part(entry) | found
+        result["entries"][entry["id"]] = [part]
+        if "uncovered" in found:
             result["uncovered"].append(
                 {"entry": entry["id"], "seconds": entry["seconds"], "reason": found["uncovered"]}
             )
     lines: list[Line] = []
     for contract in facts["contracts"]:
+        if contract["root"] in parked:
+            continue
         record = records.setdefault(contract["code"], nothing_on_record())
         clerk = Clerk(contract, routed[contract["code"]], facts, as_of, record)
         clerk.work()
@@ -68,6 +75,7 @@ def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, tu
         show(clerk, result)
         if bill:
             put_on_record(clerk, mine, marks, turn)
+    result["parked"] = sorted(parked, key=natural)
     result["held"].sort(key=lambda one: order_of(facts, one["entry"]))
     result["drafts"] = drafts(lines, facts)
     result["lines"] = [line for draft in result["drafts"] for line in draft["lines"]]
@@ -78,13 +86,33 @@ def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, tu
 def owned(facts: Facts, records: dict[str, Facts]) -> dict[str, str]:
     """The contract that has an entry on record; what is held and changed is nobody's."""
     today = {entry["id"]: entry for entry in facts["entries"]}
-    return {
-        entry: code
-        for code, one in records.items()
-        if one["state"]
-        for entry, before in one["state"]["facts"].items()
-        if settled(one, entry) or (entry in today and not changed(before, today[entry]))
-    }
+    contracts = {contract["code"]: contract for contract in facts["contracts"]}
+    found = {}
+    for code, one in records.items():
+        for entry, before in one["state"]["facts"].items() if one["state"] else ():
+            contract = contracts.get(code)
+            waits = entry in today and not changed(before, today[entry])
+            waits = waits and contract is not None and running_on(contract, before["date"])
+            if settled(one, entry) or waits:
+                found[entry] = code
+    return found
+
+
+def running_on(contract: Facts, day: date) -> bool:
+    """Whether a contract runs on a day, by the end that it has today."""
+    return bool(contract["start"] <= day <= (contract["end"] or FOREVER))
+
+
+def billed_otherwise(facts: Facts, records: dict[str, Facts]) -> set[str]:
+    """Customers that wait as a contract was billed to another one, or in another currency."""
+    found = set()
+    for contract in facts["contracts"]:
+        record = records.get(contract["code"], nothing_on_record())
+        for customer, currency in record["billed_as"]:
+            root = facts["root_of"].get(customer, contract["root"])  # or merged with today's
+            if root != contract["root"] or currency != contract["currency"]:
+                found |= {root, contract["root"]}
+    return found
 
 
 def settled_without_contract(entry: Facts, facts: Facts) -> Facts | None:
@@ -141,7 +169,8 @@ def contract_lines(clerk: Clerk) -> tuple[list[Line], list[tuple[Any, ...]]]:
                     group = made["first"].isoformat()
                     extra = {"fee": made, "key_period": period["first"], "mark": mark}
                     lines.append(line_of(clerk, term, component, made, group) | extra)
-            lines += fee_refunds(clerk, term, component)
+            paid = [line for line in lines if "fee" in line and line["mark"][1] == key]
+            lines += fee_refunds(clerk, term, component, paid)
         if component["kind"] in PERIODIC:
             found = fees.periods_of(
                 term, component, clerk.contract, clerk.facts, clerk.as_of, "arrears"
@@ -206,6 +235,7 @@ def made_line(clerk: Clerk, made: Facts) -> Line:
     exact = made["quantity"] * made["price"] * (1 - made["discount"] / 100)
     return {
         "contract": clerk.contract["code"],
+        "customer": clerk.contract["root"],
         "currency": clerk.contract["currency"],
         "grouped": clerk.contract["grouped"],
         "term": made["term"],
@@ -300,24 +330,37 @@ def flat_line(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> lis
     return [line_of(clerk, term, component, made, "hours")]
 
 
-def fee_refunds(clerk: Clerk, term: Facts, component: Facts) -> list[Line]:
-    """Credit for what was invoiced beyond the end, once per term."""
+def fee_refunds(clerk: Clerk, term: Facts, component: Facts, paid: list[Line]) -> list[Line]:
+    """Credit for what was invoiced beyond the end, by this run (``paid``) or before it."""
     key = balances.key_of(term, component)
     if term["last"] is None or term["last"] + ONE > clerk.as_of:
         return []
-    if ("refund", key) in clerk.record["billed"]:
-        return []
     billed = [
         line for lines in clerk.record["billed"].values() if isinstance(lines, list)
-        for line in lines if line["of"] == key and line["end"] != term["last"]
+        for line in lines if line["of"] == key
     ]  # fmt: skip
+    billed += [paid_line(line, "this run") for line in paid]
+    given = clerk.record["billed"].get(("refund", key), {})
     lines = []
-    for made in fees.refund_lines(term, component, clerk.contract, billed):
+    for made in fees.refund_lines(term, component, clerk.contract, billed, given):
         of = made["of"]
         line = line_of(clerk, {**term, "discount": Fraction(0)}, component, made, "refund")
-        line |= {"refund": (f"invoice {of['turn']}",), "reverses": of["line_key"], "mark": None}
+        line |= {"refund": (of["invoice"],), "reverses": of["line_key"], "mark": None}
+        line["late"] = of["line_key"] in given  # a further line of the same refund
         lines.append(line)
     return lines
+
+
+def paid_line(line: Line, invoice: str) -> Facts:
+    """What is kept of a fee's line, for what may go back of it."""
+    kept: Facts = line["fee"] | {
+        "of": line["mark"][1],
+        "invoice": invoice,
+        "amount": line["amount"],
+        "factor": 1 - line["discount"] / 100,
+        "line_key": line_key(line),
+    }
+    return kept
 
 
 def milestones(clerk: Clerk) -> list[tuple[Facts, tuple[Any, ...]]]:
@@ -387,9 +430,12 @@ def items(clerk: Clerk) -> list[tuple[Facts, tuple[Any, ...]]]:
 
 def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]], turn: int) -> None:
     record = clerk.record
+    if marks or (clerk.snapshot is not None and clerk.snapshot["parts"]):
+        record["billed_as"].add((clerk.contract["customer"], clerk.contract["currency"]))
     if clerk.snapshot is not None:
         record["state"] = clerk.snapshot
         record["paid"] = clerk.paid_on_record()
+        put_on_lines(record["state"], turn)
         for charge in record["state"]["charges"]:
             charge["billed"] = charge["billed"] or charge["due"] <= clerk.as_of
     for mark in marks:
@@ -406,21 +452,18 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
                 "price": made["price"],
             }
     for line in lines:
-        if "fee" in line and not line["refund"]:
-            kept = line["fee"] | {
-                "of": line["mark"][1],
-                "end": clerk.contract["terms"][line["place"][0]]["last"],  # as known today
-                "turn": turn,
-                "amount": line["amount"],
-                "factor": 1 - line["discount"] / 100,
-                "line_key": line_key(line),
-            }
+        if "fee" in line:
             rows = record["billed"][line["mark"]]
+            kept = paid_line(line, f"invoice {turn}")
             record["billed"][line["mark"]] = (rows if isinstance(rows, list) else []) + [kept]
         if line["refund"] and line["component"] == "fee":
-            place = line["place"]
-            term = clerk.contract["terms"][place[0]]
-            record["billed"][("refund", f"{term['id']}/{place[1]}")] = True
+            term, index = clerk.contract["terms"][line["place"][0]], line["place"][1]
+            given = record["billed"].setdefault(("refund", f"{term['id']}/{index}"), {})
+            before = given.get(line["reverses"], {"amount": Fraction(0)})["amount"]
+            given[line["reverses"]] = {
+                "amount": before + line["exact"],
+                "price": line["unit_price"],
+            }
     for term, component in clerk.components():
         if component["kind"] in PERIODIC:
             key = balances.key_of(term, component)
@@ -429,6 +472,22 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
                     count = balances.granted(clerk, term, component, period)
                     record["granted"][(key, period["first"])] = count
     record["notices"] |= {one["key"] for one in clerk.state["notices"]}
+
+
+def put_on_lines(state: Facts, turn: int) -> None:
+    """Says of late time that passed in this run on what line of it it stands, if on any."""
+    names = ("term", "place", "first", "price", "group", "late")
+    rows = state["taken"] + [row for one in state["watched"].values() for row in one["rows"]]
+    for row in rows:
+        place = row["place"]
+        if not place["late"] or "on" in place:
+            continue
+        place["on"] = "no line"
+        for charge in state["charges"]:
+            mine = charge["entry"] == row["piece"]["entry"] and not charge["billed"]
+            if mine and charge["late"] == place["position"]:
+                place["on"] = (turn, *(charge[name] for name in names))
+                break
 
 
 # Drafts
@@ -443,11 +502,11 @@ def drafts(lines: list[Line], facts: Facts) -> list[Facts]:
     """Lines together per contract or customer; what goes back by itself."""
     groups: dict[tuple[Any, ...], list[Line]] = {}
     for line in lines:
-        owner = "" if line["grouped"] else line["contract"]
+        owner = (line["customer"], "" if line["grouped"] else line["contract"])
         key = (owner, line["currency"], line["refund"])
         groups.setdefault(key, []).append(line)
     found = []
-    for (_, currency, refund), some in groups.items():
+    for (owner, currency, refund), some in groups.items():
         some.sort(
             key=lambda line: (
                 line["period"][0],
@@ -473,10 +532,10 @@ def drafts(lines: list[Line], facts: Facts) -> list[Facts]:
                 "reverses": some[0].get("reverses"),
                 "key": line_key(some[0]),
                 "lines": [shown_line(line, -1 if turned else 1, facts, digits) for line in some],
-                "sort": (natural(codes[0]), bool(refund), refund or ()),
+                "sort": (natural(owner[0]), natural(codes[0]), bool(refund), str(refund or ())),
             }
         )
-    found.sort(key=lambda draft: (draft["sort"][0], draft["sort"][1], str(draft["sort"][2])))
+    found.sort(key=lambda draft: draft["sort"])
     for draft in found:
         del draft["sort"]
     return found

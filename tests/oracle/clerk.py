@@ -18,7 +18,7 @@ from tests.oracle import lots as stock
 from tests.oracle.days import FOREVER, ONE, add_months, calendar_period, grid, month_first
 from tests.oracle.facts import TAKING, Facts, months
 from tests.oracle.fees import periods_of
-from tests.oracle.numbers import HOUR, natural, number
+from tests.oracle.numbers import DIGITS, HOUR, natural, number
 from tests.oracle.rates import factors, value_of_hour, with_surcharge
 from tests.oracle.scope import SETTLES, holds, in_force, running, takers
 
@@ -27,7 +27,8 @@ KEPT = ("held", "waiting", "stuck")
 
 
 def nothing_on_record() -> Facts:
-    return {"state": None, "granted": {}, "paid": [], "billed": {}, "notices": set()}
+    return {"state": None, "granted": {}, "paid": [], "billed": {}, "notices": set(),
+            "billed_as": set()}  # fmt: skip
 
 
 def empty_state() -> Facts:
@@ -39,7 +40,7 @@ def empty_state() -> Facts:
         "held": [],  # pieces that may not pass yet
         "waiting": [],  # pieces that wait for hours
         "stuck": [],  # pieces that nobody takes, or beyond a budget
-        "used": {},  # what approvals gave
+        "used": gate.nothing_used(),  # what approvals gave
         "taken": [],  # the same, piece by piece
         "watched": {},  # sums that thresholds watch
         "groups": {},  # rounded groups: worked and rounded seconds
@@ -92,6 +93,7 @@ class Clerk:
         self.closing = False  # late facts: behind all of ``today``
         self.snapshot: Facts | None = None
         self.paid: list[Facts] = deepcopy(record["paid"])
+        self.aside: dict[str, list[Facts]] = {}
         self.grown: list[tuple[Facts, Facts, Facts, int]] = []  # periods that have more hours now
 
     # What the clerk can look up
@@ -165,7 +167,32 @@ class Clerk:
         return with_surcharge(price, entry, piece["disposition"], self.contract, self.facts)
 
     def value(self, piece: Facts) -> Fraction:
-        return value_of_hour(self.entry(piece), piece["disposition"], self.contract, self.facts)
+        found = value_of_hour(self.entry(piece), piece["disposition"], self.contract, self.facts)
+        return found[0] if found else Fraction(0)
+
+    def billing_line(self, piece: Facts, place: Facts) -> Facts:
+        """The price of a piece of work, and the line on which billing it would stand.
+
+        Late time that an earlier run billed is on a line of its own; what it drew is on none.
+        """
+        entry = self.entry(piece)
+        digits = {"digits": self.facts["digits"]}
+        digits["money_digits"] = DIGITS.get(self.contract["currency"], 2)
+        found = value_of_hour(entry, piece["disposition"], self.contract, self.facts)
+        if found is None:
+            return {"price": Fraction(0), "line": None, **digits}
+        price, term, component = found
+        if component["kind"] == "block":
+            first, last = balances.month_of(entry["date"], term)
+        else:
+            period = self.grid_period(term, component, entry["date"])
+            first, last = period["first"], period["last"]
+        by = component.get("group_by") if component["kind"] == "time" else None
+        group = entry[by] if by in ("project", "ticket") else ""
+        late = place["late"] and last <= place["position"]
+        where = (place["position"], place.get("on")) if late else None
+        key = (balances.key_of(term, component), first, group, price, where)
+        return {"price": price, "line": key, **digits}
 
     # What the clerk writes down
 
@@ -334,7 +361,10 @@ class Clerk:
         self._renew()
         self._change()
         self._paid_before()
+        self._no_more_than_is_left()
+        self._set_aside()
         self._use_again()
+        self._watch_again()
         closed = self.state["closed"]
         windows = [one for one in self.windows() if not closed or one[1] > closed]
         if closed:
@@ -359,11 +389,13 @@ class Clerk:
         if self.snapshot is None:
             ended = self.contract["end"]
             self._close(ended if ended and ended < self.as_of else None)
+        self._put_back(self.state)
 
     def _close(self, day: date | None) -> None:
         """The state that a ``bill`` run puts on record."""
         self.state["paid"] = []
         self.snapshot = copied(self.state)
+        self._put_back(self.snapshot)
         if day and (self.snapshot["closed"] is None or day > self.snapshot["closed"]):
             self.snapshot["closed"] = day
         elif self.snapshot["closed"] is None:
@@ -415,33 +447,83 @@ class Clerk:
             state["parts"].pop(entry, None)
             del state["facts"][entry]
 
+    def _no_more_than_is_left(self) -> None:
+        """What is not there any more, or is written off, waits no longer."""
+        today = {one["id"]: one for one in self.facts["entries"]}
+        record = {**self.record, "state": self.state}
+        for entry in {piece["entry"] for kind in KEPT for piece in self.state[kind]}:
+            if not settled(record, entry) or self.state["facts"][entry]["seconds"] <= 0:
+                continue
+            row = self.entries.get(entry)
+            gone = entry not in today or (row and row["disposition"] == "written_off")
+            left = 0 if gone else today[entry]["seconds"]
+            left -= sum(part["seconds"] for part in self.state["parts"].get(entry, []))
+            for kind in KEPT:
+                for piece in [one for one in self.state[kind] if one["entry"] == entry]:
+                    if piece["worked"] > left or gone:
+                        piece["worked"] = max(left, 0)
+                        if piece["rounded"] is not None:
+                            piece["rounded"] = min(piece["rounded"], piece["worked"])
+                        if not piece["worked"]:
+                            self.state[kind] = [one for one in self.state[kind] if one is not piece]
+                    left -= piece["worked"]
+
+    def _set_aside(self) -> None:
+        """What waits of settled work that is another contract's now: nothing pays for it."""
+        for kind in KEPT:
+            some = [one for one in self.state[kind] if self._moved(one)]
+            self.aside[kind] = some
+            self.state[kind] = [
+                one for one in self.state[kind] if not any(one is other for other in some)
+            ]
+
+    def _moved(self, piece: Facts) -> bool:
+        row = self.entries.get(piece["entry"])
+        return bool(row and row.get("moved"))
+
+    def _put_back(self, state: Facts) -> None:
+        for kind, some in self.aside.items():
+            if some:
+                found = [*state[kind], *deepcopy(some)]
+                state[kind] = sorted(found, key=lambda one: one.get("number", 0))
+
     def _use_again(self) -> None:
         """What passed has used the approvals that are known today, the ticket's first.
 
         What none of them would give today it has of those that gave it.
         """
-        used: gate.Used = {}
+        used = gate.nothing_used()
+        approvals = {one["id"]: one for one in self.approvals}
         for taken in self.state["taken"]:
-            piece, value, digits = taken["piece"], self.value(taken["piece"]), self.facts["digits"]
+            piece = taken["piece"]
+            priced = self.billing_line(piece, taken["place"])
             good = self.good(piece, taken["day"]) or []
-            rest = taken["seconds"] - gate.cut(taken["seconds"], value, good, used, digits)
+            rest = taken["seconds"] - gate.cut(taken["seconds"], priced, good, used)
             for name in taken["by"] if rest else ():
                 some = min(rest, taken["by"][name])
-                so_far = used.setdefault(name, {"seconds": 0, "amount": Fraction(0)})
-                so_far["seconds"] += some
-                so_far["amount"] += some * value / HOUR
+                if name in approvals:
+                    gate.write_down(approvals[name], some, priced, used)
                 rest -= some
         self.state["used"] = used
 
-    def _take(self, piece: Facts, good: list[Facts], day: date) -> int:
+    def _watch_again(self) -> None:
+        """What budgets have counted, on the lines on which it stands on record."""
+        for watched in self.state["watched"].values():
+            watched["lines"] = {}
+            for row in watched["rows"]:
+                priced = self.billing_line(row["piece"], row["place"])
+                before, _ = watched["lines"].get(priced["line"], (0, priced))
+                watched["lines"][priced["line"]] = (before + row["seconds"], priced)
+
+    def _take(self, piece: Facts, good: list[Facts], day: date, place: Facts) -> int:
         """Rounded seconds that approvals let pass."""
-        used, total, digits = self.state["used"], piece["rounded"], self.facts["digits"]
-        before = {name: row["seconds"] for name, row in used.items()}
-        passed = gate.cut(total, self.value(piece), good, used, digits)
-        gave = {name: row["seconds"] - before.get(name, 0) for name, row in used.items()}
+        used, total = self.state["used"], piece["rounded"]
+        before = {name: row["seconds"] for name, row in used["by"].items()}
+        passed = gate.cut(total, self.billing_line(piece, place), good, used)
+        gave = {name: row["seconds"] - before.get(name, 0) for name, row in used["by"].items()}
         by = {name: secs for name, secs in gave.items() if secs}
         kept = {"entry": piece["entry"], "disposition": piece["disposition"]}
-        row = {"piece": kept, "day": day, "seconds": passed, "by": by}
+        row = {"piece": kept, "day": day, "seconds": passed, "by": by, "place": dict(place)}
         self.state["taken"].append(row)
         return passed
 
@@ -722,8 +804,8 @@ class Clerk:
             if good is None:
                 left[name] = 0
             else:
-                digits = self.facts["digits"]
-                left[name] -= gate.cut(left[name], self.value(piece), good, used, digits)
+                priced = self.billing_line(piece, {"position": day, "late": False})
+                left[name] -= gate.cut(left[name], priced, good, used)
             if name not in passed:
                 passed.add(name)
                 queue.append((day, piece))
@@ -839,7 +921,7 @@ class Clerk:
         good = self.good(piece, day)
         passed = total
         if good is not None and total != 0:
-            passed = self._take(piece, good, day)
+            passed = self._take(piece, good, day, place)
         allowed = self._watch(piece, passed, place)
         beyond: list[Facts] = []
         if passed != allowed:
@@ -915,19 +997,29 @@ class Clerk:
             period = self._watched(per, watch, entry)
             if period is None:
                 continue
-            value = self.value(piece) if money else Fraction(1)
+            priced = self.billing_line(piece, place)
             budget = number(watch["budget"]) if money else number(watch["budget"]) * HOUR
-            key = (str(rule["id"]), period)
-            before = self.state["watched"].get(key, Fraction(0))
-            after = before + (passed * value / HOUR if money else passed)
-            self.state["watched"][key] = after
+            nothing = {"worth": Fraction(0), "rows": [], "lines": {}}
+            watched = self.state["watched"].setdefault((str(rule["id"]), period), nothing)
+            before = watched["worth"]
+            after = before + (passed * priced["price"] / HOUR if money else passed)
+            left = budget - sum(
+                (gate.line_amount(*one) for one in watched["lines"].values()), Fraction(0)
+            )
+            on_line = watched["lines"].get(priced["line"], (0, priced))[0]
+            watched["worth"] = after
+            watched["lines"][priced["line"]] = (on_line + passed, priced)
+            kept = {"entry": piece["entry"], "disposition": piece["disposition"]}
+            watched["rows"].append({"piece": kept, "seconds": passed, "place": dict(place)})
             for percent in listed_numbers(watch.get("notify_at")):
                 if after * 100 >= budget * percent:
                     when_ = place["decided"] if place["late"] else place["position"]
                     self.notice(str(rule["id"]), period, percent, when_)
             if str(watch.get("hold") or "no") in ("yes", "true", "True") and passed > 0:
-                if money:
-                    fit = gate.fitting(passed, value, budget - before, self.facts["digits"])
+                if money and priced["price"] > 0 and before >= budget:
+                    fit = 0
+                elif money:
+                    fit = gate.fitting(passed, on_line, left, priced)
                 else:
                     fit = int(min(passed, max(Fraction(0), budget - before)))
                 allowed = min(allowed, fit)

@@ -1,7 +1,7 @@
 """A scenario's book and policies as plain facts, defaults filled in.
 
 The format is that of ``tests/cases``: whoever is mentioned exists, an entry belongs to customer
-``c1`` and was worked by ``u1``. The oracle knows one customer.
+``c1`` and was worked by ``u1``.
 """
 
 from __future__ import annotations
@@ -125,21 +125,21 @@ def read(book: Facts, policies: dict[str, Facts]) -> Facts:
         "region": company.get("region", ""),
         "policies": policies,
     }
-    people = {str(row["id"]): row for row in book.get("employees") or []}
+    people: dict[str, list[Facts]] = {}
+    for row in book.get("employees") or []:
+        people.setdefault(str(row["id"]), []).append(row)
     customers = {str(row["id"]): row for row in book.get("customers") or []}
     projects = {str(row["id"]): row for row in book.get("projects") or []}
     tickets = {str(row["id"]): row for row in book.get("tickets") or []}
     contracts = identified("contracts", book.get("contracts"))
     entries = identified("entries", book.get("entries"))
     for contract in contracts:
-        if str(contract.get("customer", "c1")) != "c1":
-            raise CannotSay("a second customer")
-        covers = contract.get("covers")
+        covers, owner = contract.get("covers"), contract.get("customer") or "c1"
         if isinstance(covers, dict):
             for project in listed(covers.get("projects")):
-                projects.setdefault(project, {"id": project, "customer": "c1"})
+                projects.setdefault(project, {"id": project, "customer": owner})
             for ticket in listed(covers.get("tickets")):
-                tickets.setdefault(ticket, {"id": ticket, "customer": "c1"})
+                tickets.setdefault(ticket, {"id": ticket, "customer": owner})
     for entry in entries:
         owner = entry.get("customer")
         if entry.get("project"):
@@ -158,6 +158,12 @@ def read(book: Facts, policies: dict[str, Facts]) -> Facts:
             ticket = tickets[str(ticket["id"])] = {**ticket, "customer": "c1"}
     facts["contracts"] = [read_contract(row, policies, facts) for row in contracts]
     facts["contracts"].sort(key=lambda contract: natural(contract["code"]))
+    mentioned = [row.get("customer") for row in (*contracts, *entries)]
+    mentioned += [row.get("customer") for row in (*projects.values(), *tickets.values())]
+    facts["customers"] = {str(name) for name in (*mentioned, *customers) if name}
+    for contract in facts["contracts"]:
+        contract["root"] = up_from(contract["customer"], customers)[-1]
+    facts["root_of"] = {name: up_from(name, customers)[-1] for name in facts["customers"]}
     codes = [str(row["code"]) for row in contracts]
     facts["entries"] = [read_entry(row, people, customers, projects, tickets) for row in entries]
     facts["entries"].sort(key=lambda entry: (entry["date"], natural(entry["id"])))
@@ -196,6 +202,7 @@ def read_contract(row: Facts, policies: dict[str, Facts], facts: Facts) -> Facts
     covers = row.get("covers", "customer")
     contract: Facts = {
         "code": str(row["code"]),
+        "customer": str(row.get("customer") or "c1"),
         "currency": row.get("currency") or facts["currency"],
         "start": day_of(row["start"]),
         "end": day_of(row["end"]) if row.get("end") else None,
@@ -239,8 +246,27 @@ def read_term(row: Facts, place: int, contract: Facts) -> Facts:
     return term
 
 
+def up_from(customer: str, customers: Facts) -> list[str]:
+    """A customer and those that it belongs to, up to the one that is billed."""
+    line = [customer]
+    while (parent := customers.get(line[-1], {}).get("parent")) and str(parent) not in line:
+        line.append(str(parent))
+    return line
+
+
+def role_on(rows: list[Facts], day: date) -> str:
+    """The role that somebody has on ``day``: the latest row that counts by then."""
+    found = [(day_of(row["since"]) if row.get("since") else date.min, row) for row in rows]
+    by_then = [one for one in found if one[0] <= day]
+    return str(max(by_then, key=lambda one: one[0])[1].get("role") or "") if by_then else ""
+
+
 def read_entry(
-    row: Facts, people: Facts, customers: Facts, projects: Facts, tickets: Facts
+    row: Facts,
+    people: dict[str, list[Facts]],
+    customers: Facts,
+    projects: Facts,
+    tickets: Facts,
 ) -> Facts:
     """An entry with what rules may ask about it."""
     ticket = tickets.get(str(row.get("ticket") or ""), {})
@@ -249,28 +275,32 @@ def read_entry(
     owner = row.get("customer") or ticket.get("customer") or project.get("customer") or ""
     if not ({"customer", "project", "ticket"} & row.keys()):
         owner = "c1"
-    owner = customers.get(str(owner), {"id": owner})
-    while owner.get("parent"):
-        owner = customers.get(str(owner["parent"]), {"id": owner["parent"]})
-    person = people.get(str(row.get("employee") or "u1"), {"id": row.get("employee") or "u1"})
+    line_up = up_from(str(owner), customers) if owner else []
+    owner = customers.get(line_up[-1], {"id": line_up[-1]}) if line_up else {}
+    worker = str(row.get("employee") or "u1")
+    person = people.get(worker, [{}])
+    day = day_of(row["date"])
     above, line = ticket, []
     while above:
         line.append(str(above["id"]))
         above = tickets.get(str(above.get("parent") or ""), {})
     return {
         "id": str(row["id"]),
-        "date": day_of(row["date"]),
+        "date": day,
         "seconds": seconds(row["hours"]),
         "ticket": str(row.get("ticket") or ""),
         "ticket_line": line,
         "project": project_id,
         "customer": str(owner.get("id") or ""),
+        "customer_line": line_up,
+        "stands": [str(row.get(name) or "") for name in ("project", "ticket", "customer")],
+        "billable": yes(row.get("billable", "yes")),
         "validated": yes(row.get("validated") or "yes"),
         "billed_elsewhere": str(row.get("billed_elsewhere") or ""),
         "order": str(row.get("order") or ""),
-        "employee": str(person["id"]),
-        "employee_name": str(person.get("name") or ""),
-        "role": str(person.get("role") or ""),
+        "employee": worker,
+        "employee_name": str(person[-1].get("name") or ""),
+        "role": role_on(person, day),
         "activity": str(row.get("activity") or ticket.get("activity") or ""),
         "text": str(row.get("text") or ""),
         "tags": listed(row.get("tags")),

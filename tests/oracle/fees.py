@@ -22,14 +22,24 @@ def settings(component: Facts, timing: str) -> Facts:
     }
 
 
+def billed_until(term: Facts, contract: Facts, facts: Facts) -> date | None:
+    """The last day that is billed already at go-live."""
+    return max(
+        (
+            date.fromisoformat(str(opening["billed_until"]))
+            for opening in facts["openings"]
+            if (str(opening["contract"]), str(opening["term"])) == (contract["code"], term["id"])
+            and opening.get("billed_until")
+        ),
+        default=None,
+    )
+
+
 def covered_from(term: Facts, contract: Facts, facts: Facts) -> date:
     """The first day that is not billed already at go-live."""
-    first = term["first"]
-    for opening in facts["openings"]:
-        mine = (str(opening["contract"]), str(opening["term"])) == (contract["code"], term["id"])
-        if mine and opening.get("billed_until"):
-            first = max(first, date.fromisoformat(str(opening["billed_until"])) + ONE)
-    return first
+    until = billed_until(term, contract, facts)
+    first: date = term["first"]
+    return max(first, until + ONE) if until else first
 
 
 def due_of(period: Facts, how: Facts) -> date:
@@ -48,6 +58,7 @@ def periods_of(
     found = periods(term["anchor"], first, term["last"], how["every"], how["align"], horizon)
     for period in found:
         period["due"] = due_of(period, how)
+        period["billed_until"] = billed_until(term, contract, facts)
     return found
 
 
@@ -60,7 +71,7 @@ def fee_lines(
     if (component.get("per") or "month") == "period":
         return _amount_per_period(term, period, proration, digits)
     lines: list[dict[str, Any]] = []
-    for first, last in period["months"]:
+    for first, last in months_left(period):
         covered_first, covered_last = max(first, period["first"]), min(last, period["last"])
         covered = covered_first <= covered_last
         if not covered and proration != "none":
@@ -112,6 +123,12 @@ def fee_lines(
     return lines
 
 
+def months_left(period: Facts) -> list[tuple[date, date]]:
+    """The months of a period that were not over at go-live."""
+    until = period["billed_until"] or date.min
+    return [month for month in period["months"] if month[1] > until]
+
+
 def _count(term: Facts, day: date) -> Fraction:
     if term["quantity"] is None:
         return Fraction(1)
@@ -127,8 +144,8 @@ def _amount_per_period(
         return []
     started = [
         month
-        for month in period["months"]
-        if month[0] <= period["last"] and month[1] >= period["first"]
+        for month in months_left(period)
+        if proration == "none" or (month[0] <= period["last"] and month[1] >= period["first"])
     ]
     line: dict[str, Any] = {
         "first": period["grid_first"],
@@ -140,9 +157,9 @@ def _amount_per_period(
         "days": period["months"],
         "month_amount": price * count / len(period["months"]),
     }
-    if period["full"] or proration == "none":
+    if period["full"]:
         return [line]
-    if proration == "started_months":
+    if proration in ("started_months", "none"):
         line |= {"first": started[0][0], "last": started[-1][1]}
         line |= {"full_months": started, "days": started}
         if len(started) < len(period["months"]):
@@ -160,9 +177,12 @@ def _amount_per_period(
 
 
 def refund_lines(
-    term: Facts, component: Facts, contract: Facts, billed: list[Facts]
+    term: Facts, component: Facts, contract: Facts, billed: list[Facts], given: Facts
 ) -> list[dict[str, Any]]:
-    """What goes back of the lines on record after the term's end, oldest first."""
+    """What goes back of the lines that were paid after the term's end, oldest first.
+
+    ``given`` is what went back of them already; that of an earlier end is a difference.
+    """
     how = component.get("refund") or "none"
     keep = int(component.get("keep_months") or 0)
     if how == "none" or term["last"] is None:
@@ -193,7 +213,20 @@ def refund_lines(
             odd = odd or days != 1 or not whole
         if back:
             found.append(_refund(line, back, amount, None if odd else per_month, digits))
+    found = [_more_than(one, given.get(one["of"]["line_key"])) for one in found]
     return [line for line in found if line["quantity"] and line["price"]]
+
+
+def _more_than(line: Facts, before: Facts | None) -> Facts:
+    """What goes back beside what went back before; nothing where that was as much."""
+    if before is None:
+        return line
+    more = line["quantity"] * line["price"] - before["amount"]
+    if more <= 0:
+        return line | {"quantity": Fraction(0)}
+    if line["unit"] == "month" and before["price"] == line["price"]:
+        return line | {"quantity": more / line["price"]}
+    return line | {"quantity": Fraction(1), "price": more, "unit": "piece"}
 
 
 def _paid_per_month(line: Facts) -> Fraction:

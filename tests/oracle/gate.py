@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.oracle.days import FOREVER
 from tests.oracle.facts import Facts, yes
-from tests.oracle.numbers import HOUR, half_up, natural
+from tests.oracle.numbers import HOUR, half_up, hours, natural
 from tests.oracle.scope import holds, in_force
 
 GATED = ("service", "change", "third_party")
@@ -94,9 +94,26 @@ def candidates(entry: Facts, rule: Facts, approvals: list[Facts], day: date) -> 
     return [one for one in found if one["tickets"]] + [one for one in found if not one["tickets"]]
 
 
+def line_amount(secs: int, priced: Facts) -> Fraction:
+    """What a line of so many seconds costs: its quantity rounded, the larger of two amounts."""
+    exact = hours(secs, priced["digits"]) * priced["price"]
+    return max(exact, half_up(exact, priced["money_digits"]))
+
+
+def nothing_used() -> Used:
+    """What approvals gave, by approval; and by line the seconds that limits in money let pass."""
+    return {"by": {}, "lines": {}}
+
+
+def given_by(approval: str, used: Used) -> dict[str, Any]:
+    nothing = {"seconds": 0, "amount": Fraction(0), "worth": Fraction(0)}
+    found: dict[str, Any] = used["by"].setdefault(approval, nothing)
+    return found
+
+
 def room(approval: Facts, used: Used) -> tuple[Fraction | None, Fraction | None]:
     """Seconds and money left, None where there is no limit."""
-    so_far = used.get(approval["id"], {"seconds": 0, "amount": Fraction(0)})
+    so_far = given_by(approval["id"], used)
     secs = approval["limit_seconds"]
     amount = approval["limit_amount"]
     return (
@@ -106,18 +123,43 @@ def room(approval: Facts, used: Used) -> tuple[Fraction | None, Fraction | None]
 
 
 def has_room(approval: Facts, used: Used) -> bool:
-    return all(left is None or left > 0 for left in room(approval, used))
+    """Money is asked for by what the time itself is worth, unrounded."""
+    so_far = given_by(approval["id"], used)
+    secs, amount = approval["limit_seconds"], approval["limit_amount"]
+    return (secs is None or so_far["seconds"] < secs) and (
+        amount is None or so_far["worth"] < amount
+    )
 
 
-def fitting(secs: int, value: Fraction, left: Fraction, digits: int) -> int:
-    """Seconds up to the last whole step of the quantity that stays within the money left."""
-    if value <= 0 or secs * value / HOUR <= left:
+def fitting(secs: int, on_line: int, left: Fraction, priced: Facts) -> int:
+    """Seconds that a line with ``on_line`` seconds can have more within the money left.
+
+    All of them, or up to the last whole step of the line's quantity.
+    """
+    if priced["price"] <= 0:
         return secs
-    steps = floor(max(left, Fraction(0)) / value * 10**digits)
-    return min(secs, int(half_up(Fraction(steps, 10**digits) * HOUR)))
+    most = line_amount(on_line, priced) + left
+    if line_amount(on_line + secs, priced) <= most:
+        return secs
+    steps = floor(most / priced["price"] * 10 ** priced["digits"])
+    until = int(half_up(Fraction(steps, 10 ** priced["digits"]) * HOUR))
+    while line_amount(until, priced) > most:
+        until -= 1
+    return min(secs, max(until - on_line, 0))
 
 
-def take(approval: Facts, secs: int, value: Fraction, used: Used, digits: int) -> int:
+def write_down(approval: Facts, secs: int, priced: Facts, used: Used) -> None:
+    """Seconds that an approval gave, and in money what they add to their line."""
+    so_far = given_by(approval["id"], used)
+    so_far["seconds"] += secs
+    so_far["worth"] += secs * priced["price"] / HOUR
+    if approval["limit_amount"] is not None:
+        before = used["lines"].get(priced["line"], 0)
+        used["lines"][priced["line"]] = before + secs
+        so_far["amount"] += line_amount(before + secs, priced) - line_amount(before, priced)
+
+
+def take(approval: Facts, secs: int, priced: Facts, used: Used) -> int:
     """Seconds that an approval gives of ``secs``; written down in ``used``."""
     given = secs
     if secs > 0:
@@ -125,19 +167,18 @@ def take(approval: Facts, secs: int, value: Fraction, used: Used, digits: int) -
         if seconds_left is not None:
             given = min(given, max(0, int(seconds_left)))
         if amount_left is not None:
-            given = min(given, fitting(secs, value, amount_left, digits))
-    so_far = used.setdefault(approval["id"], {"seconds": 0, "amount": Fraction(0)})
-    so_far["seconds"] += given
-    so_far["amount"] += given * value / HOUR
+            on_line = used["lines"].get(priced["line"], 0)
+            given = min(given, fitting(given, on_line, amount_left, priced))
+    write_down(approval, given, priced, used)
     return given
 
 
-def cut(secs: int, value: Fraction, approvals: list[Facts], used: Used, digits: int) -> int:
+def cut(secs: int, priced: Facts, approvals: list[Facts], used: Used) -> int:
     """Seconds of ``secs`` that several approvals give in turn."""
     rest = secs
     for approval in approvals:
         if has_room(approval, used):
-            rest -= take(approval, rest, value, used, digits)
+            rest -= take(approval, rest, priced, used)
         if rest == 0:
             break
     return secs - rest

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date, timedelta
+from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -16,14 +17,22 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.oracle.days import add_months
+from tests.oracle.numbers import half_up, text
 
 #: All that a life can have. Models first, then what is done to them.
 FEATURES = frozenset(
     {
         "fee", "refund", "time", "contingent", "pool", "block", "quota", "milestone", "item",
         "rounding", "surcharge_price", "surcharge_hours", "approvals", "thresholds", "late",
-        "ends", "openings", "contracts",
+        "ends", "openings", "contracts", "not_billable", "group", "roles",
     }
+)  # fmt: skip
+#: Lives in which ends move and fees go back, and lives in which work meets limits in money: what
+#: all features together have too seldom.
+FEES = frozenset({"fee", "refund", "ends", "late", "contracts", "openings"})
+LIMITS = frozenset(
+    {"time", "contingent", "block", "quota", "approvals", "thresholds", "late", "rounding",
+     "surcharge_price", "limits"}
 )  # fmt: skip
 MODELS = ("fee", "time", "contingent", "pool", "block", "quota")
 TAKEN_UP = ("contingent", "pool", "block", "quota")  # time that they pass on may go to their plan
@@ -51,6 +60,12 @@ URGENCY = {
             {"weekday": ["saturday", "sunday"], "is": "weekend"},
             {"otherwise": "normal"},
         ],
+    },
+}
+MARKED = {
+    "pay": {
+        "one_of": ["yes", "no"],
+        "from": [{"billable": "no", "is": "no"}, {"otherwise": "yes"}],
     },
 }
 SCOPE = {
@@ -139,6 +154,9 @@ HOURS = (
     "10",
     "0.3333333",
     "0.002",
+    "0.6666667",
+    "0.1902778",
+    "2.8097222",
 )
 PRICES = ("95.50", "100", "0", "10", "49.00", "99.995", "33.33")
 
@@ -182,11 +200,8 @@ def fee(dice: Dice, features: frozenset[str]) -> tuple[dict[str, Any], dict[str,
     words: dict[str, Any] = period_words(dice)
     words["per"] = dice.pick("month", "period")
     words["proration"] = dice.pick("daily", "started_months", "none")
-    able = words["proration"] != "none"  # it charges what it would have to return
-    if able and words["timing"] == "advance" and "refund" in features and dice.chance(2):
-        words["refund"] = "unused_months"
-        if words["proration"] == "daily" and dice.chance(2):
-            words["refund"] = "daily"
+    if words["timing"] == "advance" and "refund" in features and dice.chance(2):
+        words["refund"] = dice.pick("unused_months", "daily")
         words["keep_months"] = dice.pick("0", "1", "2")
     parameters = {"price": price(dice)}
     if dice.chance(4):
@@ -293,11 +308,14 @@ def surcharges(dice: Dice, features: frozenset[str]) -> list[dict[str, Any]]:
 
 def approval_rules(dice: Dice, features: frozenset[str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
+    asked = [["change"], ["change", "third_party"]]
+    if "limits" in features:
+        asked = [["change", "service"]]
     if "approvals" in features and not dice.chance(3):
         found.append(
             {
                 "id": "A1",
-                "when": {"disposition": dice.pick(["change"], ["change", "third_party"])},
+                "when": {"disposition": dice.pick(*asked)},
                 "require": "approval",
                 "per": dice.pick("ticket", "contract", "period"),
                 "retroactive": dice.pick("no", "yes"),
@@ -331,6 +349,11 @@ def lives(draw: st.DrawFn, features: frozenset[str] = FEATURES) -> dict[str, Any
     if extra:
         policy["surcharges"] = extra
         policy["fields"] = {**FIELDS, **URGENCY}
+    if "not_billable" in features and dice.chance(5):
+        policy["fields"] = {**policy["fields"], **MARKED}
+        then = dice.pick("included", "service", "change")
+        rule = {"id": "N", "when": {"pay": "no"}, "then": then, "because": "n"}
+        policy["scope"] = {**SCOPE, "rules": [rule, *SCOPE["rules"]]}
     rules = approval_rules(dice, features)
     if rules:
         policy["approvals"] = rules
@@ -342,8 +365,16 @@ def lives(draw: st.DrawFn, features: frozenset[str] = FEATURES) -> dict[str, Any
         "projects": [{"id": "P", "customer": "c1"}],
         "tickets": [{"id": name, "customer": "c1"} for name in ("t1", "t2", "t3")],
     }
+    if "roles" in features and dice.chance(4):
+        role = {"id": "u2", "role": "junior", "since": dice.day().isoformat()}
+        book["employees"].append(role)
     book["contracts"] = _contracts(dice, features, policy, begin)
-    book["entries"] = _entries(dice)
+    book["entries"] = _entries(dice, features)
+    if "group" in features and dice.chance(5):
+        _group(dice, book)
+    for rule in policy.get("approvals", []):
+        if "amount" in rule.get("watch", {}) and dice.chance(3):
+            rule["watch"]["budget"] = _met_exactly(dice, book)
     for name, make in (
         ("purchases", _purchases),
         ("approvals", _approvals),
@@ -362,7 +393,7 @@ def lives(draw: st.DrawFn, features: frozenset[str] = FEATURES) -> dict[str, Any
                 "reason": "because",
             }
         ]
-    runs = _runs(dice, features, book)
+    runs = _runs(dice, features, policy, book)
     return {"title": "a life", "policy": policy, "book": book, "runs": runs}
 
 
@@ -422,12 +453,37 @@ def _contracts(
     return found
 
 
-def _entries(dice: Dice) -> list[dict[str, Any]]:
+def _group(dice: Dice, book: dict[str, Any]) -> None:
+    """Two companies belong to the customer; contracts, tickets and work may be of one of them."""
+    customers = ({"id": "c1"}, {"id": "b1", "parent": "c1"}, {"id": "b2", "parent": "b1"})
+    book["customers"] = list(customers)
+    for number, contract in enumerate(book["contracts"]):
+        contract["customer"] = dice.pick("c1", "b1", "b2") if number else dice.pick("c1", "b1")
+        if number == 1 and dice.chance(2) and contract["customer"] != "c1":
+            book["contracts"][0]["customer"] = "c1"
+            contract["covers"] = "customer"
+            own = [term for term in contract["terms"] if term["id"] != "M"]
+            contract["terms"] = own  # a fixed price for a whole customer takes no time
+    for row in (*book["tickets"], *book["entries"]):
+        if dice.chance(2):
+            row["customer"] = dice.pick("c1", "b1", "b2")
+
+
+def _met_exactly(dice: Dice, book: dict[str, Any]) -> str:
+    """Money that so many hours of some term cost."""
+    terms = [term for one in book["contracts"] for term in one["terms"]]
+    found = dice.pick(*terms).get("price", "100")
+    price = found["always"] if isinstance(found, dict) else found
+    hours = Fraction(dice.pick("1", "3", "0.25", "4.16"))
+    return text(max(half_up(Fraction(price) * hours, 2), Fraction(1)), 2)
+
+
+def _entries(dice: Dice, features: frozenset[str]) -> list[dict[str, Any]]:
     found = []
     for number in range(max(dice.up_to(12), dice.up_to(12))):
         row = {"id": f"e{number + 1}", "date": dice.day().isoformat(), "hours": dice.pick(*HOURS)}
         if dice.chance(15):
-            row["hours"] = dice.pick("-1", "-0.25")
+            row["hours"] = dice.pick("-1", "-0.25", "0")
         ticket = dice.pick("", "t1", "t2", "t3")
         if ticket:
             row["ticket"] = ticket
@@ -448,6 +504,8 @@ def _entries(dice: Dice) -> list[dict[str, Any]]:
             row["employee"] = "u2"
         if dice.chance(12):
             row["billed_elsewhere"] = "INV/1"
+        if "not_billable" in features and dice.chance(12):
+            row["billable"] = "no"
         found.append(row)
     return found
 
@@ -492,8 +550,10 @@ def _approvals(
     if not any("require" in rule for rule in policy.get("approvals", [])):
         return []
     found = []
-    for number in range(dice.up_to(4)):
+    limits = "limits" in features
+    for number in range(dice.up_to(4) + limits):
         state = dice.pick("approved", "approved", "approved", "rejected", "pending")
+        state = "approved" if limits else state
         row = {
             "id": f"a{number + 1}",
             "contract": dice.pick(*[one["code"] for one in book["contracts"]]),
@@ -502,11 +562,15 @@ def _approvals(
         }
         if state != "pending":
             row["decided_on"] = dice.day().isoformat()
+            if limits and dice.chance(2):
+                row["decided_on"] = FIRST.isoformat()
         if state == "approved":
             if dice.chance(2):
                 row["limit_hours"] = dice.pick("1", "2", "0.5", "4")
-            if dice.chance(3):
+            if limits or dice.chance(3):
                 row["limit_amount"] = dice.pick("95.50", "100.00", "200", "1000.00")
+                if dice.chance(2):
+                    row["limit_amount"] = _met_exactly(dice, book)
             if dice.chance(4):
                 row["expires_on"] = dice.day().isoformat()
         found.append(row)
@@ -587,7 +651,9 @@ def _openings(
     return found
 
 
-def _runs(dice: Dice, features: frozenset[str], book: dict[str, Any]) -> list[dict[str, Any]]:
+def _runs(
+    dice: Dice, features: frozenset[str], policy: dict[str, Any], book: dict[str, Any]
+) -> list[dict[str, Any]]:
     start = min(date.fromisoformat(contract["start"]) for contract in book["contracts"])
     early = start if dice.chance(3) else min(add_months(start, 2), LAST)
     count = 2 + dice.up_to(3) if dice.tardy else 1 + max(dice.up_to(3), dice.up_to(3))
@@ -606,23 +672,43 @@ def _runs(dice: Dice, features: frozenset[str], book: dict[str, Any]) -> list[di
     if len(runs) > 1 and "ends" in features:
         for contract in book["contracts"]:
             if dice.chance(2):
-                number = 1 + dice.up_to(len(runs) - 2)
-                before = runs[number - 1]["as_of"]
-                if contract.get("end", before) < before:
-                    continue  # it is over
-                # Days that a run has closed stay days of the contract: what becomes of their
-                # hours when the end moves to before them is not said.
-                first = max(
-                    date.fromisoformat(before),
-                    date.fromisoformat(contract["start"]),
-                    *[date.fromisoformat(max(term.get("from", ""), term.get("until", "2000-01-01")))
-                      for term in contract["terms"]],
-                    *bought.get(contract["code"], []),
-                )  # fmt: skip
-                end = dice.day(first, max(first, LAST))
-                changed = {"code": contract["code"], "end": end.isoformat()}
-                runs[number].setdefault("change", {}).setdefault("contracts", []).append(changed)
+                _end(dice, contract, runs, policy, bought.get(contract["code"], []))
     return runs
+
+
+def _end(
+    dice: Dice,
+    contract: dict[str, Any],
+    runs: list[dict[str, Any]],
+    policy: dict[str, Any],
+    bought: list[date],
+) -> None:
+    """An end becomes known, or another one; sometimes twice.
+
+    Days that a run has closed stay days of the contract, as what is billed for time behind an end
+    is a difference; only of what is billed ahead an earlier end brings more.
+    """
+    plans = [policy["plans"][term["plan"]]["components"] for term in contract["terms"]]
+    ahead = all(list(component) == ["fee"] for plan in plans for component in plan)
+    end, number = contract.get("end"), 0
+    while number < len(runs) - 1 and (number == 0 or dice.chance(2)):
+        number += 1 + dice.up_to(len(runs) - 2 - number)
+        before = runs[number - 1]["as_of"]
+        over = (end or before) < before
+        if over and not ahead:
+            return
+        days = [date.fromisoformat(contract["start"]), *bought]
+        days += [date.fromisoformat(max(term.get("from", ""), term.get("until", "2000-01-01")))
+                 for term in contract["terms"]]  # fmt: skip
+        if not ahead:
+            days.append(date.fromisoformat(before))
+        first = max(days)
+        last = date.fromisoformat(end) if over and end else max(first, LAST)
+        if last < first:
+            return
+        end = dice.day(first, last).isoformat()
+        changed = {"code": contract["code"], "end": end}
+        runs[number].setdefault("change", {}).setdefault("contracts", []).append(changed)
 
 
 def _again(dice: Dice, runs: list[dict[str, Any]]) -> None:

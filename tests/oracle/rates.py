@@ -39,17 +39,33 @@ def component_price(term: Facts, component: Facts, entry: Facts) -> Fraction | N
     return card(component, entry, default=True) if kind == "quota" else None
 
 
+def by_the_hour(term: Facts, component: Facts, entry: Facts) -> bool:
+    """Whether a component bills the time that it takes, and by the hour."""
+    kind = component["kind"]
+    if kind == "time":
+        return True
+    if kind == "quota" and on(term["beyond_price"], entry["date"]) is not None:
+        return False  # each request beyond has a price
+    word = component.get("empty") or "hold" if kind == "block" else component.get("beyond")
+    return (word or "bill") == "bill"
+
+
 def entry_rate(
     entry: Facts, disposition: str, contract: Facts
-) -> tuple[Fraction, Facts] | tuple[None, None]:
-    """The first price that a taking term can give, with that term."""
-    for term in takers(contract, disposition, entry["date"]):
-        for component in term["components"]:
-            if component["kind"] in TAKING:
-                price = component_price(term, component, entry)
-                if price is not None:
-                    return price, term
-    return None, None
+) -> tuple[Fraction, Facts, Facts] | None:
+    """The price that billing an hour would have, with the term and component that say it.
+
+    The first that bills such time by the hour, else the first that has a price for it.
+    """
+    found = [
+        (price, term, component)
+        for term in takers(contract, disposition, entry["date"])
+        for component in term["components"]
+        if component["kind"] in TAKING
+        and (price := component_price(term, component, entry)) is not None
+    ]
+    bills = [one for one in found if by_the_hour(*one[1:], entry)]
+    return next(iter(bills + found), None)
 
 
 def factors(
@@ -74,10 +90,13 @@ def with_surcharge(
     return half_up(price * factor, DIGITS.get(contract["currency"], 2) + 4)
 
 
-def value_of_hour(entry: Facts, disposition: str, contract: Facts, facts: Facts) -> Fraction:
-    """An hour in the money that limits and budgets count (discount taken off)."""
-    price, term = entry_rate(entry, disposition, contract)
-    if price is None or term is None:
-        return Fraction(0)
+def value_of_hour(
+    entry: Facts, disposition: str, contract: Facts, facts: Facts
+) -> tuple[Fraction, Facts, Facts] | None:
+    """An hour in the money that limits and budgets count (discount taken off), and who says it."""
+    found = entry_rate(entry, disposition, contract)
+    if found is None:
+        return None
+    price, term, component = found
     price = with_surcharge(price, entry, disposition, contract, facts)
-    return price * (1 - term["discount"] / 100)
+    return price * (1 - term["discount"] / 100), term, component

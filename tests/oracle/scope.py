@@ -57,6 +57,8 @@ def raw(entry: Facts, fact: str, contract: Facts, facts: Facts) -> Any:
         return [str(ticket.get(fact) or "")]
     if fact == "country":
         return [str(owner.get("country") or "")]
+    if fact == "billable":
+        return ["yes" if entry["billable"] else "no"]
     if fact == "sla":
         return [contract["sla"]]
     if fact == "weekday":
@@ -164,18 +166,35 @@ def takers(contract: Facts, disposition: str, day: date) -> list[Facts]:
 
 
 def offered(entry: Facts, facts: Facts) -> list[list[Facts]]:
-    """Contracts that run on the entry's date and cover it, by width."""
-    widths: list[list[Facts]] = [[], [], []]
+    """Contracts that run on the entry's date and cover it, the narrowest and nearest first.
+
+    A contract covers work for its own customer and for what belongs to that one.
+    """
+    found: dict[tuple[int, int], list[Facts]] = {}
     for contract in facts["contracts"]:
         if not contract["start"] <= entry["date"] <= (contract["end"] or FOREVER):
             continue
+        if contract["customer"] not in entry["customer_line"]:
+            continue
+        distance = entry["customer_line"].index(contract["customer"])
         if contract["tickets"] and set(contract["tickets"]) & set(entry["ticket_line"]):
-            widths[0].append(contract)
+            found.setdefault((0, distance), []).append(contract)
         elif contract["projects"] and entry["project"] in contract["projects"]:
-            widths[1].append(contract)
+            found.setdefault((1, distance), []).append(contract)
         elif contract["width"] == 2:
-            widths[2].append(contract)
-    return widths
+            found.setdefault((2, distance), []).append(contract)
+    return [found[place] for place in sorted(found)]
+
+
+def asks_for_billable(contract: Facts) -> bool:
+    """Whether a policy decides itself about work that is marked as not billable."""
+    fields = contract["policy"].get("fields") or {}
+    return any(
+        "billable" in line
+        for made in fields.values()
+        if isinstance(made.get("from"), list)
+        for line in made["from"]
+    )
 
 
 def route(entry: Facts, facts: Facts) -> Facts:
@@ -183,10 +202,13 @@ def route(entry: Facts, facts: Facts) -> Facts:
     if not entry["customer"]:
         return {"uncovered": "no_customer", "disposition": "uncovered", "rule": None}
     override = facts["overrides"].get(entry["id"])
+    marked = not entry["billable"] and not override
     asked: tuple[str, str | None] = ("", None)
     for contracts in offered(entry, facts):
         keepers = []
         for contract in contracts:
+            if marked and not asks_for_billable(contract):
+                continue
             if override:
                 disposition, rule = str(override["disposition"]), "override"
             else:
@@ -200,6 +222,8 @@ def route(entry: Facts, facts: Facts) -> Facts:
         if keepers:
             contract, disposition, rule = keepers[0]
             return {"contract": contract["code"], "disposition": disposition, "rule": rule}
+    if marked:
+        return {"disposition": "written_off", "rule": "billable"}
     reason = "not_taken" if asked[0] else "no_contract"
     if entry["order"]:
         reason = "erp_order"
