@@ -158,9 +158,7 @@ def test_a_year_that_was_edited_gives_back_its_share_of_that(
     assert told(credit) == [("out_refund", 7.0)]
     assert one.run("2026-05-03", "--adjust") == []
     said = one.audit("2026-05-03")
-    assert (
-        said == "  E-edited/T/fee/2026-01-01/2026-01-01 2026-01-01: edited; was 588.00, today 12.00"
-    )
+    assert said == "  E-edited/T/fee/2026-01-01/2026-01-01: edited; was 588.00, today 12.00"
 
 
 def test_a_credit_note_that_was_only_a_draft_is_deleted(

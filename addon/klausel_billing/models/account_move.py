@@ -307,11 +307,11 @@ class AccountMove(models.Model):
         documents = (reversals.reversed_entry_id | matched).filtered("klausel_run_id") - self.sudo()
         ledger = self.env["klausel.ledger"].sudo()
         for document in documents.filtered(lambda move: move.state == "posted"):
-            _rows, live = document._klausel_handed_over()
+            rows, live = document._klausel_handed_over()
             if live:
                 document._klausel_refuse_both(document, live.move_id[:1])
-            open_ = ledger._klausel_of_moves(document, "released", "reversed")
-            open_._klausel_check_again()
+            rows |= ledger._klausel_of_moves(document, "released", "reversed")
+            rows._klausel_check_again(document)
 
     def _klausel_refuse_both(self, old, new):
         raise UserError(

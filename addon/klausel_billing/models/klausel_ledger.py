@@ -398,7 +398,7 @@ class KlauselLedger(models.Model):
             return
         closed = {row._klausel_place() for row in self._klausel_closing("live")}
         if refuse:
-            self._klausel_check_again()
+            self._klausel_check_again(self.move_id[:1])
         elif self._klausel_billed_again():
             return
         # Of several that closed a period, the one of the same run.
@@ -419,15 +419,16 @@ class KlauselLedger(models.Model):
         )
         rows._klausel_bump()
 
-    def _klausel_check_again(self):
-        """Refuse what would settle these released rows again, where their work was billed since."""
+    def _klausel_check_again(self, move):
+        """Refuse what would settle these released rows of ``move`` again, where their work was
+        billed since."""
         again = self._klausel_billed_again() if self else self
         if again:
             raise UserError(
                 self.env._(
                     "The work on %(old)s is open again and was billed on %(new)s since:"
                     " cancel or delete that first.",
-                    old=self.move_id[:1]._klausel_name(),
+                    old=move._klausel_name(),
                     new=again.move_id[:1]._klausel_name() or again[:1].display_name,
                 )
             )
