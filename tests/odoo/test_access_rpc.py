@@ -211,6 +211,10 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
                 "entry_ids": secret.ids["account.analytic.line"],
             }),
         ],
+        ("klausel.run", "klausel_links"): [
+            Call("klausel_links", (company,)) for company in (1, "1", True)
+        ],
+        ("klausel.run", "klausel_reseal"): [Call("klausel_reseal", (1, "because"))],
         ("klausel.contract", "klausel_roles"): [
             Call("klausel_roles", (1, [1, 2, 3])), Call("klausel_roles", (1, "all of them")),
         ],

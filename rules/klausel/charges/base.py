@@ -307,6 +307,11 @@ class Account(Protocol):
         """Everything to the end of ``day``, expiry included."""
         ...  # pragma: no cover
 
+    def resold(self, key: LedgerKey, seconds: int) -> None:
+        """An adjustment corrects the hours that the line ``key`` sold to ``seconds``: work finds
+        these, whatever is on record (semantics 14)."""
+        ...  # pragma: no cover
+
     def offer(self, work: Work, day: date, late: bool) -> Offer:
         """Takes of ``work`` what it can, at its place in the queue."""
         ...  # pragma: no cover

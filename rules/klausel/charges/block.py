@@ -166,6 +166,8 @@ class BlockAccount(Stock):
         self._noticed: dict[tuple[str, int], date] = {}
         self._history: dict[str, list[tuple[date, int]]] = {}
         self.topped: dict[str, Lot] = {}
+        self._to_come: set[str] = set()
+        """Lots on record that work bought and has not reached yet in this simulation."""
         self._sold: dict[str, int] = {}
         """By group: seconds that were invoiced; they are in the lot until that is corrected."""
         others = [row for row in recorded if not is_top_up(row.key.group)]
@@ -202,7 +204,13 @@ class BlockAccount(Stock):
                     row.key.group.removeprefix(TOP_UP), row.key.period, row.rounded,
                     row.rate or ZERO,
                 )  # fmt: skip
+        self._to_come |= self.topped.keys()
         self._sort()
+
+    def resold(self, key: LedgerKey, seconds: int) -> None:
+        for id_, group in self._groups.items():
+            if group == key.group:
+                next(lot for lot in self.lots if lot.id == id_).granted = seconds
 
     def _sort(self) -> None:
         self.lots.sort(key=lambda lot: lot.order)
@@ -252,7 +260,15 @@ class BlockAccount(Stock):
 
     def drawable(self, work: Work, day: date, late: bool) -> list[Lot]:
         home = work.entry.date
-        return [lot for lot in self.lots if lot.good(home)] + self._later(work, day)
+        good = [lot for lot in self.lots if lot.good(home)]
+        if self._to_come:
+            good = [lot for lot in good if self._has_come(lot)]
+        return good + self._later(work, day)
+
+    def _has_come(self, lot: Lot) -> bool:
+        """Whether work finds ``lot`` there. One that work of its day bought, in an earlier run,
+        comes when that day's other lots are empty, as it did then."""
+        return lot.first <= self.reached or lot.id not in self._to_come
 
     def _later(self, work: Work, day: date) -> list[Lot]:
         """Lots that ``work`` would have waited for, had it been known, or free to pass, in time."""
@@ -262,6 +278,7 @@ class BlockAccount(Stock):
             lot for lot in self.lots
             if work.entry.date < lot.first <= max(self.reached, day)
             and (lot.last is None or lot.last > self.reached)
+            and self._has_come(lot)
         ]  # fmt: skip
 
     def offer(self, work: Work, day: date, late: bool) -> Offer:
@@ -296,6 +313,7 @@ class BlockAccount(Stock):
 
     def force(self, part: Taken) -> Taken:
         found = super().force(part)
+        self._to_come.discard(part.lot)
         for lot in self.lots:
             if lot.id == part.lot:
                 self._note(lot, part.drawn, part.work.entry.date)
@@ -314,7 +332,17 @@ class BlockAccount(Stock):
         return Offer(tuple(taken), rest, waits=empty in ("hold", "top_up"))
 
     def _buy(self, work: Work, rest: int, day: date, taken: list[Taken]) -> Offer:
-        """Standard lots, as many as the entry needs, dated that day."""
+        """Standard lots, as many as the entry needs, dated that day; first those on record, its
+        own before others."""
+        for lot in self._bought_before(work, day):
+            if rest > 0:
+                self._to_come.discard(lot.id)
+                found = self.draw(lot, work, rest, day, work.entry.date)
+                if found is not None:
+                    taken.append(found)
+                    rest -= found.rounded
+        if not rest:
+            return Offer(tuple(taken), 0)
         hours = self.bound.binding.value("hours", day)
         standard = seconds_from_hours(hours)
         if standard <= 0:
@@ -338,6 +366,18 @@ class BlockAccount(Stock):
         self._sort()
         return Offer(tuple(taken), rest, waits=True)
 
+    def _bought_before(self, work: Work, day: date) -> list[Lot]:
+        """Lots of ``day`` on record that have not come yet, in the order in which ``work`` takes
+        them."""
+        own: list[Lot] = []
+        others: list[Lot] = []
+        for lot in self.lots if self._to_come else ():
+            good = lot.first <= day and (lot.last is None or work.entry.date <= lot.last)
+            if good and not self._has_come(lot):
+                mine = lot.id.rpartition("+")[0] == work.entry.id
+                (own if mine else others).append(lot)
+        return own + others
+
     # -- lines, balances, notices --------------------------------------------------------------
 
     def singles(self, as_of: date) -> Iterator[Charge]:
@@ -346,10 +386,11 @@ class BlockAccount(Stock):
         for purchase in bound.bought():
             lot = next(lot for lot in self.lots if lot.id == purchase.id)
             group = self._groups[purchase.id]
-            hours = purchase.seconds or self._sold.get(group)
+            sold = self._sold.get(group, purchase.seconds)
+            hours = purchase.seconds or sold
             if purchase.date <= as_of and not purchase.invoice and hours:
                 price = bound.price_of(purchase)
-                sale = bound.sold(group, purchase.date, lot.granted, price, "block")
+                sale = bound.sold(group, purchase.date, sold, price, "block")
                 wanted = quantity(purchase.seconds, bound.binding.quantity_digits)
                 sales.append((lot, sale._replace(wanted=wanted)))
         for id_, row in self._gone.items():

@@ -32,7 +32,7 @@ from klausel.charges.base import (
 )
 from klausel.charges.fee import check_every
 from klausel.charges.rates import RateCard, Rates, RatesShape
-from klausel.model import Entry, made
+from klausel.model import Entry, LedgerKey, made
 from klausel.money import (
     ZERO,
     multiply,
@@ -342,6 +342,8 @@ class Stock:
         """By lot: seconds that are drawn on record by work that is done again."""
         self.redrawn: defaultdict[str, int] = defaultdict(int)
         """By lot: seconds that are drawn in an adjusting run."""
+        self._resold: dict[date, int] = {}
+        """By first day of the period: seconds that its hours are corrected to."""
         self.waited: set[str] = set()
         """Entries of which a correction waits on record."""
         self.reached = date.min
@@ -393,6 +395,10 @@ class Stock:
         self._events.until(day, Events.MORNING)
         self.reached = max(self.reached, day - ONE_DAY)
 
+    def resold(self, key: LedgerKey, seconds: int) -> None:
+        if key.group == HOURS:
+            self._resold[key.period] = seconds
+
     def evening(self, day: date) -> None:
         self._events.until(day, Events.EVENING)
         self.reached = max(self.reached, day)
@@ -437,6 +443,8 @@ class Stock:
     def granted(self, period: Period, known: int | None) -> int:
         """Seconds that the lot of ``period`` has; ``known`` are on record. None of what an earlier
         end took back is there before an adjustment bills it again."""
+        if period.first in self._resold:
+            return self._resold[period.first]
         return self.grant_of(period) if known is None or (self._afresh and not known) else known
 
     def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:

@@ -34,6 +34,9 @@ class Balances(Corrections):
                 account = component.bound.open(ledger.lines.get(place, ()), self._adjust)
                 if account is not None:
                     found[place] = account
+        for key, seconds in self._to_resell.items():
+            if key.contract == bound.contract.code and (key.term, key.component) in found:
+                found[key.term, key.component].resold(key, seconds)
         return found
 
     def _ask_the_clerk(

@@ -277,6 +277,9 @@ class Lines(State):
             for row in ledger.lines[key.term, key.component]
             if row.key._replace(sequence=0) == key
         ]
+        if not was and not now and wanted != charge.quantity:
+            self._hours_for_nothing(bound, key, charge, wanted, rows)
+            return
         put_off = component.has_balance and _put_off(charge, rows)
         gap = self._gap(bound, key, -was if charge.credit else was, -now if charge.credit else now)
         if not gap and not put_off:
@@ -287,6 +290,7 @@ class Lines(State):
         granted = 0
         if charge.wanted is not None:
             granted = seconds_from_hours(wanted) - seconds_from_hours(charge.quantity)
+            self.resold[key] = sum(row.rounded for row in rows) + granted
         elif charge.of_end:
             granted = charge.granted - sum(row.rounded for row in rows)
         newer = charge.of_end and _newest(rows).last != charge.end
@@ -307,6 +311,23 @@ class Lines(State):
         # What is given back less is owed, and the other way round.
         charge = charge._replace(granted=granted, credit=False, label=corrected(charge.label))
         yield self._correction(bound, term, component, charge, key, gap, discount)
+
+    def _hours_for_nothing(
+        self,
+        bound: BoundContract,
+        key: LedgerKey,
+        charge: Charge,
+        wanted: Decimal,
+        rows: Sequence[LedgerRow],
+    ) -> None:
+        """Hours on record that no money tells apart: corrected all the same, or a difference."""
+        if not self._adjust:
+            unit = " h" if charge.unit == "hour" else ""
+            self._differ(key, "", "terms", f"{charge.quantity}{unit}", f"{wanted}{unit}")
+            return
+        granted = seconds_from_hours(wanted) - seconds_from_hours(charge.quantity)
+        self.resold[key] = sum(row.rounded for row in rows) + granted
+        self._settle(bound, self._next(key), rounded=granted, rate=charge.unit_price)
 
     def _next(self, key: LedgerKey) -> LedgerKey:
         """``key`` with the number after the highest of its group."""

@@ -118,6 +118,8 @@ class Scoping(State):
         rests = self._held_before.get(entry.id, ())
         if settled and self._adjust and self._stays_billed(entry):
             return
+        if settled and self._adjust and self._is_of_before(entry, decision):
+            return
         if settled and self._adjust:
             if not self._done_again(entry, decision):  # it is new to its contract
                 rests = [rest for rest in rests if rest.contract == code]
@@ -199,12 +201,8 @@ class Scoping(State):
         all ``as_new`` where what is on record is taken back."""
         code = decision.contract.contract.code
         rule = decision.rule
-        if not decision.settles and entry.id not in self._settled:
-            first = self._term_before_go_live(decision, entry.date)
-            if first is not None:
-                part = Part("billed_elsewhere", OPENING, entry.seconds, entry.seconds)
-                self._add(entry, part._replace(contract=code, term=first))
-                return
+        if entry.id not in self._settled and self._is_of_before(entry, decision):
+            return
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
             self._hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
@@ -263,6 +261,15 @@ class Scoping(State):
             work = self._work(entry, decision)
             item = self._item(entry, decision, work, not held_reason(entry))
             self._items[rest.contract].append(_resting(item, rest, False))
+
+    def _is_of_before(self, entry: Entry, decision: Decision) -> bool:
+        """Whether ``entry``, done again, was billed before go-live: nobody has to approve it."""
+        first = None if decision.settles else self._term_before_go_live(decision, entry.date)
+        if first is None:
+            return False
+        part = Part("billed_elsewhere", OPENING, entry.seconds, entry.seconds)
+        self._add(entry, part._replace(contract=decision.contract.contract.code, term=first))
+        return True
 
     def _term_before_go_live(self, decision: Decision, day: date) -> str | None:
         """The term that ``day`` belongs to, where that was billed before go-live (semantics 6)."""

@@ -308,8 +308,13 @@ class State:
         others: Others,
         adjust: bool,
         away: Mapping[str, str],
+        to_resell: Mapping[LedgerKey, int],
     ) -> None:
         self._adjust = adjust
+        self._to_resell = to_resell
+        """By line on record: seconds that its hours are corrected to, as far as known."""
+        self.resold: dict[LedgerKey, int] = {}
+        """The same as this run finds it."""
         self._away = away
         """By entry that is settled here and was moved to another customer: that one's name."""
         self.taken_back: set[str] = set()
