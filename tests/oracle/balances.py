@@ -47,7 +47,7 @@ def spend(desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, pla
     if rest == 0 and parts:
         return parts, 0, False
     if rest == 0:
-        lot = _any_lot(desk, term, component, entry)
+        lot = _any_lot(desk, term, component, entry, place)
         passes = component.get("empty" if kind == "block" else "beyond") == "next"
         if lot is None and kind in ("block", "contingent") and passes:
             return [], 0, False
@@ -68,8 +68,8 @@ def _part(term: Facts, component: Facts, rounded: int, lot: str | None) -> dict[
     }
 
 
-def _any_lot(desk: Any, term: Facts, component: Facts, entry: Facts) -> str | None:
-    for lot in _lots_for(desk, term, component, entry):
+def _any_lot(desk: Any, term: Facts, component: Facts, entry: Facts, place: Facts) -> str | None:
+    for lot in _come(_lots_for(desk, term, component, entry), place):
         return str(lot["name"])
     return None
 
@@ -110,6 +110,17 @@ def _lots_for(desk: Any, term: Facts, component: Facts, entry: Facts) -> list[Lo
     return sorted(found, key=stock.draw_order)
 
 
+def _come(lots: list[Lot], place: Facts) -> list[Lot]:
+    """Without the top-ups on record that have not come yet at this place.
+
+    Until its first day is over such a lot comes when the others are empty, not before.
+    """
+    over = place["decided"] - ONE
+    if place["late"]:
+        over = max(over, place["position"])
+    return [lot for lot in lots if not lot.get("kept") or lot["first"] <= over]
+
+
 def _later_lots(desk: Any, term: Facts, component: Facts, entry: Facts, place: Facts) -> list[Lot]:
     """Lots that late work would have waited for: they began after its day, and still run.
 
@@ -137,6 +148,7 @@ def _draw(
     freed = place["decided"] > entry["date"]  # within its own window, or behind it
     if rest and (place["late"] or freed) and component["kind"] == "block":
         lots += _later_lots(desk, term, component, entry, place)
+    lots = _come(lots, place)
     for lot in lots:  # what expired on or after the day of the work covers it first
         some = stock.payable(rest, factor, stock.expired_since(lot, entry["date"]))
         if some:
@@ -447,11 +459,17 @@ def _forget(desk: Any, kind: str, piece: Facts, rest: Facts | None = None) -> No
 def _top_up(
     desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
 ) -> tuple[Parts, int]:
-    """Buys standard lots until the rest is covered."""
+    """Buys standard lots until the rest is covered, of those on record for the day first."""
     entry, parts = desk.entry(piece), []
     factor, day = desk.weight_of(piece), place["decided"]
     hours, price = on(term["hours"], day) or Fraction(0), on(term["price"], day)
     balance = desk.balance(term, component)
+    for lot in _kept_on(balance["lots"], day, entry["id"]):
+        some = stock.payable(rest, factor, stock.remaining(lot))
+        if some:
+            desk.draw(term, component, lot, piece, some, place)
+            parts.append(_part(term, component, some, lot["name"]))
+            rest -= some
     while rest > 0:
         count = balance["topped"].get(entry["id"], 0) + 1
         secs = int(half_up(hours * 3600))
@@ -473,8 +491,17 @@ def _top_up(
     return parts, rest
 
 
+def _kept_on(lots: list[Lot], day: date, entry: str) -> list[Lot]:
+    """Top-ups on record for a day that have not come: an entry's own, then those of others."""
+    kept = [lot for lot in lots if lot.get("kept") and lot["first"] == day]
+    own = [lot for lot in kept if lot["name"].rpartition("+")[0] == entry]
+    others = [lot for lot in kept if lot["name"].rpartition("+")[0] != entry]
+    own.sort(key=lambda lot: natural(lot["name"]))
+    return own + sorted(others, key=stock.draw_order)
+
+
 def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
-    """A top-up that is invoiced stays bought, and is there when its day begins."""
+    """A top-up that is invoiced stays bought; on its day it comes when it is needed."""
     balance = desk.balance(term, component)
     for mark, billed in desk.record["billed"].items():
         if mark[0] != "lot" or billed["bought"] is None:
@@ -485,6 +512,7 @@ def keep_top_ups(desk: Any, term: Facts, component: Facts, day: date) -> None:
                 term, billed["name"], billed["bought"], day, component.get("validity"),
                 billed["price"],
             )  # fmt: skip
+            lot["kept"] = True
             balance["lots"].append(lot)
             entry, _, count = billed["name"].rpartition("+")
             balance["topped"][entry] = max(balance["topped"].get(entry, 0), int(count))

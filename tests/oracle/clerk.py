@@ -339,6 +339,7 @@ class Clerk:
         before = stock.remaining(lot)
         loses = stock.weight(secs, self.weight_of(piece))
         stock.draw(lot, loses, entry["date"])
+        lot["kept"] = False  # a top-up on record that is drawn has come
         stock.freed(lot, loses, place)
         after = stock.remaining(lot)
         ended = place["late"] and lot["last"] and lot["last"] <= place["position"]
