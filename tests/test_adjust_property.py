@@ -146,13 +146,18 @@ class Places:
 
     Where two runs put late work at one place, their order is not (``topup-order``,
     ``waiting-order``), nor is the place of late work that draws of a period that is not over:
-    done again, it is taken by its day and may draw other lots. So it does where an end cut a
-    period short: what the period keeps depends on what is drawn of it, and the other way round.
+    done again, it is taken by its day and may draw other lots. So it may where a decision freed
+    it and lots of a block are waited for (``freed-order``).
     """
 
     def __init__(self, policy: dict[str, Any]) -> None:
         self._has_lots = any(
             not part.keys() <= {"fee", "time", "milestone"}
+            for plan in policy["plans"].values()
+            for part in plan["components"]
+        )
+        self._freed = bool(policy.get("approvals")) and any(
+            part.get("block", {}).get("empty") == "hold"
             for plan in policy["plans"].values()
             for part in plan["components"]
         )
@@ -169,15 +174,13 @@ class Places:
             late = row.entry in days and days[row.entry] < before.replace(day=1)
             if late and row.lot and row.counted is None and row.entry not in self._known:
                 self._lost = True
+            if row.lot and row.counted is not None and self._freed:
+                self._lost = True
             if row.entry and row.counted is not None and row.entry not in self._known:
                 self._runs.setdefault((row.key.contract, row.counted), set()).add(number)
             if row.entry and not row.held:
                 new.add(row.entry)
         self._known |= new
-
-    def cut(self) -> None:
-        """An end moved."""
-        self._lost = True
 
     @property
     def lost(self) -> bool:
@@ -199,8 +202,6 @@ def check(data: dict[str, Any]) -> None:
         entries = life.book(fragment).entries
         worked = {entry.id: entry.seconds for entry in entries}
         days = {entry.id: entry.date for entry in entries}
-        if shape.change.get("contracts"):
-            places.cut()
         before = by_contract(ledger)
         result = run(life.book(fragment, ledger), day, adjust=shape.do == "adjust")
         if shape.do != "preview":
