@@ -56,6 +56,7 @@ ELSEWHERE = {
     "product-missing": "a book has no products: tests/odoo/test_companies.py",
     "file-link-dangling": "tests/test_slips.py",
     "ledger-unlike": "bill --adjust: tests/test_evidence.py",
+    "line-edited": "a book's invoices are not seen: tests/test_edited_lines.py",
     "ledger-run": "a run of Odoo's: tests/odoo/test_links.py",
     "entry-elsewhere": "other companies, and customers that are not read: tests/odoo/",
     "folder-missing": "the command line: tests/test_cli_errors.py",

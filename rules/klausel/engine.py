@@ -298,6 +298,7 @@ class _CustomerRun(Usual, Balances, Tracing):
         lines: list[tuple[BoundContract, Line]] = []
         for bound in self._contracts:
             lines += [(bound, line) for line in self._bill_contract(bound)]
+        self._check_edited(lines)
         self._vanished()
         self._edited()
         self._documents()
@@ -431,8 +432,11 @@ class _CustomerRun(Usual, Balances, Tracing):
         amount = total((line.exact for line in some), self._book.company.rounding_method, digits)
         turned = not credit and amount < 0
         reverses = next((line.reverses for line in some if line.reverses is not None), None)
-        if any(line.beside for line in some) and not all(line.reverses for line in some):
-            reverses = None  # other lines stand beside what corrects
+        if any(line.beside for line in some) and (
+            not all(line.reverses for line in some)
+            or len({self._document(line.reverses) for line in some}) > 1
+        ):
+            reverses = None  # other lines stand beside what corrects, or it corrects several
         return Draft(
             key=str(some[0].key),
             customer=self._root,

@@ -354,6 +354,14 @@ class LedgerRow(NamedTuple):
     booked: str = ""
     """What its entry stood on, as :attr:`Entry.booked`; empty on rows of before this was kept."""
 
+    @property
+    def stands(self) -> Decimal:
+        """What its line comes to: as somebody left it in the ERP, else as it was billed; exact,
+        and zero on rows without money."""
+        if self.amount is None:
+            return Decimal(0)
+        return self.amount if self.invoiced is None else self.invoiced
+
 
 class Documents(NamedTuple):
     """Documents of the ERP that are in force with another amount than is on record (semantics 14).

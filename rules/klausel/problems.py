@@ -319,6 +319,10 @@ CATALOG: dict[str, Message] = {
         "contracts {first} and {second} are equally narrow and both take entry {entry} of {date}",
         "let one of them cover less (a project or a ticket), or leave the work to one of the two",
     ),
+    "line-edited": _error(
+        "line {line} was changed by hand from {was} to {now}, and {back} of it would be taken back",
+        "change it back in its invoice, or delete the line: what is due of it is billed anew",
+    ),
     "entry-of-another": _warning(
         "entry {entry} of {date}, {hours}, is settled with {settled} under contract {contract}:"
         " {customer} is not billed for it",

@@ -25,6 +25,7 @@ plans:
     components: [{fee: {every: 12 months, refund: unused_months, keep_months: 1}}]
   block: {title: Block, components: [{block: {empty: hold, leftover: refund}}]}
   pool: {title: Pool, components: [{pool: {proration: none, settle: both}}]}
+  daily: {title: Pool by days, components: [{pool: {proration: daily, settle: both}}]}
   time: {title: Time, components: [{time: {}}]}
 """
 
@@ -37,8 +38,15 @@ class Scene:
         self.customer = client.create_one("res.partner", name=f"Ends {name}", is_company=True)
         self.project = scene.project(client, self.customer, name)
         product = scene.service(client, f"Product {name}")
-        price = {"fee": "49.00", "block": "85.00", "pool": "100.00", "time": "90.00"}[plan]
-        values = {"price": price} | ({"hours": "10"} if plan == "pool" else {})
+        price = {
+            "fee": "49.00",
+            "block": "85.00",
+            "pool": "100.00",
+            "daily": "90.00",
+            "time": "90.00",
+        }[plan]
+        hours = {"pool": {"hours": "10"}, "daily": {"hours": "3"}}.get(plan, {})
+        values = {"price": price} | hours
         usd = scene.currency(client, "USD")
         term = Term("T", plan, product, values, takes="service")
         self.code = f"E-{name}"
@@ -132,6 +140,27 @@ def test_a_refund_is_taken_back_and_a_later_end_gives_its_own(
     one.quiet("2026-09-02")
 
 
+def test_a_year_that_was_edited_gives_back_its_share_of_that(
+    odoo: Odoo, client: WebClient, policies: Path
+) -> None:
+    one = Scene(odoo, client, policies, "fee", "edited")
+    (invoice,) = one.run("2026-01-01")
+    (line,) = client.ids(
+        "account.move.line", [("move_id", "=", invoice["id"]), ("display_type", "=", "product")]
+    )
+    client.call(
+        "account.move", "web_save", [invoice["id"]],
+        {"invoice_line_ids": [[1, line, {"quantity": 12, "price_unit": 1}]]}, specification={},
+    )  # fmt: skip
+    one.post([invoice])
+    one.ends("2026-04-30")
+    credit = one.run("2026-05-02")
+    assert told(credit) == [("out_refund", 7.0)]
+    assert one.run("2026-05-03", "--adjust") == []
+    said = one.audit("2026-05-03")
+    assert said == "  E-edited/T/fee/2026-01-01/2026-01-01: edited; was 588.00, today 12.00"
+
+
 def test_a_credit_note_that_was_only_a_draft_is_deleted(
     odoo: Odoo, client: WebClient, policies: Path
 ) -> None:
@@ -183,6 +212,33 @@ def test_a_pool_is_settled_for_its_later_end(odoo: Odoo, client: WebClient, poli
     assert told(both) == [("out_invoice", 2000.0)]
     assert not both[0]["ref"]
     one.quiet("2026-03-02")
+
+
+@pytest.mark.parametrize("posted", [False, True], ids=["draft", "posted"])
+def test_a_pools_credit_is_corrected_beside_a_month_that_is_billed_again(
+    odoo: Odoo, client: WebClient, policies: Path, posted: bool
+) -> None:
+    """The credit is of no single invoice: what corrects it stands on the invoice of the month."""
+    one = Scene(odoo, client, policies, "daily", f"month-{posted}")
+    one.post(one.run("2026-02-01"))
+    (february,) = one.run("2026-03-01")
+    assert told([february]) == [("out_invoice", 270.0)]
+    one.ends("2026-02-13")
+    (credit,) = one.run("2026-03-02")
+    assert told([credit]) == [("out_refund", 540.0)]
+    if posted:
+        one.post([credit])
+    (line,) = client.ids(
+        "account.move.line", [("move_id", "=", february["id"]), ("display_type", "=", "product")]
+    )
+    client.call(
+        "account.move", "web_save", [february["id"]], {"invoice_line_ids": [[2, line, 0]]},
+        specification={},
+    )  # fmt: skip
+    (again,) = one.run("2026-03-03", "--adjust")
+    # 1.39 h x 90.00 of February, and of 6 h that went back only 4.39 h should have.
+    assert told([again]) == [("out_invoice", 270.0)]
+    one.quiet("2026-03-04")
 
 
 def test_an_end_that_brings_the_same_is_put_on_record_without_a_document(

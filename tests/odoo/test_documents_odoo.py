@@ -307,17 +307,54 @@ def test_the_credit_note_of_a_new_draft_stays(world: World) -> None:
     one.post(invoice)
     new = one.reverse(invoice, "modify_moves")
     (refund,) = world.client.ids("account.move", [("reversed_entry_id", "=", invoice)])
-    world.client.button("account.move", "button_draft", [refund])
-    for undo in (
-        lambda: world.client.delete("account.move", [refund]),
-        lambda: world.client.button("account.move", "button_cancel", [refund]),
-    ):
-        with pytest.raises(RefusedError) as caught:
-            undo()
-        assert re.match(rf"The work on {one.name(invoice)} was handed over to ", plain(caught))
+    # As a draft it could be edited, or never come back.
+    with pytest.raises(RefusedError) as caught:
+        world.client.button("account.move", "button_draft", [refund])
+    assert re.match(rf"The work on {one.name(invoice)} was handed over to ", plain(caught))
+    assert one.state(refund) == "posted"
     assert one.in_force() == Decimal("100.00")
-    one.post(refund)
     world.client.delete("account.move", [new])
+    world.client.button("account.move", "button_draft", [refund])
+    world.client.delete("account.move", [refund])
+    one.right(APRIL, "100.00")
+
+
+def test_the_credit_note_of_a_new_draft_that_is_posted_stays(world: World) -> None:
+    """And what a new draft handed on to one more new draft is there."""
+    one = world.customer("Anew twice", world.time())
+    one.log(world.who, "2026-02-03", 1)
+    (invoice,) = one.bill(APRIL)
+    one.post(invoice)
+    second = one.reverse(invoice, "modify_moves")
+    one.post(second)
+    (refund,) = world.client.ids("account.move", [("reversed_entry_id", "=", invoice)])
+    third = one.reverse(second, "modify_moves")
+    (counter,) = world.client.ids("account.move", [("reversed_entry_id", "=", second)])
+    for document in (refund, counter):
+        with pytest.raises(RefusedError) as caught:
+            world.client.button("account.move", "button_draft", [document])
+        assert " was handed over to " in plain(caught)
+    world.client.delete("account.move", [third])
+    # Both invoices are reversed in full.
+    assert one.in_force() == 0
+    assert len(one.bill(APRIL)) == 1
+    one.right(APRIL, "100.00")
+
+
+def test_a_refund_of_work_that_was_billed_again_stays(world: World) -> None:
+    one = world.customer("Billed again", world.time())
+    one.log(world.who, "2026-02-03", 1)
+    (invoice,) = one.bill(APRIL)
+    one.post(invoice)
+    refund = one.reverse(invoice)
+    one.post(refund)
+    (again,) = one.bill(APRIL)
+    with pytest.raises(RefusedError) as caught:
+        world.client.button("account.move", "button_draft", [refund])
+    assert re.match(r"The work on .* is open again and was billed on ", plain(caught))
+    assert one.in_force() == Decimal("100.00")
+    world.client.delete("account.move", [again])
+    # Nothing else stands for the work now.
     world.client.button("account.move", "button_draft", [refund])
     world.client.delete("account.move", [refund])
     one.right(APRIL, "100.00")

@@ -69,6 +69,7 @@ class AccountMove(models.Model):
         else:
             cancelled = self.filtered(lambda move: move.state == "cancel")
             cancelled._klausel_check_return()
+            self._klausel_check_reset()
         result = super().write(vals)
         ledger._klausel_of_moves(cancelled, "released", "cancelled")._klausel_revive()
         ledger._klausel_of_moves(cancelled, "released", "corrected")._klausel_revive()
@@ -292,6 +293,26 @@ class AccountMove(models.Model):
                     )
                 )
 
+    def _klausel_check_reset(self):
+        """A reversal made by hand is no draft while its document's work stands elsewhere: Odoo
+        leaves it matched, but it may be edited, or never be posted again."""
+        reversals = self.sudo().filtered(
+            lambda move: (
+                move.state == "posted" and move.move_type in OPPOSITE and not move.klausel_run_id
+            )
+        )
+        if not reversals:
+            return
+        matched = reversals.filtered(lambda move: move.move_type == "out_refund")._klausel_matched()
+        documents = (reversals.reversed_entry_id | matched).filtered("klausel_run_id") - self.sudo()
+        ledger = self.env["klausel.ledger"].sudo()
+        for document in documents.filtered(lambda move: move.state == "posted"):
+            rows, live = document._klausel_handed_over()
+            if live:
+                document._klausel_refuse_both(document, live.move_id[:1])
+            rows |= ledger._klausel_of_moves(document, "released", "reversed")
+            rows._klausel_check_again(document)
+
     def _klausel_refuse_both(self, old, new):
         raise UserError(
             self.env._(
@@ -301,16 +322,22 @@ class AccountMove(models.Model):
             )
         )
 
-    def _klausel_take_back(self, refuse=True):
-        """This document is in force again: what it had handed over to a new draft stands on it."""
-        if refuse:
-            self._klausel_check_return()
+    def _klausel_handed_over(self):
+        """Ledger rows that went from this document to a new draft; those that are settled there,
+        or on what took the place of that in its turn."""
         ledger = self.env["klausel.ledger"].sudo()
         rows = ledger.search([("origin_id.move_id", "=", self.id)])
         after, todo = self.browse(), self
         while todo := self.search([("klausel_replaces_id", "in", todo.ids)]) - after:
             after |= todo
         live = rows.filtered(lambda row: row.state == "live") or ledger._klausel_of_moves(after)
+        return rows, live
+
+    def _klausel_take_back(self, refuse=True):
+        """This document is in force again: what it had handed over to a new draft stands on it."""
+        if refuse:
+            self._klausel_check_return()
+        rows, live = self._klausel_handed_over()
         if live:
             if refuse:
                 self._klausel_refuse_both(self, live.move_id[:1])

@@ -592,24 +592,32 @@ class Application(Call):
         if not asked.reverses:
             return moves
         invoice = moves.browse(asked.reverses).exists()
-        if (
-            invoice.company_id != self.company
-            # Not as it was stored: contacts may have been merged since.
-            or invoice.partner_id.commercial_partner_id != self.customer
-            or invoice.move_type not in ("out_invoice", "out_refund")
-        ):
+        if not self._may_correct(invoice):
             self._refuse(
                 "protocol",
                 self.env._("The program that called sent something else for “%s”.", "reverses"),
             )
         return invoice
 
+    def _may_correct(self, document):
+        return (
+            document.company_id == self.company
+            # Not as it was stored: contacts may have been merged since.
+            and document.partner_id.commercial_partner_id == self.customer
+            and document.move_type in ("out_invoice", "out_refund")
+        )
+
     def _check_corrected_lines(self, asked, corrects):
-        """Lines correct lines of the document that their draft corrects, and no other."""
+        """Lines correct lines of the document that their draft corrects, and no other. On one that
+        corrects none they stand beside others, such as what corrects a pool's credit."""
         lines = self.env["account.move.line"].browse(
             {line.corrects for line in asked.products if line.corrects}
         )
-        if lines.exists() != lines or lines.move_id - corrects:
+        if (
+            lines.exists() != lines
+            or (corrects and lines.move_id - corrects)
+            or not all(map(self._may_correct, lines.move_id))
+        ):
             self._refuse(
                 "protocol",
                 self.env._("The program that called sent something else for “%s”.", "corrects"),

@@ -397,18 +397,10 @@ class KlauselLedger(models.Model):
         if not self:
             return
         closed = {row._klausel_place() for row in self._klausel_closing("live")}
-        again = self._klausel_billed_again()
-        if again:
-            if not refuse:
-                return
-            raise UserError(
-                self.env._(
-                    "The work on %(old)s is open again and was billed on %(new)s since:"
-                    " cancel or delete that first.",
-                    old=self.move_id[:1]._klausel_name(),
-                    new=again.move_id[:1]._klausel_name() or again[:1].display_name,
-                )
-            )
+        if refuse:
+            self._klausel_check_again(self.move_id[:1])
+        elif self._klausel_billed_again():
+            return
         # Of several that closed a period, the one of the same run.
         closing = {
             row._klausel_place(): row
@@ -426,6 +418,20 @@ class KlauselLedger(models.Model):
             {row.entry_id.id: row.move_id.id for row in self if row.entry_id}
         )
         rows._klausel_bump()
+
+    def _klausel_check_again(self, move):
+        """Refuse what would settle these released rows of ``move`` again, where their work was
+        billed since."""
+        again = self._klausel_billed_again() if self else self
+        if again:
+            raise UserError(
+                self.env._(
+                    "The work on %(old)s is open again and was billed on %(new)s since:"
+                    " cancel or delete that first.",
+                    old=move._klausel_name(),
+                    new=again.move_id[:1]._klausel_name() or again[:1].display_name,
+                )
+            )
 
     def _klausel_check_corrected(self):
         """Of what is settled again by these, corrections need what they correct."""

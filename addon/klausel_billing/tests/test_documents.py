@@ -303,12 +303,11 @@ class TestDocuments(BillingCase):
             with self.subTest(posted=posted):
                 if posted:
                     self._post(new)
-                refund.button_draft()
-                for undo in (refund.unlink, refund.button_cancel):
+                for undo in (refund.button_draft, refund.button_cancel):
                     said = self._said(undo)
                     self.assertIn(self.move.name, said)
                     self.assertIn("was handed over to", said)
-                refund.action_post()
+                self.assertEqual(refund.state, "posted")
                 self.assertEqual(self._ledger().move_id, new)
 
     def _undo(self, refund, how):
@@ -340,9 +339,11 @@ class TestDocuments(BillingCase):
         refund = self.move.reversal_move_ids
         new.unlink()
         again = self._bill()
-        refund.button_draft()
-        self.assertIn("was billed on", self._said(refund.unlink))
+        said = self._said(refund.button_draft)
+        self.assertIn(self.move.name, said)
+        self.assertIn("was billed on", said)
         again.unlink()
+        refund.button_draft()
         refund.unlink()
         self.assertEqual(self._ledger().move_id, self.move)
 
@@ -352,8 +353,7 @@ class TestDocuments(BillingCase):
         refund = self.move.reversal_move_ids
         self._post(new)
         last = self._reverse(new, modify=True)
-        refund.button_draft()
-        self.assertIn("was handed over to", self._said(refund.unlink))
+        self.assertIn("was handed over to", self._said(refund.button_draft))
         self.assertEqual(self._ledger().move_id, last)
 
     def test_an_invoice_comes_back_while_it_is_a_draft(self):
@@ -419,6 +419,26 @@ class TestDocuments(BillingCase):
             line["corrects"] = id_
             move = self._move(line, total="95.00", move_type="out_refund", reverses=self.move.id)
             self._refused("protocol", self._payload([move], rows))
+
+    def test_beside_other_lines_one_corrects_any_document_of_its_customer(self):
+        self._post(self.move)
+        stranger = self.env["res.partner"].create({"name": "Stranger"})
+        theirs = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": stranger.id,
+                "invoice_line_ids": [Command.create({"name": "Other", "price_unit": 95})],
+            }
+        )
+        line, rows = self._line(quantity="1", entries=self.first, sequence=2)
+        for id_ in (theirs.invoice_line_ids.id, 2**31 - 1):
+            line["corrects"] = id_
+            self._refused("protocol", self._payload([self._move(line, total="95.00")], rows))
+        line["corrects"] = self.effort.id
+        draft = self._bill((line, rows), total="95.00", closing=False)
+        self.assertFalse(draft.reversed_entry_id)
+        rows = self._ledger(("move_id", "=", draft.id)).filtered("amount")
+        self.assertEqual(rows.corrects_id, self.effort)
 
     # --- documents in force and the ledger
 

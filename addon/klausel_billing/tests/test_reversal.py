@@ -173,12 +173,24 @@ class TestReversal(BillingCase):
         refund = self._reverse(self.move)
         refund.action_post()
         self._bill_again()
-        refund.button_draft()
-        for undo in (refund.unlink, refund.button_cancel):
+        # As a draft it could be edited, or stay one: both invoices would be in force.
+        for undo in (refund.button_draft, refund.button_cancel):
             with self.assertRaises(UserError) as caught:
                 undo()
             self.assertIn("was billed on", str(caught.exception))
         self.assertEqual(self.move.payment_state, "reversed")
+        self.assertEqual(refund.state, "posted")
+
+    def test_full_refund_stays_when_its_draft_was_billed_again(self):
+        self._post(self.move)
+        refund = self._reverse(self.move)
+        refund.action_post()
+        refund.button_draft()
+        self._bill_again()
+        for undo in (refund.unlink, refund.button_cancel):
+            with self.assertRaises(UserError) as caught:
+                undo()
+            self.assertIn("was billed on", str(caught.exception))
         refund.action_post()
 
     def test_full_refund_becomes_a_partial_one(self):
@@ -327,7 +339,10 @@ class TestReversal(BillingCase):
         self._post(self.move)
         new = self._reverse(self.move, modify=True)
         refund = self.move.reversal_move_ids
-        refund.button_draft()
+        with self.assertRaises(UserError) as caught:
+            refund.button_draft()
+        self.assertIn("was handed over to", str(caught.exception))
+        self.assertEqual(refund.state, "posted")
         self._assert_settled()
         self.assertEqual(self.all.move_id, new)
 

@@ -218,11 +218,11 @@ class BoundFee(Plain):
         )  # fmt: skip
 
     def _paid(self, recorded: Recorded) -> list[Paid]:
-        """The months of all lines on record, oldest first."""
+        """The months of all lines on record, oldest first, with what the lines come to now."""
         amounts: dict[tuple[date, str], Decimal] = {}
         for row in recorded:
             place = (row.key.period, row.key.group)
-            amounts[place] = amounts.get(place, ZERO) + (row.amount or ZERO)
+            amounts[place] = amounts.get(place, ZERO) + row.stands
         found: list[Paid] = []
         last: dict[tuple[date, str], date | None] = {}
         for row in sorted(recorded, key=lambda row: row.key.sequence):

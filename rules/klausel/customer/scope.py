@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, held_reason
 from klausel.charges.base import Work
+from klausel.charges.block import LEFTOVER
+from klausel.charges.fee import REFUND
 from klausel.clerk import ELSEWHERE, Item, OnRecord
 from klausel.customer.state import (
     NO_WHERE,
@@ -34,17 +37,11 @@ from klausel.model import (
     made,
     natural,
 )
-from klausel.money import (
-    round_half_up,
-)
+from klausel.money import ZERO, round_half_up
 from klausel.policy.ir import Rule
-from klausel.problems import problem
+from klausel.problems import Problem, problem
 from klausel.record import HeldBefore, Reopened, Settled
-from klausel.result import (
-    Difference,
-    Part,
-    Uncovered,
-)
+from klausel.result import Difference, Line, Part, Uncovered
 from klausel.terms import BoundContract
 from klausel.texts import phrase
 
@@ -698,6 +695,51 @@ class Scoping(State):
                 was, now = (round_half_up(found, digits) for found in (row.amount, row.invoiced))
                 if was != now:
                     self._differ(row.key, row.entry, "edited", format(was, "f"), format(now, "f"))
+
+    def _check_edited(self, lines: Iterable[tuple[BoundContract, Line]]) -> None:
+        """No more goes back of a line that somebody changed by hand than it comes to (semantics
+        14, "Releasing"). Raises :class:`Parked`."""
+        if not self._by_hand:
+            return
+        changes: dict[tuple[str, str, str, date | None, str], Decimal] = defaultdict(Decimal)
+        for bound, line in lines:
+            key = line.reverses or (line.key if line.credit else None)
+            if key is None:
+                continue
+            # Of no single line: of all that the component billed.
+            first, group = (key.period, key.group) if line.reverses else (None, "")
+            change = -line.exact if line.credit else line.exact
+            changes[bound.contract.code, key.term, key.component, first, group] += change
+        problems: list[Problem] = []
+        for (code, term, component, first, group), change in changes.items():
+            rows = [
+                row
+                for row in self._ledger[code].lines.get((term, component), ())
+                if first is None
+                or (row.key.period, row.key.group) == (first, group)
+                or row.key.group in (f"{REFUND}{group}", f"{LEFTOVER}{group}")
+            ]
+            edited = next((row for row in rows if row.invoiced is not None), None)
+            if edited is None:
+                continue
+            bound = next(b for b in self._contracts if b.contract.code == code)
+            digits = bound.money_digits
+            billed = sum((row.amount or ZERO for row in rows), ZERO)
+            stands = sum((row.stands for row in rows), ZERO)
+            sign = -1 if billed < 0 else 1
+            if sign * change < 0 and round_half_up(sign * (stands + change), digits) < 0:
+                was, now, back = (
+                    format(round_half_up(amount, digits), "f")
+                    for amount in (edited.amount or ZERO, edited.stands, abs(change))
+                )
+                problems.append(
+                    problem(
+                        "line-edited", bound.contract.where, self._root, line=edited.key, was=was,
+                        now=now, back=back,
+                    )
+                )  # fmt: skip
+        if problems:
+            raise Parked(problems)
 
     def _documents(self) -> None:
         """Documents in force that come to another amount than what is on record."""

@@ -51,4 +51,29 @@ GIVEN: dict[str, Sequence[Step]] = {
         Step(4, "clear end", {"contract": "K1", "last": ""}),
         Step(5, "bill", {"at": "A", "to": "2026-06-01"}),
     ],
+    # Every adjusting run was refused: “corrects”.
+    "a month is billed again beside a pool's credit": [
+        Step(1, "bill", {"at": "A", "to": "2026-02-20"}),
+        Step(2, "bill", {"at": "A", "to": "2026-03-12"}),
+        Step(3, "end in the past", {"contract": "K3", "last": "2026-02-13"}),
+        Step(4, "bill", {"at": "A", "to": "2026-03-29"}),
+        Step(5, "delete line", {"document": "m2.2", "line": 0}),
+        Step(6, "bill and adjust", {"at": "A", "to": "2026-03-30"}),
+    ],
+    # The invoice and what replaced it were both in force.
+    "the credit note of a new draft is reset": [
+        Step(1, "bill", {"at": "B", "to": "2026-02-09"}),
+        Step(2, "post", {"document": "m1.1"}),
+        Step(3, "reverse and create", {"document": "m1.1"}),
+        Step(4, "reset a refund", {"document": "m3.1"}),
+        Step(5, "bill", {"at": "B", "to": "2026-02-10"}),
+    ],
+    # 14,349.29 more went back than the invoice came to.
+    "an edited year ends": [
+        Step(1, "bill", {"at": "A", "to": "2026-01-20"}),
+        Step(2, "edit line", {"document": "m1.1", "line": 0, "price": 1}),
+        Step(3, "end", {"contract": "K1", "last": "2026-04-30"}),
+        Step(4, "bill", {"at": "A", "to": "2026-05-01"}),
+        Step(5, "bill and adjust", {"at": "A", "to": "2026-05-02"}),
+    ],
 }

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 #: Name of an action -> what goes wrong with it.
 KNOWN: dict[str, str] = {
-    "end in the past": "a pool's credit at its end is on a draft, and the line of its last month is"
-    " deleted: every adjusting run is refused",
+    "end in the past": "a pool's last month and its credit at an end that is told late are put"
+    " right one after the other, by two adjusting runs",
     "edit line": "what an end gives back is reckoned from the amount on record, not from the line"
     " as somebody left it",
     "reset a refund": "while the credit note of 'reverse and create' is a draft again, the invoice"
