@@ -13,7 +13,7 @@ import pytest
 from klausel.engine import bill
 from klausel.model import LedgerRow
 from klausel.result import Result
-from klausel.scenario import fragment_book, read_scenario
+from klausel.scenario import fragment_book, play, read_scenario
 from tests.counts import count
 
 POLICY = """
@@ -136,3 +136,32 @@ def test_refunds_of_earlier_versions_are_taken_back(component: str, back: int) -
     assert [(draft.kind, draft.total) for draft in taken.drafts] == [("invoice", back)]
     again = life.run("2026-02-22", "adjust")
     assert not again.drafts and not again.differences
+
+
+@pytest.mark.parametrize(
+    ("change", "back"),
+    [
+        ('price: "95.50"', "-79.58"),  # 10/12 x 95.50 = 79.583
+        ('price: "96.00"', "-79.59"),  # 91.85 x 366/352 x 10/12 = 79.586
+        ('price: "95.50", discount: 10', "-79.59"),
+    ],
+)
+def test_part_of_a_year_gives_back_of_what_was_paid(change: str, back: str) -> None:
+    """Whatever the price is by now: it is not the one that the line of 91.85 was made with."""
+    text = f"""
+title: part of a year
+policy:
+  scope: {{otherwise: {{then: service, because: day to day}}}}
+  plans:
+    plan: {{title: Fee, components: [{{fee: {{per: period, every: 12 months, proration: daily,
+      refund: unused_months, keep_months: 1}}}}]}}
+book:
+  contracts: [{{start: 2028-01-15, terms: [{{id: W, plan: plan, price: "95.50"}}]}}]
+runs:
+  - {{as_of: 2028-04-29, do: bill, expect: {{totals: ["91.85"]}}}}
+  - as_of: 2028-05-01
+    change: {{contracts: [{{code: C1, end: 2028-01-20, terms: [{{id: W, plan: plan, {change}}}]}}]}}
+    expect: {{totals: ["{back}"]}}
+"""
+    _, mismatches = play(read_scenario(text, "part of a year"))
+    assert not mismatches, "\n".join(str(mismatch) for mismatch in mismatches)

@@ -289,7 +289,7 @@ def due_days(case: Case) -> None:
             stock = bound(kind, case, case.end, proration="daily", **more)
             sold = [
                 one
-                for one in stock.open(()).singles(case.as_of)
+                for one in stock.open((), False).singles(case.as_of)
                 if one.group == "hours" and one.due <= case.as_of
             ]
             granted = [(cut, day) for cut, day in expected if hours_of(cut)]
@@ -329,11 +329,15 @@ def months_that_count(case: Case, cut: Cut) -> None:
     started = [one for one in months if one.first <= cut.last and one.last >= cut.first]
     days = length(cut.first, cut.last), length(cut.grid_first, cut.grid_last)
     some = part_of(CENTS, len(started), len(months))
+    # What was billed before go-live is not charged again (semantics 12).
+    until = case.billed_until
+    open_ = [one for one in months if until is None or one.last > until or until > cut.grid_last]
+    whole = PRICE if len(open_) == len(months) else part_of(CENTS, len(open_), len(months))
     expected = {
-        ("month", "none"): [together(months)],
+        ("month", "none"): [together(open_)],
         ("month", "started_months"): [together(started)],
         ("month", "daily"): list(by_days(started, cut)),
-        ("period", "none"): [Charged(*cut[2:], Decimal(1), PRICE)],
+        ("period", "none"): [Charged(open_[0].first, open_[-1].last, Decimal(1), whole)],
         ("period", "started_months"): [
             Charged(started[0].first, started[-1].last, Decimal(1), some)
         ],

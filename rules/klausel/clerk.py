@@ -661,7 +661,9 @@ class Clerk:
             account = self._accounts.get((part.key.term, part.key.component))
             if account is not None:
                 late = part.counted is not None
-                account.expect(part.lot, part.drawn, item.work.entry, part.rounded, late)
+                account.expect(
+                    part.lot, part.drawn, item.work.entry, part.rounded, late, part.number
+                )
 
     def _count_passed(self, item: Item) -> None:
         """What passed in an earlier run has used its budgets, whatever else is tried."""

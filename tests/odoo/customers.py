@@ -144,6 +144,7 @@ def arguments(odoo: Odoo, day: str, policies: Path = POLICIES, url: str = "") ->
     return [
         "bill", "--odoo", "--url", url or odoo.url, "--database", odoo.database,
         "--login", odoo.login, "--policies", str(policies), "--as-of", day, "--yes",
+        "--ahead", "--backlog",
     ]  # fmt: skip
 
 

@@ -320,9 +320,11 @@ class Account(Protocol):
         """``work`` waits for hours that come later."""
         ...  # pragma: no cover
 
-    def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
+    def expect(
+        self, lot: str, cost: int, entry: Entry, rounded: int, late: bool, number: int
+    ) -> None:
         """A draw of ``cost`` for ``rounded`` seconds of ``entry``, ``late`` or in its place, is on
-        record and will be forced: nobody else may have these hours."""
+        record, with ``number``, and will be forced: nobody else may have these hours."""
         ...  # pragma: no cover
 
     def do_again(self, lot: str, cost: int, entry: Entry) -> None:

@@ -248,14 +248,27 @@ class BoundFee(Plain):
         full = not any(piece.partial for piece in pieces)
         every = self._shape.every
         grid = period_of(line.first, line, every, self._shape.align, start)
+        undivided = ZERO if full else self._undivided(line.first, amount, days, grid.grid_days)
         for piece in pieces:
             if full:
                 paid = share(amount, 1, len(pieces))
             elif piece.partial:
                 paid = share(amount, piece.days, days)
             else:  # of an amount per period that was shared out by days: its N-th, undivided
-                paid = share(amount, grid.grid_days, days * every)
+                paid = share(undivided, 1, every)
             yield Paid(row, piece.first, piece.last, not piece.partial, paid)
+
+    def _undivided(self, first: date, amount: Decimal, part: int, whole: int) -> Fraction | Decimal:
+        """The amount per period of which ``part`` of ``whole`` days came to ``amount``, unrounded
+        as it is on no invoice; reckoned back where today's price is not the one that was paid."""
+        binding, digits = self._binding, self._binding.money_digits
+        if binding.span.covers(first):
+            price, discount = binding.value("price", first), binding.term.discount
+            count = binding.value("quantity", first, ONE)
+            prorated = self._prorated(price, count, part, whole)
+            if round_half_up(line_amount(ONE, prorated, discount), digits) == amount:
+                return line_amount(count, price, discount)
+        return share(amount, whole, part)
 
     def _refund(self, line: LedgerRow, months: list[Paid], end: date) -> Charge:
         digits = self._binding.money_digits

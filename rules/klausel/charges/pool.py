@@ -91,6 +91,10 @@ class PoolAccount(Stock):
         self._number: dict[str, int] = {}
         self._late: dict[str, list[tuple[date, int]]] = defaultdict(list)
         """By lot: late draws on record that are still to come, with the days of their entries."""
+        self._repaid: defaultdict[str, int] = defaultdict(int)
+        """By lot: seconds that made up for a deficit."""
+        self._written: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        """By lot: seconds that each draw on record took, with its number there."""
         self._limit = _seconds(bound.shape.deficit_limit)
         self._cap = _seconds(bound.shape.carry_cap)
         super().__init__(bound, recorded, afresh)
@@ -142,10 +146,45 @@ class PoolAccount(Stock):
         self._number[lot.id] = number
         # Of draws on record those that are still to come: the others are in the lot.
         to_come = max(self.on_record[lot.id] - early, 0)
-        repaid = min(self.deficit, max(lot.left - to_come, 0))
-        lot.drawn += repaid
-        self.deficit -= repaid
+        self._repay(lot, max(lot.left - to_come, 0))
         self.pay_waiting([lot], period.first)
+
+    def _repay(self, lot: Lot, seconds: int) -> None:
+        repaid = min(self.deficit, seconds)
+        lot.drawn += repaid
+        self._repaid[lot.id] += repaid
+        self.deficit -= repaid
+
+    def _repay_from_more(self, part: Taken) -> None:
+        """Hours that a period has by now, and had not when ``part`` found none, repay what is owed,
+        in all later runs, too (semantics 8)."""
+        for lot in self.lots:
+            if self._over(lot):
+                continue
+            new = lot.left - max(self.on_record[lot.id] - self.made[lot.id], 0)
+            if new <= 0:
+                continue
+            before = sum(cost for number, cost in self._written[lot.id] if number < part.number)
+            new = min(new, lot.granted - self._repaid[lot.id] - before)
+            if new > 0 and self._pays(lot, part, new):
+                self._repay(lot, new)
+
+    def _pays(self, lot: Lot, part: Taken, left: int) -> bool:
+        """Whether ``left`` seconds are more than rounding left over beside ``part``."""
+        factor = part.work.hours_factor
+        found, _ = covered(part.rounded, left, factor)
+        rounded, cost = self.paid_to.get((part.work.entry.id, lot.id), (0, 0))
+        return found > 0 and drawn(rounded + found, factor) - cost <= left
+
+    def _too_much_repaid(self) -> None:
+        """Negative work on record lessened what more hours have repaid since: they are left."""
+        for lot in reversed(self.lots):
+            back = min(-self.deficit, self._repaid[lot.id])
+            if back <= 0:
+                continue
+            lot.drawn -= back
+            self._repaid[lot.id] -= back
+            self.deficit += back
 
     def _close(self, period: Period, number: int) -> None:
         """First ageing, then the limit on what is carried (semantics 5)."""
@@ -201,8 +240,11 @@ class PoolAccount(Stock):
 
     # -- work --------------------------------------------------------------------------------------
 
-    def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
-        super().expect(lot, cost, entry, rounded, late)
+    def expect(
+        self, lot: str, cost: int, entry: Entry, rounded: int, late: bool, number: int
+    ) -> None:
+        super().expect(lot, cost, entry, rounded, late, number)
+        self._written[lot].append((number, cost))
         if late and cost > 0:
             self._late[lot].append((entry.date, cost))
 
@@ -297,7 +339,12 @@ class PoolAccount(Stock):
         if part.lot == DEFICIT:
             self.forget(part)
             self.deficit += part.drawn
-            return self.forced(part, -self.deficit)
+            done = self.forced(part, -self.deficit)
+            if part.drawn > 0:
+                self._repay_from_more(part)
+            elif self.deficit < 0:
+                self._too_much_repaid()
+            return done
         found = next((lot for lot in self.lots if lot.id == part.lot), None)
         if part.counted is None or found is None or part.drawn <= 0:
             return super().force(part)

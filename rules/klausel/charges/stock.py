@@ -447,7 +447,9 @@ class Stock:
             return self._resold[period.first]
         return self.grant_of(period) if known is None or (self._afresh and not known) else known
 
-    def expect(self, lot: str, cost: int, entry: Entry, rounded: int, late: bool) -> None:
+    def expect(
+        self, lot: str, cost: int, entry: Entry, rounded: int, late: bool, number: int
+    ) -> None:
         before = self.paid_to.get((entry.id, lot), (0, 0))
         self.paid_to[entry.id, lot] = before[0] + rounded, before[1] + cost
         self.on_record[lot] += cost
