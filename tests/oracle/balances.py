@@ -113,11 +113,10 @@ def _lots_for(desk: Any, term: Facts, component: Facts, entry: Facts) -> list[Lo
 def _come(lots: list[Lot], place: Facts) -> list[Lot]:
     """Without the top-ups on record that have not come yet at this place.
 
-    Until its first day is over such a lot comes when the others are empty, not before.
+    Until its first day is over such a lot comes when the others are empty, not before: so also
+    for work whose place is before that day, and that a later decision frees.
     """
-    over = place["decided"] - ONE
-    if place["late"]:
-        over = max(over, place["position"])
+    over = place["position"] if place["late"] else place["position"] - ONE
     return [lot for lot in lots if not lot.get("kept") or lot["first"] <= over]
 
 
@@ -131,10 +130,11 @@ def _later_lots(desk: Any, term: Facts, component: Facts, entry: Facts, place: F
     if place["decided"] > place["position"]:
         desk.foresee(term, component, place)
     until = max(place["position"], place["decided"])
+    running = place["position"] + ONE if place["late"] else place["position"]
     found = [
         lot
         for lot in desk.balance(term, component)["lots"]
-        if entry["date"] < lot["first"] <= until and (lot["last"] or FOREVER) > place["position"]
+        if entry["date"] < lot["first"] <= until and (lot["last"] or FOREVER) >= running
     ]
     return sorted(found, key=stock.draw_order)
 
@@ -459,7 +459,7 @@ def _forget(desk: Any, kind: str, piece: Facts, rest: Facts | None = None) -> No
 def _top_up(
     desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
 ) -> tuple[Parts, int]:
-    """Buys standard lots until the rest is covered, of those on record for the day first."""
+    """Buys standard lots until the rest is covered, of those on record by the day first."""
     entry, parts = desk.entry(piece), []
     factor, day = desk.weight_of(piece), place["decided"]
     hours, price = on(term["hours"], day) or Fraction(0), on(term["price"], day)
@@ -492,8 +492,8 @@ def _top_up(
 
 
 def _kept_on(lots: list[Lot], day: date, entry: str) -> list[Lot]:
-    """Top-ups on record for a day that have not come: an entry's own, then those of others."""
-    kept = [lot for lot in lots if lot.get("kept") and lot["first"] == day]
+    """Top-ups on record up to a day that have not come: an entry's own, then those of others."""
+    kept = [lot for lot in lots if lot.get("kept") and lot["first"] <= day]
     own = [lot for lot in kept if lot["name"].rpartition("+")[0] == entry]
     others = [lot for lot in kept if lot["name"].rpartition("+")[0] != entry]
     own.sort(key=lambda lot: natural(lot["name"]))
