@@ -233,13 +233,17 @@ def check(data: dict[str, Any]) -> None:
     assert not again.settlements, again.settlements
 
 
-#: Where hours are sold, a second adjusting run may still move draws, and seldom money, in lives
-#: that join late decisions, lots and changed hours: these are for soak runs (docs/decisions.md).
-WITHOUT_LOTS = FEATURES - {"contingent", "pool", "block", "quota", "surcharge_hours"}
+#: Where it does not matter who comes first. Beside sold hours, limits, groups that are rounded and
+#: facts that come late a life in some hundreds still needs a second adjusting run, or is settled
+#: otherwise than afresh: such lives are for soak runs (docs/decisions.md).
+UNORDERED = FEATURES & {
+    "fee", "refund", "time", "milestone", "item", "surcharge_price", "contracts", "not_billable",
+    "group", "roles", "ends",
+}  # fmt: skip
 
 
 @fresh
-@given(edited_lives(WITHOUT_LOTS))
+@given(edited_lives(UNORDERED))
 def test_one_adjusting_run_clears_everything(data: dict[str, Any]) -> None:
     count("generated lives, new ones: one adjusting run clears everything")
     check(data)
@@ -248,8 +252,8 @@ def test_one_adjusting_run_clears_everything(data: dict[str, Any]) -> None:
 @pytest.mark.soak
 @fresh
 @given(edited_lives())
-def test_one_adjusting_run_clears_everything_with_lots(data: dict[str, Any]) -> None:
-    count("generated lives, new ones: one adjusting run clears everything, lots among it")
+def test_one_adjusting_run_clears_every_life(data: dict[str, Any]) -> None:
+    count("generated lives, new ones: one adjusting run clears everything, of every kind")
     check(data)
 
 
@@ -258,7 +262,7 @@ IN_TIME = FEATURES - {"late", "ends"}
 
 
 @fresh
-@given(edited_lives(IN_TIME & WITHOUT_LOTS, times=0))
+@given(edited_lives(IN_TIME & UNORDERED, times=0))
 def test_what_is_settled_is_what_a_fresh_bill_gives(data: dict[str, Any]) -> None:
     """All was known in time, then entries are edited and one adjusting run follows."""
     as_a_fresh_bill(data)
@@ -267,7 +271,7 @@ def test_what_is_settled_is_what_a_fresh_bill_gives(data: dict[str, Any]) -> Non
 @pytest.mark.soak
 @fresh
 @given(edited_lives(IN_TIME, times=0))
-def test_what_is_settled_is_what_a_fresh_bill_gives_with_lots(data: dict[str, Any]) -> None:
+def test_every_life_is_settled_as_a_fresh_bill_would(data: dict[str, Any]) -> None:
     as_a_fresh_bill(data)
 
 
