@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import cli
+from klausel import archive
 from klausel.activity import records
 from klausel.archive import archived, of_rows, restored
 from klausel.formats.activity import FORMATS, render
-from klausel.port import Wanted
+from klausel.port import Kept, Wanted
 from klausel.scenario import play, read_scenario
 from klausel_book import BookSource, read_folder
 from klausel_book.source import copy_demo
@@ -40,6 +41,20 @@ def test_what_is_kept_is_what_was_given_out() -> None:
 def test_what_is_no_record_is_said(text: str) -> None:
     with pytest.raises(ValueError):
         restored(text)
+
+
+def test_what_was_billed_again_has_the_later_record() -> None:
+    path = next(path for path in SCENARIOS if name(path) == "time/seconds-first")
+    runs, _ = play(read_scenario(path.read_text(encoding="utf-8"), name(path)))
+    (first,) = (one for run in runs if run.result for one in records(run.result))
+    on = {str(line.key): "INV/1" for line in first.records[0].draft.lines}
+    kept = [Kept(archived(one), on) for one in (first, first._replace(company="Later"))]
+    assert [(one.company, invoice) for one, invoice in archive.found(kept, Wanted())] == [
+        ("Later", "INV/1")
+    ]
+    assert archive.found([Kept(kept[0].text, {})], Wanted()) == [], (
+        "it stands on no invoice any more"
+    )
 
 
 @pytest.fixture
