@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell scripts/find-python)
 ARGS   ?=
 
-.PHONY: demo test soak mutants lint format odoo bench clean setup setup-dev
+.PHONY: demo test soak mutants lint format odoo bench lock clean setup setup-dev
 
 demo: setup
 	@$(BIN)/klausel demo $(ARGS)
@@ -37,14 +37,18 @@ odoo: setup-dev
 bench: setup-dev
 	$(BIN)/python -m bench $(ARGS)
 
+# Versions that are tested, with their hashes; ARGS=--upgrade for newer ones.
+lock:
+	scripts/lock "$(PYTHON)" $(ARGS)
+
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
 
-$(VENV)/.ready: pyproject.toml scripts/setup
+$(VENV)/.ready: pyproject.toml scripts/setup locks/build.txt locks/run.txt
 	@scripts/setup "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-$(VENV)/.ready-dev: pyproject.toml scripts/setup
+$(VENV)/.ready-dev: pyproject.toml scripts/setup locks/build.txt locks/dev.txt
 	@scripts/setup "$(PYTHON)" "$(VENV)" dev
 	@touch $@ $(VENV)/.ready
 
