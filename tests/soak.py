@@ -32,6 +32,7 @@ AT_ONCE = 2
 #: Files and folders below tests, by part: the longest part first.
 PARTS: dict[str, tuple[str, ...]] = {
     "people": ("odoo/test_people.py",),
+    "hostile": ("test_hostile_texts.py",),
     "oracle": ("test_oracle.py",),
     "lives": ("test_life_properties.py", "test_properties.py"),
     "adjust": ("test_adjust_property.py", "test_moves_property.py", "test_ends.py"),

@@ -31,7 +31,9 @@ def test_every_test_that_does_more_is_in_one_part() -> None:
 
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert soak.main(["oracles"]) == 2
-    assert capsys.readouterr().err.startswith("no part oracles; there are: people, oracle, lives, ")
+    assert capsys.readouterr().err.startswith(
+        "no part oracles; there are: people, hostile, oracle, "
+    )
 
 
 @pytest.mark.parametrize(("good", "code"), [("assert True", 0), ("assert False", 1)])
