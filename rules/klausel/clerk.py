@@ -344,14 +344,17 @@ class Clerk:
         known = [item for item in everything if item.watches and (item.record or item.stuck)]
         for item in sorted(known, key=_as_recorded):
             self._count_passed(item)
+        kept: list[Item] = []
         for item in everything if self._bound.policy.requirements else ():
             self._schedule_retries(item)
             if item.has_passed and item.again and item.requirement is not None:
-                # What has passed keeps its room, whatever is asked before it.
-                rooms = self._rooms_of_settled(item)
-                if rooms:
-                    worth = self._worth(item.work, item.counted)
-                    self._gate.use_on_record(rooms, item.work.entry.id, item.passed, worth)
+                kept.append(item)
+        for item in sorted(kept, key=self._as_passed):
+            # What has passed keeps its room, whatever is asked before it.
+            rooms = self._rooms_of_settled(item)
+            if rooms:
+                worth = self._worth(item.work, item.counted)
+                self._gate.use_on_record(rooms, item.work.entry.id, item.passed, worth)
         pending: list[Item] = []
         done: set[date] = set()
         days = sorted(self._windows)
@@ -363,6 +366,13 @@ class Clerk:
             days = days[1:] if len(self._windows) == count else sorted(self._windows.keys() - done)
         for item in pending:
             self._hold_at_gate(item)
+
+    def _as_passed(self, item: Item) -> tuple[date, bool]:
+        """What is done again in the order in which it passed: what was taken back since gave its
+        room to what came after it, and not to what comes now."""
+        if item.counted is None:
+            return self._window(item.work.entry.date).first, True
+        return item.counted + ONE_DAY, False
 
     def _window(self, day: date) -> Span:
         found = self._spans.get(day)
