@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from klausel.adjustments.rounding import ROUNDED, Group, group_of, rounded, shared
@@ -174,9 +175,11 @@ def _order(item: Item) -> tuple[date, int, bool]:
     return item.decisive, item.rank, not item.record
 
 
-def _late_order(item: Item) -> tuple[bool, date, int, bool]:
-    """What earlier runs did is done; later facts find what they left."""
-    return item.is_new, *_order(item)
+def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, date, int, bool]:
+    """What earlier runs did is done; later facts find what they left. Which of two came first to
+    one place is not on record: where it is ``done_again``, what has passed stands before what
+    waits there."""
+    return item.is_new, done_again and not item.again and item.held_before, *_order(item)
 
 
 def _as_recorded(item: Item) -> int:
@@ -465,7 +468,8 @@ class Clerk:
     def _do_late(self, late: list[Item], window: _Window, still: list[Item]) -> None:
         """What comes behind all that was before ``window``. What a limit cuts off is late again
         where a later approval of the window frees it, and ``still`` waits otherwise."""
-        for item in sorted(late, key=_late_order):
+        done_again = any(item.again for item in late)
+        for item in sorted(late, key=partial(_late_order, done_again)):
             used_up = item.is_new and item.requirement is not None and not item.has_room
             if not used_up:
                 self._round_late(item)

@@ -355,6 +355,7 @@ class Scoping(State):
         if self._bought_behind_the_end(bound, entry, settled):
             self._stays.add(entry.id)
             self._compare(entry, decision)
+            self._wait_on(entry, rests)
             return True
         if to_come:
             self._waits_no_more(entry.id, fingerprint(entry), rests)
