@@ -148,6 +148,7 @@ def bill(
                 scopes, here, overrides, record or adjust, group_by, around, adjusting,
                 homes.away(root), resold,
             )  # fmt: skip
+            run.sweeps = adjust
             run.run()
             if not adjusting or run.resold == resold:
                 break
@@ -456,6 +457,8 @@ class _CustomerRun(Usual, Balances, Tracing):
         found = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
         if self._adjust:
             return [*found, *self._corrections(bound)]
+        if self.sweeps:
+            self._sweep(bound.contract.code)
         for key, was, now in self._differing_time(bound):
             self._differ_in_money(bound, key, was, now)
         return found

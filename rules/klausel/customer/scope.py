@@ -254,6 +254,7 @@ class Scoping(State):
                 self._hold(
                     entry, rest.contract, rule, rest.seconds, rest.rounded, None, rest.reason
                 )
+                self._wait_on_record.add((rest.contract, entry.id))
                 continue
             self._rules.setdefault((rest.contract, rule.id), rule)
             around = self._around(entry)
