@@ -165,3 +165,47 @@ runs:
 """
     _, mismatches = play(read_scenario(text, "part of a year"))
     assert not mismatches, "\n".join(str(mismatch) for mismatch in mismatches)
+
+
+POOL = """
+title: pool
+policy:
+  scope: {otherwise: {then: service, because: day to day}}
+  plans:
+    time: {title: Other work, components: [{time: {}}]}
+    plan: {title: Pool, components: [{pool: {every: 12 months, proration: daily, WORDS}}]}
+book:
+  contracts:
+    - code: C1
+      start: 2028-04-15
+      end: 2028-08-31
+      terms:
+        - {id: T, plan: time, price: "100.00", priority: 1}
+        - {id: P, plan: plan, hours: 10, price: "33.33"}
+  entries:
+    - {id: e1, date: 2028-04-20, hours: 10}
+runs:
+"""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_later_end_makes_room_for_more_deficit(known: bool) -> None:
+    """As if it had been known: 4.21 h drawn, 1 h owed, 4.79 h wait."""
+    runs = """
+  - as_of: 2028-08-15
+    do: bill
+    expect: {balances: {P: {deficit: "1.0000"}}, held: [{seconds: 18720}]}
+"""
+    runs = "" if known else runs
+    runs += """
+  - as_of: 2028-08-20
+    do: bill
+    change: {contracts: [{code: C1, end: 2028-09-15}]}
+    expect:
+      balances: {P: {deficit: "1.0000"}, P/2028-04-15: {drawn: "4.2100"}}
+      held: [{seconds: 17244}]
+  - {as_of: 2028-08-21, do: bill, expect: {drafts: [], differences: [], held: [{seconds: 17244}]}}
+"""
+    text = POOL.replace("WORDS", "deficit_limit: 1, beyond: hold, settle: bill_deficit") + runs
+    _, mismatches = play(read_scenario(text, "pool"))
+    assert not mismatches, "\n".join(str(mismatch) for mismatch in mismatches)
