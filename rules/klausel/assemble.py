@@ -57,6 +57,7 @@ from klausel.shapes import (
     parse_number,
     shaped,
 )
+from klausel.sheet import unguarded_rows
 from klausel.terms import TERM_WORDS, BoundTerm, bind_contract, farthest
 from klausel.tree import Path, Tree, parse
 from klausel.words import SPOKEN, unknown
@@ -306,7 +307,8 @@ class BookBuilder:
             for field in table.fields
             if record != "entries" and field.kind in _DOUBTS and field.column in header
         ]
-        for numbers, rows in self._csv_rows(reader, again, len(header), file):
+        for numbers, written in self._csv_rows(reader, again, len(header), file):
+            rows = unguarded_rows(written)
             self._add_some(record, header, numbers, rows, columns)
             for place, column, doubt in doubted:
                 for number, row in zip(numbers, rows, strict=True):
