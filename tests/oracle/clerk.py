@@ -431,7 +431,6 @@ class Clerk:
                         balances.resize(balance, lot, fresh)
                         more = lot["granted"] - before
                         if more > 0:
-                            more -= balances.repay(balance, lot, more)
                             self.grown.append((term, component, lot, more))
 
     def _change(self) -> None:
