@@ -7,6 +7,7 @@ from typing import NamedTuple
 MOVE_TYPES = ("out_invoice", "out_refund")
 DISPLAY_TYPES = ("", "line_section", "line_note")
 PARAMETER_TYPES = ("money", "hours", "quantity", "requests")
+WORD_FACTS = ("activity", "entry_tag", "initiated_by", "origin", "sla", "task_tag")
 #: The largest integer of a database column.
 LARGEST = 2**31 - 1
 
@@ -92,6 +93,8 @@ class Plan(NamedTuple):
     parameters: tuple
     parts: tuple | None
     """What is accepted of it; None: the program that called says nothing of that."""
+    sells_hours: bool
+    """Whether hours can be bought under it, or the program says nothing of that."""
 
 
 class Policy(NamedTuple):
@@ -102,6 +105,8 @@ class Policy(NamedTuple):
     replaces: str
     title: dict
     plans: tuple
+    words: tuple
+    """Pairs of a fact and a word for it; a program of before there were any sends none."""
 
 
 class Payload(NamedTuple):
@@ -321,6 +326,7 @@ def _plan(data):
         clause=_text(data, "clause"),
         parameters=_named(map(_parameter, _records(data, "parameters")), "parameters"),
         parts=_parts(data),
+        sells_hours=bool(data.get("sells_hours", True)),
     )
 
 
@@ -333,6 +339,16 @@ def _parts(data):
     return names
 
 
+def _words(data):
+    found = data.get("words") or {}
+    if not isinstance(found, dict) or not found.keys() <= set(WORD_FACTS):
+        raise BadPayload("words")
+    pairs = [(fact, name) for fact in found for name in _list(found, fact)]
+    if not all(isinstance(name, str) and name for _fact, name in pairs):
+        raise BadPayload("words")
+    return tuple(dict.fromkeys(pairs))
+
+
 def _policy(data):
     return Policy(
         name=_text(data, "name", required=True),
@@ -342,6 +358,7 @@ def _policy(data):
         replaces=_text(data, "replaces"),
         title=_texts(data, "title"),
         plans=_named(map(_plan, _records(data, "plans")), "plans"),
+        words=_words(data),
     )
 
 
