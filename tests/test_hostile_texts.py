@@ -372,6 +372,7 @@ def look(folder: Path) -> bool:
         return False
     clean(render(result, "text", View(random.choice((40, 80, 100)), False, True)))
     clean(COLOURS.sub("", render(result, "text", View(100, True, random.random() < 0.5))))
+    clean(COLOURS.sub("", render(result, "text", View(80, True, short=True))))
     text = render(result, "json", View())
     clean(text)
     data = json.loads(text)

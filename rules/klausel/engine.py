@@ -181,6 +181,7 @@ def bill(
         uncovered=tuple(found for run in runs for found in run.uncovered),
         held=tuple(found for run in runs for found in run.held),
         notices=tuple(found for run in runs for found in run.notices),
+        standing=tuple(found for run in runs for found in run.standing),
         balances=tuple(found for run in runs for found in run.balances),
         differences=tuple(found for run in runs for found in run.differences),
         problems=tuple(sorted(problems, key=lambda p: (p.where, p.code, p.message))),
@@ -282,6 +283,7 @@ class _Found(NamedTuple):
     uncovered: Sequence[Uncovered]
     held: Sequence[Held]
     notices: Sequence[Notice]
+    standing: Sequence[Notice]
     balances: Sequence[Balance]
     differences: Sequence[Difference]
     settlements: Sequence[LedgerRow]
@@ -313,7 +315,7 @@ class _CustomerRun(Usual, Balances, Tracing):
             traces = {e.id: self.trace(e) for e in self._entries if e.id in asked}
         return _Found(
             self.drafts, entries, self.uncovered, self.held, self.notices,
-            self.balances, self.differences, self.settlements, self.reporting,
+            self.standing, self.balances, self.differences, self.settlements, self.reporting,
             traces, self.taken_back,
         )  # fmt: skip
 
