@@ -282,20 +282,19 @@ class Balances(Corrections):
         self.balances += some
         lots = {lot.lot: lot for lot in some}
         standing: dict[tuple[str, str], Notice] = {}
+        text = text_in(term.plan.title, self._language, term.plan.name)
         for found in account.notices(self._as_of):
-            if self._is_noticed(bound, found.rule, found.lot, found.at_percent):
-                text = text_in(term.plan.title, self._language, term.plan.name)
-                said = Notice(code, found.rule, found.lot, found.at_percent, found.on, text)
-                known = standing.get((found.rule, found.lot), said)
-                if _stands(lots, found.lot):
-                    last = min(known, said, key=lambda notice: notice.at_percent)
-                    standing[found.rule, found.lot] = last
-                continue
-            if found.ahead and found.on <= self._closed_until[code]:
-                continue  # of a lot that was entered too late for it
-            text = text_in(term.plan.title, self._language, term.plan.name)
-            self._notice(bound, found.rule, found.lot, found.at_percent, found.on, text)
-        self.standing += standing.values()
+            place = found.rule, found.lot
+            if not self._is_noticed(bound, *place, found.at_percent):
+                if found.ahead and found.on <= self._closed_until[code]:
+                    continue  # of a lot that was entered too late for it
+                self._notice(bound, *place, found.at_percent, found.on, text)
+            elif _stands(lots, found.lot):
+                said = Notice(code, *place, found.at_percent, found.on, text)
+                known = standing.get(place, said)
+                standing[place] = min(known, said, key=lambda notice: notice.at_percent)
+        new = {notice[:3] for notice in self.notices}
+        self.standing += [said for said in standing.values() if said[:3] not in new]
 
 
 def _stands(lots: Mapping[str, Balance], name: str) -> bool:
