@@ -31,6 +31,7 @@ class Line(NamedTuple):
     entries: tuple
     corrects: int
     original: str
+    marks: tuple = ()
 
 
 class Move(NamedTuple):
@@ -199,10 +200,15 @@ def _texts(data, name):
 def _line(data):
     display_type = _one_of(data, "display_type", DISPLAY_TYPES)
     name = _text(data, "name")
+    marks = tuple(_list(data, "marks")) if data.get("marks") else ()
+    if not all(type(mark) is int for mark in marks):
+        raise BadPayload("marks")
     if display_type:
         zero = Decimal(0)
         key = _text(data, "key")
-        return Line(key, display_type, name, 0, zero, "", zero, zero, None, None, "", (), 0, "")
+        return Line(
+            key, display_type, name, 0, zero, "", zero, zero, None, None, "", (), 0, "", marks
+        )
     if not all(type(entry) is int for entry in _list(data, "entries")):
         raise BadPayload("entries")
     return Line(
@@ -220,6 +226,7 @@ def _line(data):
         entries=tuple(data["entries"]),
         corrects=_integer(data, "corrects"),
         original=_text(data, "original"),
+        marks=marks,
     )
 
 
