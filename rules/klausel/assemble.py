@@ -651,7 +651,11 @@ class BookBuilder:
 
     def policies(self) -> tuple[Mapping[str, Policy], list[Problem]]:
         """The policies that were read and have no error, by name, and the errors so far."""
-        errors = [found for found in self._problems if found.severity == "error"]
+        errors = [
+            found
+            for found in self._problems
+            if found.severity == "error" or found.code == "policy-copy"
+        ]
         errors += [found for lost in self._lost_policies for found in lost.problems]
         bad = self._bad_policies()
         return {name: one for name, one in self._policies.items() if name not in bad}, errors

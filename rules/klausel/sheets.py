@@ -65,6 +65,8 @@ class Grid(NamedTuple):
     """With the lines in which they begin."""
     between: str
     """What stands between the fields: a word of :data:`SIGNS`."""
+    named: bool
+    """A line ``sep=`` says so."""
     encoding: str
     """Its name and a word by which one sees whether it was understood; empty: UTF-8."""
     broken: tuple[int, csv.Error] | None
@@ -109,7 +111,7 @@ def laid_out(found: Text, table: Table) -> Grid:
     header_line, header = rows[0] if rows else (above + 1, [])
     encoding = f"{found.encoding}{_example(text)}" if found.encoding else ""
     names = [name.strip() for name in header]
-    return Grid(names, header_line, rows[1:], between, encoding, broken)
+    return Grid(names, header_line, rows[1:], between, named is not None, encoding, broken)
 
 
 def _names(line: str, delimiter: str) -> list[str]:
@@ -123,9 +125,9 @@ def understand(table: Table, grid: Grid) -> Sheet:
     """What the columns of a whole file mean; rows of another length than the first say nothing."""
     header = grid.header
     full = [row for _, row in grid.rows if len(row) == len(header)]
-    plain = grid.between == "comma" and not grid.encoding and grid.line == 1
+    plain = grid.between == "comma" and not grid.encoding and not grid.named
     said = []
-    if grid.between != "comma":
+    if grid.between != "comma" or grid.named:
         said.append(f"{grid.between}s between the fields")
     if grid.encoding:
         said.append(f"the encoding {grid.encoding}")
@@ -300,6 +302,8 @@ def _iso(year: int, month: int, day: int) -> str:
 
 #: In Windows-1252 these stand where other encodings have their letters.
 _SIGNS = "\u20ac\u201a\u201e\u2026\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u2122"
+_INSIDE = "\u2019\u2013\u2026\xa0"
+_BEFORE = f"{_SIGNS}\xa0\xa1\xa7\xab\xb0\xb5\xbb\xbf"
 _CLOSED = re.compile("[\u2018\u2019\u201c\u201d]")
 #: Letters in UTF-8: a file that has both was put together of two.
 _UTF8 = re.compile(b"[\xc2\xc3][\x80-\xbf]|\xe2[\x80-\x84][\x80-\xbf]")
@@ -323,9 +327,12 @@ def windows_text(data: bytes) -> str | None:
             return None
         if _LETTERS.fullmatch(sign) or sign in "\xb7\xad":
             continue
-        around = text[place - 1 : place] + text[place + 1 : place + 2]
-        inside = len(around) == 2 and all(map(_LETTERS.fullmatch, around))
-        if inside and sign not in "\u2019\u2013\u2026\xa0":
+        before, after = text[place - 1 : place], text[place + 1 : place + 2]
+        follows = bool(_LETTERS.fullmatch(after))
+        if follows and _LETTERS.fullmatch(before):
+            if sign not in _INSIDE:
+                return None
+        elif follows and sign not in _BEFORE:
             return None
         end = text.find("\n", place)
         rest = text[place : end if end >= 0 else len(text)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from klausel.charges import BALANCES
 from klausel.fields import DISPOSITIONS
@@ -56,7 +57,35 @@ def _never_needed(checked: Checked, rules: Sequence[Rule], number: int) -> Findi
         "approval-never:covered", rule.where,
         tuple(Related(other.where, f"approval {other.id}") for other in above),
         id=rule.id, others=joined(dict.fromkeys(other.id for other in above)),
+        advice=_moved(checked, rules, rule, above),
     )  # fmt: skip
+
+
+def _moved(checked: Checked, rules: Sequence[Rule], rule: Rule, above: Sequence[Rule]) -> str:
+    """To move an approval above others, where these are then still needed; else to remove it."""
+    ids = list(dict.fromkeys(found.id for found in above))
+    where = f"above {ids[0]}" if len(ids) == 1 else "above them"
+    first = next(number for number, found in enumerate(rules) if found.id == ids[0])
+    mine = [found for found in rules if found.id == rule.id]
+    rest = [found for found in rules if found.id != rule.id]
+    order = [*rest[:first], *mine, *rest[first:]]
+    policy = checked.policy
+    requirements = {id(found.rule): found for found in policy.requirements}
+    moved = replace(policy, requirements=tuple(requirements[id(found)] for found in order))
+    after = replace(checked, policy=moved)
+    needed = {
+        found.id
+        for number, found in enumerate(order)
+        if after.applies(after.needed[number], asked(moved, found), number)
+    }
+    before = {
+        found.id
+        for number, found in enumerate(rules)
+        if checked.applies(checked.needed[number], asked(policy, found), number)
+    }
+    if before | {rule.id} <= needed:
+        return f"move {rule.id} {where}, or remove it"
+    return f"remove it, or let {joined(ids)} ask for less"
 
 
 def _idle_watch(checked: Checked, watch: Watch) -> Finding | None:

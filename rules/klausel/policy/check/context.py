@@ -62,6 +62,12 @@ class Raw:
                     return found
         return where
 
+    def is_text(self, where: Where, word: str) -> bool:
+        """Whether a single text is written as ``word`` below what stands at ``where``."""
+        known = self._paths.get(where, ())
+        found = (self.get(*above[len(self._base) :], word) for above in known)
+        return isinstance(next((one for one in found if one is not None), None), str)
+
     def at(self, where: Where) -> Any:
         """What is written at ``where``: the outermost of it."""
         known = self._paths.get(where)
