@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from klausel.charges import BALANCES
 from klausel.fields import DISPOSITIONS
@@ -69,21 +68,9 @@ def _moved(checked: Checked, rules: Sequence[Rule], rule: Rule, above: Sequence[
     mine = [found for found in rules if found.id == rule.id]
     rest = [found for found in rules if found.id != rule.id]
     order = [*rest[:first], *mine, *rest[first:]]
-    policy = checked.policy
-    requirements = {id(found.rule): found for found in policy.requirements}
-    moved = replace(policy, requirements=tuple(requirements[id(found)] for found in order))
-    after = replace(checked, policy=moved)
-    needed = {
-        found.id
-        for number, found in enumerate(order)
-        if after.applies(after.needed[number], asked(moved, found), number)
-    }
-    before = {
-        found.id
-        for number, found in enumerate(rules)
-        if checked.applies(checked.needed[number], asked(policy, found), number)
-    }
-    if before | {rule.id} <= needed:
+    requirements = {id(found.rule): found for found in checked.policy.requirements}
+    after = checked.with_policy(requirements=tuple(requirements[id(found)] for found in order))
+    if checked.alive | {rule.id} <= after.alive:
         return f"move {rule.id} {where}, or remove it"
     return f"remove it, or let {joined(ids)} ask for less"
 

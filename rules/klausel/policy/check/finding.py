@@ -78,6 +78,10 @@ SENTENCES: dict[str, Sentence] = {
         "rule {id} never decides: its exception {other} takes all that it asks for",
         "let {other} ask for less than {id} does, or let {id} decide what {other} does",
     ),
+    "rule-unreachable:exceptions": _error(
+        "rule {id} never decides: its exceptions take all that it asks for ({other})",
+        "let them ask for less than {id} does, or let {id} decide what the last of them does",
+    ),
     "rule-unreachable": _error(
         "rule {id} never decides: the rules above it take all that it asks for ({others})",
         "{advice}",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from klausel.policy.check.context import Checked, pieces
 from klausel.policy.check.finding import Finding, Related, finding
-from klausel.policy.check.space import Stack, bits, mask
+from klausel.policy.check.space import bits, mask
 from klausel.policy.check.words import hours, joined, said_range
 from klausel.policy.facts import NumberField, VocabularyField, WordField
 from klausel.policy.ir import Rule
@@ -35,6 +35,8 @@ def dead_rules(checked: Checked) -> Iterator[Finding]:
         )
         if others and all(other.exception_of == rule.id for other in by):
             name = "rule-subsumed:exception"
+            if len(others) > 1:
+                name = "rule-unreachable:exceptions"
             yield finding(name, rule.where, related, id=rule.id, other=joined(others))
             continue
         advice = _advice(checked, numbers, by, looked < MOST_LOOKED)
@@ -79,8 +81,8 @@ def _advice(checked: Checked, numbers: Sequence[int], by: Sequence[Rule], look: 
         above = "them" if len(theirs) > 1 else target.exception_of or target.id
         what = rule.id if top == rule.id else f"{top}, whose exception {rule.id} is,"
         move = f"move {what} above {above}"
-    order = [number for unit in units for number in unit]
-    if not _better(checked, order, rule.id):
+    after = checked.with_policy(rules=tuple(rules[number] for unit in units for number in unit))
+    if not checked.alive | {rule.id} <= after.alive:
         return instead
     return f"{move} if it is the exception; otherwise remove it"
 
@@ -91,22 +93,6 @@ def _units(rules: Sequence[Rule]) -> list[list[int]]:
     for number, rule in enumerate(rules):
         found.setdefault(rule.exception_of or rule.id, []).append(number)
     return list(found.values())
-
-
-def _better(checked: Checked, order: Sequence[int], id_: str) -> bool:
-    """Whether in another ``order`` the rule ``id_`` decides something, and all others that do."""
-    rules = checked.policy.rules
-    boxes = [checked.boxes[number] for number in order]
-    stack = Stack(checked.space, boxes, checked.steps)
-    alive = {
-        rules[number].id
-        for place, number in enumerate(order)
-        if stack.hole(boxes[place], stack.meeting(boxes[place]) & ((1 << place) - 1)) is not None
-    }
-    before = {
-        rule.id for rule, verdict in zip(rules, checked.verdicts, strict=True) if not verdict.kind
-    }
-    return before | {id_} <= alive
 
 
 def culprit(checked: Checked, rule: Rule) -> tuple[int, VocabularyField] | None:
