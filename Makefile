@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell scripts/find-python)
 ARGS   ?=
 
-.PHONY: demo test soak mutants lint format odoo bench clean setup setup-dev
+.PHONY: demo test soak mutants lint format odoo bench lock clean setup setup-dev
 
 demo: setup
 	@$(BIN)/klausel demo $(ARGS)
@@ -14,8 +14,9 @@ demo: setup
 test: setup-dev lint
 	scripts/test $(BIN)/python $(ARGS)
 
+# What takes long, two hours in all; PARTS="oracle kills" runs some of it (tests/soak.py names them).
 soak: setup-dev
-	scripts/test $(BIN)/python --soak $(ARGS)
+	PYTHONPATH=rules:connector:. $(BIN)/python -m tests.soak $(PARTS)
 
 # Small faults, one at a time, that tests have to notice; takes half an hour.
 mutants: setup-dev
@@ -37,14 +38,18 @@ odoo: setup-dev
 bench: setup-dev
 	$(BIN)/python -m bench $(ARGS)
 
+# Versions that are tested, with their hashes; ARGS=--upgrade for newer ones.
+lock:
+	scripts/lock "$(PYTHON)" $(ARGS)
+
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
 
-$(VENV)/.ready: pyproject.toml scripts/setup
+$(VENV)/.ready: pyproject.toml scripts/setup locks/build.txt locks/run.txt
 	@scripts/setup "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-$(VENV)/.ready-dev: pyproject.toml scripts/setup
+$(VENV)/.ready-dev: pyproject.toml scripts/setup locks/build.txt locks/dev.txt
 	@scripts/setup "$(PYTHON)" "$(VENV)" dev
 	@touch $@ $(VENV)/.ready
 

@@ -8,6 +8,7 @@ what they need are imported when a command runs: starting is quick.
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from contextlib import suppress
@@ -33,6 +34,7 @@ from klausel_shell.options import (
     source_options,
     yes_option,
 )
+from klausel_shell.out import say
 
 if TYPE_CHECKING:
     from klausel_run.sources import Source
@@ -73,8 +75,8 @@ def demo(as_of: date, customer: Words, copy: Path | None, output: Output) -> int
 
     if copy is not None:
         copy_demo(copy)
-        click.echo(f"The demo book is in {copy}. Preview it:")
-        click.echo(f"  klausel preview --book {copy} --as-of {as_of}")
+        say(f"The demo book is in {copy}. Preview it:")
+        say(f"  klausel preview --book {copy} --as-of {as_of}")
         return 0
     return show_preview(BookSource(demo_folder()), as_of, customer, (), output)
 
@@ -107,7 +109,7 @@ def snapshot(source: Source, as_of: date, folder: Path) -> int:
 
     with progress("reading"):
         book = job(source.open(), as_of, folder)
-    click.echo(f"{len(book.contracts)} contracts and {len(book.entries)} entries are in {folder}.")
+    say(f"{len(book.contracts)} contracts and {len(book.entries)} entries are in {folder}.")
     return 0
 
 
@@ -193,7 +195,7 @@ def audit(source: Source, as_of: date, repair: bool, why: str, yes: bool) -> int
         job.repair(erp, why, Terminal(yes))
     with progress("comparing") as tick:
         found = job.audit(erp, as_of, tick)
-    click.echo(found.text)
+    say(found.text)
     return EXIT_INPUT if found.problems else 0 if found.clean else EXIT_FINDINGS
 
 
@@ -222,6 +224,9 @@ def main() -> None:
     """Entry point: runs a command and turns what went wrong into its exit code."""
     # To look for plugins of pydantic reads the metadata of everything that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what it has no sign for is shown all the same
+            stream.reconfigure(errors="backslashreplace")
     gc.disable()  # one short run over values without cycles: collecting would double its time
     code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):

@@ -22,13 +22,14 @@ SOURCES = {
 #: Layers from the bottom up; a module may import from its own layer and those below.
 #: Names end at a dot or at the end: "klausel.policy" stands for the package and what is in it.
 LAYERS: list[list[str]] = [
-    ["klausel.money", "klausel.period", "klausel.problems"],
+    ["klausel.money", "klausel.period", "klausel.signs"],
+    ["klausel.problems", "klausel.sheet"],
     ["klausel.fields", "klausel.tree"],
     ["klausel.matching", "klausel.shapes", "klausel.model"],
     ["klausel.currency", "klausel.charges", "klausel.doubts", "klausel.ledger"],
     ["klausel.policy"],
     ["klausel.adjustments", "klausel.approvals", "klausel.terms", "klausel.texts"],
-    ["klausel.rows", "klausel.sheets", "klausel.verdicts", "klausel.words"],
+    ["klausel.rows", "klausel.dialects", "klausel.verdicts", "klausel.words"],
     ["klausel.trace", "klausel.publishing"],
     ["klausel.assemble", "klausel.port", "klausel.result"],
     ["klausel.chain", "klausel.clerk", "klausel.evidence"],
@@ -178,6 +179,33 @@ def test_libraries_have_one_home(library: str) -> None:
     assert importers, f"nobody imports {library}"
     strangers = {name for name in importers if not any(inside(name, home) for home in homes)}
     assert not strangers, strangers
+
+
+def calls(path: Path) -> set[str]:
+    """What is called in a module, as it is written there."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+@pytest.mark.parametrize(
+    ("called", "homes"),
+    [
+        # No cell of a file is a formula: klausel.sheet sees to it.
+        (r"(csv\.)?(writer|DictWriter)", {"klausel.sheet"}),
+        # Nothing that somebody typed steers a terminal: klausel_shell.out sees to it.
+        (r"click\.(echo|secho|style|prompt|confirm|echo_via_pager)", {"klausel_shell.out"}),
+        (r"(builtins\.)?print|input|traceback\.print_\w+", set()),
+        (r"sys\.(stdout|stderr)\.write(lines)?", {"klausel_shell.out", "klausel_run.fields_doc"}),
+        (r"(\w+\.)*Console", {"klausel.formats.text", "klausel_shell.terminal"}),
+    ],
+)
+def test_what_leaves_has_one_home(called: str, homes: set[str]) -> None:
+    found = {
+        name
+        for name, path in MODULES.items()
+        if any(re.fullmatch(called, one) for one in calls(path))
+    }
+    assert found == homes
 
 
 def test_command_line_stays_short() -> None:

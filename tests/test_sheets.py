@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 import cli
 from klausel.assemble import BookBuilder
+from klausel.dialects import Text, windows_text
 from klausel.fields import TABLES, Field
 from klausel.model import Book
 from klausel.problems import Problem
-from klausel.sheets import Text, windows_text
 from klausel_book.reader import _marked, read_folder, sheet_text
 from klausel_book.source import demo_folder
 from tests import libreoffice

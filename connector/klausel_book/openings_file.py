@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from klausel.assemble import BookBuilder
+from klausel.dialects import laid_out, understand
 from klausel.fields import TABLES
 from klausel.model import Book, Opening
 from klausel.port import OpeningChange
 from klausel.problems import ErpError, Problem, ProblemError, Where, problem
-from klausel.sheets import laid_out, understand
+from klausel.sheet import Cell, unguarded, write
 from klausel_book.reader import add_table, guarded, sheet_text
-from klausel_book.writer import cell_text
+from klausel_book.writer import cell
 
 TABLE = TABLES["openings"]
 
@@ -115,7 +116,7 @@ def _records(text: str) -> list[_Record]:
 
 
 def _key(names: Sequence[str], cells: Sequence[str]) -> tuple[str, ...]:
-    given = dict(zip(names, (cell.strip() for cell in cells), strict=False))
+    given = dict(zip(names, (unguarded(text).strip() for text in cells), strict=False))
     return tuple(given.get(name, "") for name in ("contract", "term", "lot"))
 
 
@@ -124,23 +125,24 @@ def _missing(names: Iterable[str], openings: Iterable[Opening]) -> list[str]:
     return [
         field.column
         for field in TABLE.fields
-        if field.column not in known and any(_value(opening, field.column) for opening in openings)
+        if field.column not in known
+        and any(_value(opening, field.column) not in ("", None) for opening in openings)
     ]
 
 
-def _cells(names: Iterable[str], opening: Opening) -> list[str]:
+def _cells(names: Iterable[str], opening: Opening) -> list[Cell]:
     return [_value(opening, name) for name in names]
 
 
-def _value(opening: Opening, column: str) -> str:
+def _value(opening: Opening, column: str) -> Cell:
     field = next(field for field in TABLE.fields if field.column == column)
     value: Any = getattr(opening, field.name)
-    return "" if field.kind == "hours" and not value else cell_text(field, value)
+    return "" if field.kind == "hours" and not value else cell(field, value)
 
 
-def _row(cells: Iterable[str]) -> str:
+def _row(cells: Iterable[Cell]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="").writerow(list(cells))
+    write(stream, (), [cells], end="")
     return stream.getvalue()
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO
 
 from klausel.assemble import BookBuilder
+from klausel.dialects import Text, windows_text
 from klausel.fields import TABLES
 from klausel.model import Book
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, problem
-from klausel.sheets import Text, windows_text
 from klausel_book import ledger_file
 from klausel_book.ledger_file import LEDGER_FILE
 from klausel_book.policy_folder import policy_files, policy_folders, unreadable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from klausel.fields import TABLES, Field
 from klausel.model import Book, Contract, Term, natural
 from klausel.money import hours_exact, plain, seconds_from_hours, shortest
 from klausel.problems import ProblemError, Where, problem
+from klausel.sheet import Cell, write
 from klausel_book.ledger_file import LEDGER_FILE
 from klausel_book.reader import BOOK_FILE, CONTRACTS_FILE, POLICIES
 
@@ -47,6 +47,12 @@ def cell_text(field: Field, value: Any) -> str:
         "months": lambda months: f"{months} months",
     }
     return kinds.get(field.kind, str)(value)
+
+
+def cell(field: Field, value: Any) -> Cell:
+    """The same as a number where it is one: what people typed is no formula of a spreadsheet."""
+    text = cell_text(field, value)
+    return Decimal(text) if text and field.kind in ("hours", "number") else text
 
 
 def write_folder(
@@ -123,12 +129,9 @@ def _write(
         if not rows and name != "entries":
             continue  # without its file of entries a book would seem to have lost it
         with (folder / table.file).open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow([field.column for field in table.fields])
-            for record in rows:
-                writer.writerow(
-                    [cell_text(field, getattr(record, field.name)) for field in table.fields]
-                )
+            header = [field.column for field in table.fields]
+            fields = table.fields
+            write(stream, header, ([cell(f, getattr(r, f.name)) for f in fields] for r in rows))
     _write_yaml(folder / CONTRACTS_FILE, [_contract(contract) for contract in book.contracts])
     if book.ledger:
         with (folder / LEDGER_FILE).open("wb") as stream:

@@ -16,6 +16,7 @@ from klausel.port import Erp, Links
 from klausel.problems import Problem, ProblemError, Where, problem
 from klausel.publishing import differing
 from klausel.result import Difference, Result
+from klausel.signs import one_line
 from klausel_run.screen import Screen
 
 
@@ -62,7 +63,7 @@ class Audit(NamedTuple):
         waits = "not compared, it waits for this: " if self.problems else ""
         return "\n".join(
             [
-                *map(str, self.findings), head, *lines, *self.notes,
+                *map(str, self.findings), head, *map(one_line, lines), *self.notes,
                 *(f"{waits}{found}" for found in self.problems),
             ]
         )  # fmt: skip

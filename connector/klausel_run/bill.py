@@ -18,6 +18,7 @@ from klausel.problems import ErpError, Problem, ProblemError, Where, problem
 from klausel.publishing import differing
 from klausel.record import Sums, settled_with
 from klausel.result import Balance, Draft, Result
+from klausel.signs import one_line
 from klausel_run.activity import try_folder, write_pages
 from klausel_run.preview import Options, preview
 from klausel_run.screen import Screen
@@ -314,4 +315,4 @@ def summary(report: Report, nothing: str = "Nothing was written.") -> str:
         lines.append(f"{refusal.name} ({refusal.customer}) was refused: {refusal.message}")
         if refusal.hint:
             lines.append(f"    {refusal.hint}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

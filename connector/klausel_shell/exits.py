@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
 
 import click
+
+from klausel_shell.out import say
 
 EXIT_FINDINGS, EXIT_INPUT, EXIT_ERP, EXIT_BUG = 1, 2, 3, 70
 EXIT_INTERRUPTED = 130
@@ -35,16 +38,18 @@ def run(command: click.Command, arguments: list[str]) -> int:
         sys.stdout.flush()
         return int(code or 0)
     except click.exceptions.Abort:
-        click.echo("interrupted; nothing was changed", err=True)
+        say("interrupted; nothing was changed", err=True)
         return EXIT_INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        stream = io.StringIO()
+        error.show(stream)
+        say(stream.getvalue(), err=True, end="")
         return EXIT_INPUT
     except ProblemError as error:
-        click.echo("\n".join(str(found) for found in error.problems), err=True)
+        say("\n".join(str(found) for found in error.problems), err=True)
         return EXIT_INPUT
     except ErpError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         return EXIT_INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else EXIT_ERP
     except BrokenPipeError:
         return _nobody_reads()
@@ -56,7 +61,7 @@ def run(command: click.Command, arguments: list[str]) -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             return _bug(error)
-        click.echo("error: the output cannot be written: no space is left", err=True)
+        say("error: the output cannot be written: no space is left", err=True)
         return EXIT_INPUT
     except Exception as error:
         return _bug(error)
@@ -69,9 +74,9 @@ def _nobody_reads() -> int:
 
 
 def _bug(error: Exception) -> int:
-    click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-    click.echo("    This is a mistake in Klausel; no customer is half written. Report it", err=True)
-    click.echo("    with the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
+    say(f"internal error: {type(error).__name__}: {error}", err=True)
+    say("    This is a mistake in Klausel; no customer is half written. Report it", err=True)
+    say("    with the output of the same command after: export KLAUSEL_DEBUG=1", err=True)
     if os.environ.get("KLAUSEL_DEBUG"):
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)), err=True, end="")
     return EXIT_BUG

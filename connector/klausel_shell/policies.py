@@ -21,6 +21,7 @@ from klausel_shell.options import (
     source_options,
     yes_option,
 )
+from klausel_shell.out import answer, put, say
 from klausel_shell.terminal import progress, view
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test(
     if junit is not None:
         write_whole(junit, report.junit(reports))
     show = report.as_json if format_ == "json" else report.text
-    click.echo(show(reports), nl=False)
+    put((show(reports),))
     return EXIT_FINDINGS if any(found.failed for found in reports) else 0
 
 
@@ -98,8 +99,8 @@ def init(
 
     if model is None:
         for found in job.templates():
-            click.echo(f"{found.name:<26}{found.title(language)}")
-        click.echo("\nMake a policy of one of them: klausel init MODEL")
+            say(f"{found.name:<26}{found.title(language)}")
+        say("\nMake a policy of one of them: klausel init MODEL")
         return 0
     chosen = job.template(model)
     values = job.given_answers(chosen.questions, given)
@@ -109,16 +110,16 @@ def init(
         raise ProblemError(wrong)  # before anything is asked
     try:
         if asking:
-            job.ask_for(made, values, _asked, lambda wrong: click.echo(str(wrong), err=True))
+            job.ask_for(made, values, _asked, lambda wrong: say(str(wrong), err=True))
         folder = made.write(values)
     except (click.Abort, KeyboardInterrupt, ProblemError):
         if asking:
             again = _again(model, to, name, values)
-            click.echo(f"\nTo go on with these answers:\n  {again}", err=True)
+            say(f"\nTo go on with these answers:\n  {again}", err=True)
         raise
-    click.echo(f"The policy {folder.name} is in {folder}: {chosen.title(language)}")
-    click.echo(f"  klausel test {folder}")
-    click.echo(f"{folder / 'contract.yaml'} is an example of a contract that uses it.")
+    say(f"The policy {folder.name} is in {folder}: {chosen.title(language)}")
+    say(f"  klausel test {folder}")
+    say(f"{folder / 'contract.yaml'} is an example of a contract that uses it.")
     return 0
 
 
@@ -131,7 +132,7 @@ def _again(model: str, to: Path | None, name: str | None, values: Mapping[str, s
 
 
 def _asked(question: Question) -> str:
-    return str(click.prompt(question.meaning, default=question.default))
+    return answer(question.meaning, question.default)
 
 
 @click.command()
@@ -166,10 +167,10 @@ def check(
     from klausel_run import check as job
 
     if explain is not None:
-        click.echo(job.explain(explain), nl=False)
+        say(job.explain(explain), end="")
         return 0
     outcome = job.check_policies(folders, book, as_of)
-    click.echo(render(outcome.report, format_), nl=False)
+    put((render(outcome.report, format_),))
     if outcome.unread:
         return EXIT_INPUT
     return EXIT_FINDINGS if outcome.fails(strict) else 0
@@ -207,7 +208,7 @@ def explain(
         text = f"Nothing waits as of {as_of}.\n"
     _put(text, output)
     if found.problems:
-        click.echo("\n".join(str(problem) for problem in found.problems), err=True)
+        say("\n".join(str(problem) for problem in found.problems), err=True)
     return EXIT_INPUT if found.problems else 0
 
 
@@ -251,7 +252,7 @@ def _put(text: str, output: Path | None) -> None:
     from klausel_run.output import write_whole
 
     if output is None:
-        sys.stdout.write(text)
+        put((text,))
     else:
         write_whole(output, text)
 
@@ -269,7 +270,7 @@ def schema(result: bool) -> None:
     """
     from klausel_run.schema import schema_text
 
-    click.echo(schema_text("result" if result else "policy"), nl=False)
+    put((schema_text("result" if result else "policy"),))
 
 
 @click.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import TYPE_CHECKING
@@ -11,10 +10,12 @@ import click
 
 from klausel.formats import render, written
 from klausel.port import Erp, Wanted
+from klausel.signs import one_line
 from klausel_run.output import write_whole
 from klausel_run.preview import Options, preview
 from klausel_shell.exits import EXIT_FINDINGS, EXIT_INPUT, keep
 from klausel_shell.options import Output, Paper, Words
+from klausel_shell.out import put, say, verdict
 from klausel_shell.terminal import progress, view
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ def show_preview(erp: Erp, as_of: date, customers: Words, contracts: Words, outp
     keep(result)
     how = view(output.details, output.output is None)
     if output.output is None:
-        sys.stdout.writelines(written(result, output.format_, how))
+        put(written(result, output.format_, how))
     else:
         write_whole(output.output, render(result, output.format_, how))
     bad = [found for found in result.problems if found.severity == "error"]
     if bad and (output.format_ != "text" or output.output is not None):
-        click.echo("\n".join(str(found) for found in bad), err=True)
+        say("\n".join(str(found) for found in bad), err=True)
     if bad:
         return EXIT_INPUT
     return EXIT_FINDINGS if output.fail_on_held and result.held else 0
@@ -52,10 +53,10 @@ def show_activity(erp: Erp, as_of: date, customers: Words, paper: Paper) -> int:
         )  # fmt: skip
     _show(made)
     if not made.text and not made.files:
-        click.echo(f"There is no draft as of {as_of}, so there is nothing to record.")
+        say(f"There is no draft as of {as_of}, so there is nothing to record.")
     bad = [found for found in made.problems if found.severity == "error"]
     if bad:
-        click.echo("\n".join(str(found) for found in bad), err=True)
+        say("\n".join(str(found) for found in bad), err=True)
     return EXIT_INPUT if bad else 0
 
 
@@ -72,23 +73,22 @@ def _show_recorded(
         made = job(erp, chosen, as_of, paper.format_, paper.output)
     _show(made)
     if not made.text and not made.files:
-        click.echo("No invoice on record is of these days.")
+        say("No invoice on record is of these days.")
     return 0
 
 
 def _show(made: Activity) -> None:
-    sys.stdout.write(made.text)
+    put((made.text,))
     for path in made.files:
-        click.echo(str(path))
+        say(one_line(str(path)))
 
 
 def show_checks(checks: Iterable[Check]) -> bool:
     """Prints what doctor finds as it finds it; whether all of it is fine."""
     fine = True
     for check in checks:
-        mark = click.style("ok  ", fg="green") if check.fine else click.style("BAD ", fg="red")
-        click.echo(f"{mark} {check.name}: {check.said}")
+        verdict(check.fine, f"{check.name}: {check.said}")
         if not check.fine and check.hint:
-            click.echo(f"     {check.hint}")
+            say(f"     {check.hint}")
         fine = fine and check.fine
     return fine

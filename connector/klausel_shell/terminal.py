@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
-import click
-
 from klausel.formats import View, render
 from klausel.result import Result
+from klausel_shell import out
 
 
 @contextmanager
@@ -47,11 +46,11 @@ class Terminal(NamedTuple):
         return progress(name)
 
     def show(self, result: Result) -> None:
-        click.echo(render(result, "text", view(False, True)))
+        out.put((render(result, "text", view(False, True)), "\n"))
 
     def say(self, text: str) -> None:
-        click.echo(text)
+        out.say(text)
 
     def ask(self, question: str) -> None:
         if not self.yes:
-            click.confirm(question, abort=True)
+            out.confirm(question)

@@ -22,8 +22,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, ConfigDict, field_validator, model_validator
 from pydantic import Field as ShapeField
 
-from klausel import currency, model, sheets
+from klausel import currency, dialects, model
 from klausel.charges.milestone import MilestoneShape
+from klausel.dialects import Grid, Sheet, Text
 from klausel.doubts import hours_in_thousands, thousands
 from klausel.fields import TABLES, Table
 from klausel.model import (
@@ -57,7 +58,7 @@ from klausel.shapes import (
     parse_number,
     shaped,
 )
-from klausel.sheets import Grid, Sheet, Text
+from klausel.sheet import unguarded_rows
 from klausel.terms import TERM_WORDS, BoundTerm, bind_contract, farthest
 from klausel.tree import Path, Tree, parse
 from klausel.words import SPOKEN, unknown
@@ -326,7 +327,8 @@ class BookBuilder:
         self._tables[record] = _Kept([], [], file)
         deque(islice(again, reader.line_num), maxlen=0)
         columns = Columns(table, header)
-        for numbers, rows in self._csv_rows(reader, again, len(header), file):
+        for numbers, written in self._csv_rows(reader, again, len(header), file):
+            rows = unguarded_rows(written)
             self._add_some(record, header, numbers, rows, columns)
             self._doubt(record, header, zip(numbers, rows, strict=True), file)
 
@@ -349,8 +351,8 @@ class BookBuilder:
             unread = True
         if not unread and before[1:3] == (len(self._problems), len(self._bad_rows)):
             return
-        grid = sheets.laid_out(text(), TABLES[record])
-        sheet = sheets.understand(TABLES[record], grid)
+        grid = dialects.laid_out(text(), TABLES[record])
+        sheet = dialects.understand(TABLES[record], grid)
         if unread or sheet.said or sheet.read:
             self._take_back(record, before)
             self._add_sheet(record, grid, sheet, file)
@@ -386,7 +388,7 @@ class BookBuilder:
             self.lose(_csv_broken(Where(file, line), error))
 
     def _say_length(self, where: Where, found: int, expected: int, between: str) -> None:
-        sign = sheets.SIGNS[between]
+        sign = dialects.SIGNS[between]
         hint = _LENGTH_HINTS[found > expected].format(between=between, sign=sign)
         self.lose(problem("csv-row-length", where, found=found, expected=expected, hint=hint))
 
@@ -396,7 +398,7 @@ class BookBuilder:
         header: Sequence[str],
         rows: Iterable[tuple[int, Sequence[str]]],
         file: str,
-        read: Mapping[str, Read] = sheets.PLAIN,
+        read: Mapping[str, Read] = dialects.PLAIN,
     ) -> None:
         """Warns about numbers in ``rows`` but for those in columns that ``read`` makes plain."""
         doubted = [
@@ -481,7 +483,7 @@ class BookBuilder:
         header: Sequence[str],
         rows: Iterable[tuple[int, Sequence[str]]],
         file: str,
-        read: Mapping[str, Read] = sheets.PLAIN,
+        read: Mapping[str, Read] = dialects.PLAIN,
     ) -> None:
         """Rows of text values under ``header``; ``(line, values)`` each. ``read`` makes cells of
         some columns plain."""

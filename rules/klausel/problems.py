@@ -6,11 +6,12 @@ Every message a user can see stands in :data:`CATALOG`, and every code there has
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 from typing import Literal, NamedTuple
+
+from klausel.signs import one_line
 
 Severity = Literal["error", "warning"]
 
@@ -45,7 +46,7 @@ class Problem(NamedTuple):
     customer: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.severity}: {self.message}"
+        text = f"{one_line(str(self.where))}: {self.severity}: {self.message}"
         return f"{text}\n    {self.hint}" if self.hint else text
 
 
@@ -494,7 +495,6 @@ def problem(code: str, where: Where, customer: str = "", /, **fields: object) ->
 
 
 #: What people wrote is shown as it is, but neither without end nor so that it moves the cursor.
-_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _WRITTEN = ("value", "key", "field", "name", "column", "id")
 _MOST_WRITTEN, _MOST_SAID = 100, 800
 
@@ -503,4 +503,4 @@ def _said(name: str, text: str) -> str:
     most = _MOST_WRITTEN if name in _WRITTEN else _MOST_SAID
     if len(text) > most:
         text = f"{text[: most - 3]}..."
-    return _ODD.sub(lambda found: ascii(found[0])[1:-1], text)
+    return one_line(text)

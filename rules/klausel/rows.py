@@ -179,7 +179,7 @@ class Columns:
         any_day: bool = False,
         read: Mapping[str, Read] | None = None,
     ) -> None:
-        """``read`` makes cells of some columns plain, as :mod:`klausel.sheets` understands them."""
+        """``read`` makes cells of some columns plain (:mod:`klausel.dialects`)."""
         self._columns = [
             (
                 header.index(field.column) if field.column in header else -1,

@@ -30,7 +30,8 @@ LIBRARIES = [
 LANGUAGES = ("en_US", "de_DE", "nl_NL")  # the first becomes every partner's default
 APT = Path("/etc/apt")
 RELEASE = Path("/etc/os-release")
-REQUIREMENTS = Path(__file__).with_name("requirements-odoo.txt")
+#: What requirements-odoo.txt names, with hashes (scripts/lock).
+REQUIREMENTS = Path(__file__).parents[2] / "locks" / "odoo.txt"
 
 # Two thirds of the package are translations to languages that no test speaks, and its folder
 # `addons` repeats the Python files of `odoo/addons`.
@@ -238,6 +239,7 @@ def make_venv(work: Path) -> None:
             "--quiet",
             "--no-deps",
             "--no-compile",
+            "--require-hashes",
         ]
         pip += ["--disable-pip-version-check", "--only-binary", ":all:", "-r", REQUIREMENTS]
         processes.with_retries("Installing Odoo's Python packages", lambda: processes.run(pip))

@@ -1,4 +1,7 @@
-"""Outputs of a result: one file each, ``render(result, view) -> str``."""
+"""Outputs of a result: one file each, ``render(result, view) -> str``.
+
+What goes out through here has no sign that nobody sees (``klausel.signs``).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pkgutil import iter_modules
 from typing import NamedTuple
 
 from klausel.result import Result
+from klausel.signs import coloured, outgoing
 
 
 class View(NamedTuple):
@@ -25,17 +29,15 @@ FORMATS = tuple(sorted(module.name for module in iter_modules(__path__) if not m
 
 def render(result: Result, name: str, view: View) -> str:
     """``result`` in the output ``name``, ending with a newline."""
-    text: str = import_module(f"{__name__}.{name}").render(result, view)
-    return text
+    return "".join(written(result, name, view))
 
 
 def written(result: Result, name: str, view: View) -> Iterator[str]:
     """The same in pieces, one after the other: a large output is never there as a whole."""
     output = import_module(f"{__name__}.{name}")
-    if hasattr(output, "written"):
-        yield from output.written(result, view)
-    else:
-        yield output.render(result, view)
+    whole = not hasattr(output, "written")
+    for piece in (output.render(result, view),) if whole else output.written(result, view):
+        yield coloured(piece) if view.color and name == "text" else outgoing(piece, name)
 
 
 __all__ = ["FORMATS", "View", "render", "written"]

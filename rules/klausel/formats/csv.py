@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterator
 
 from klausel.formats import View
-from klausel.money import plain
 from klausel.result import Result
+from klausel.sheet import Cell, table
 
 HEADER = (
     "customer",
@@ -32,32 +31,30 @@ HEADER = (
 
 
 def render(result: Result, view: View) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HEADER)
+    return table(HEADER, _rows(result))
+
+
+def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
     for draft in result.drafts:
         customer = result.book.customers.get(draft.customer)
         for line in draft.lines:
-            writer.writerow(
-                (
-                    draft.customer,
-                    customer.name if customer else "",
-                    draft.key,
-                    draft.kind,
-                    draft.currency,
-                    line.key.contract,
-                    line.key.term,
-                    line.key.component,
-                    line.first.isoformat(),
-                    line.last.isoformat(),
-                    line.description,
-                    plain(line.quantity),
-                    line.unit,
-                    plain(line.unit_price),
-                    plain(line.discount),
-                    plain(line.amount),
-                    "yes" if line.late else "no",
-                    ";".join(reason.rule for reason in line.because),
-                )
+            yield (
+                draft.customer,
+                customer.name if customer else "",
+                draft.key,
+                draft.kind,
+                draft.currency,
+                line.key.contract,
+                line.key.term,
+                line.key.component,
+                line.first,
+                line.last,
+                line.description,
+                line.quantity,
+                line.unit,
+                line.unit_price,
+                line.discount,
+                line.amount,
+                "yes" if line.late else "no",
+                ";".join(reason.rule for reason in line.because),
             )
-    return stream.getvalue()

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text as RichText
 
 from klausel.formats import View
 from klausel.model import OVERRIDE, Entry, Override
@@ -28,6 +29,7 @@ from klausel.result import (
     Uncovered,
 )
 from klausel.shapes import parse_date
+from klausel.signs import one_line, visible
 from klausel.texts import PHRASES, number_text
 
 HELD = {
@@ -83,6 +85,16 @@ def hours(seconds: int) -> str:
 
 def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+class Text(RichText):
+    """A text of one line, without signs that nobody sees: colours are our own."""
+
+    def __init__(self, text: str = "", style: str = "") -> None:
+        super().__init__(one_line(text), style)
+
+    def append(self, text: Any, style: Any = None) -> RichText:
+        return super().append(one_line(text) if isinstance(text, str) else text, style)
 
 
 class _Page:
@@ -326,7 +338,9 @@ class _Page:
         table.add_column(overflow="fold")
         for share in line.entries:
             entry = self._entries[share.entry]
-            table.add_row(entry.date.isoformat(), hours(share.rounded), entry.id, Text(entry.text))
+            table.add_row(
+                entry.date.isoformat(), hours(share.rounded), Text(entry.id), Text(entry.text)
+            )
         if line.entries:
             self._console.print(Padding(table, (0, 0, 0, 4)))
 
@@ -368,7 +382,7 @@ class _Page:
         self._console.print(Text("Problems", "bold red"))
         self._rule("─")
         for found in self._result.problems:
-            self._console.print(Text(str(found)))
+            self._console.print(RichText(visible(str(found))))
 
     def _note(self, text: str, style: str) -> None:
         self._console.print(Padding(Text(text, style), (0, 0, 0, 2)))

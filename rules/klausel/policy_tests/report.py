@@ -11,6 +11,7 @@ from klausel.policy import Policy
 from klausel.policy_tests.coverage import WORDS, Coverage, Goal
 from klausel.policy_tests.play import Outcome
 from klausel.policy_tests.propose import Proposal
+from klausel.signs import in_json, visible
 
 
 class Report(NamedTuple):
@@ -30,7 +31,8 @@ class Report(NamedTuple):
 
 def text(reports: Sequence[Report]) -> str:
     """For people: what failed and why, what no test reaches."""
-    return "\n".join(line for report in reports for line in _lines(report)).rstrip("\n") + "\n"
+    lines = "\n".join(line for report in reports for line in _lines(report))
+    return visible(lines.rstrip("\n") + "\n")
 
 
 def _lines(report: Report) -> list[str]:
@@ -79,7 +81,7 @@ def _share(covered: Coverage, edges: bool) -> str:
 
 def as_json(reports: Sequence[Report]) -> str:
     """For programs."""
-    return json.dumps(list(map(_data, reports)), ensure_ascii=False, indent=2) + "\n"
+    return in_json(json.dumps(list(map(_data, reports)), ensure_ascii=False, indent=2) + "\n")
 
 
 def _data(report: Report) -> dict[str, Any]:
@@ -141,4 +143,4 @@ def junit(reports: Sequence[Report]) -> str:
                 lines.append(escape("\n".join(said)))
                 lines += ["      </failure>", "    </testcase>"]
         lines.append("  </testsuite>")
-    return "\n".join([*lines, "</testsuites>"]) + "\n"
+    return visible("\n".join([*lines, "</testsuites>"]) + "\n")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from klausel.activity import CustomerRecord
 from klausel.money import round_half_up, share, shortest
+from klausel.sheet import Cell, table
 
 HEADER = (
     "customer",
@@ -39,9 +38,10 @@ HEADER = (
 
 
 def render(records: Sequence[CustomerRecord]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HEADER)
+    return table(HEADER, _rows(records))
+
+
+def _rows(records: Sequence[CustomerRecord]) -> Iterator[tuple[Cell, ...]]:
     for found in records:
         for record in found.records:
             for section in record.sections:
@@ -53,35 +53,32 @@ def render(records: Sequence[CustomerRecord]) -> str:
                         if row.lot
                         else ("", None, None, None)
                     )  # fmt: skip
-                    writer.writerow(
-                        (
-                            found.customer.id,
-                            found.customer.name,
-                            record.draft.key,
-                            record.draft.kind,
-                            section.kind,
-                            section.line.key if section.line else "",
-                            section.title,
-                            row.entry,
-                            row.day.isoformat(),
-                            row.who,
-                            row.project,
-                            row.ticket,
-                            row.activity,
-                            row.text,
-                            row.disposition,
-                            row.seconds,
-                            row.rounded,
-                            row.lot,
-                            drawn[0],
-                            *("" if value is None else _in(value, unit) for value in drawn[1:]),
-                            "yes" if row.late else "no",
-                            row.held,
-                        )
+                    yield (
+                        found.customer.id,
+                        found.customer.name,
+                        record.draft.key,
+                        record.draft.kind,
+                        section.kind,
+                        str(section.line.key) if section.line else "",
+                        section.title,
+                        row.entry,
+                        row.day,
+                        row.who,
+                        row.project,
+                        row.ticket,
+                        row.activity,
+                        row.text,
+                        row.disposition,
+                        row.seconds,
+                        row.rounded,
+                        row.lot,
+                        drawn[0],
+                        *(None if value is None else _in(value, unit) for value in drawn[1:]),
+                        "yes" if row.late else "no",
+                        row.held,
                     )
-    return stream.getvalue()
 
 
-def _in(value: int, unit: int) -> str:
+def _in(value: int, unit: int) -> Decimal:
     """``value`` in ``unit``, a fraction of a request with its digits."""
-    return shortest(round_half_up(share(Decimal(value), 1, unit), 4))
+    return Decimal(shortest(round_half_up(share(Decimal(value), 1, unit), 4)))

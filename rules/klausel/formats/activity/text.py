@@ -16,13 +16,14 @@ from klausel.formats.activity.words import (
     said,
     section_name,
 )
+from klausel.signs import one_line
 from klausel.texts import days_text, phrase
 
 _WIDTH = 100
 
 
 def render(records: Sequence[CustomerRecord]) -> str:
-    return "\n".join("\n".join(_customer(found)) + "\n" for found in records)
+    return "\n".join("\n".join(map(one_line, _customer(found))) + "\n" for found in records)
 
 
 def _customer(found: CustomerRecord) -> Iterator[str]:

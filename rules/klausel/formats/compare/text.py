@@ -18,6 +18,7 @@ from klausel.formats.text import count, hours
 from klausel.money import shortest
 from klausel.problems import listed
 from klausel.result import Line
+from klausel.signs import one_line
 from klausel.texts import PHRASES, number_text
 
 _NARROWEST = 40
@@ -30,7 +31,7 @@ _AFRESH = "Billed afresh with each, as if nothing were on record."
 
 def render(comparison: Comparison, width: int) -> str:
     page = _Page(comparison, max(width, _NARROWEST))
-    return "\n".join(line.rstrip() for line in page.lines()) + "\n"
+    return "\n".join(one_line(line).rstrip() for line in page.lines()) + "\n"
 
 
 class _Page:

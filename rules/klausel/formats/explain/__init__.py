@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from klausel.explain import EntryExplained, LineExplained
+from klausel.signs import outgoing
 
 FORMATS = ("json", "text")
 
@@ -15,7 +16,7 @@ def render(
 ) -> str:
     """``explained`` in the output ``name``, ending with a newline."""
     text: str = import_module(f"{__name__}.{name}").render(explained, language, width)
-    return text
+    return outgoing(text, name)
 
 
 __all__ = ["FORMATS", "render"]

@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from klausel.explain import EntryExplained, LineExplained
 from klausel.formats.explain.said import Said, sections
+from klausel.signs import one_line
 
 _NARROWEST = 40
 
@@ -21,7 +22,7 @@ def _page(explained: EntryExplained | LineExplained, language: str, width: int) 
         lines += wrap(section.title, width) if number else [section.title, "─" * width]
         for said in section.lines:
             lines += _written(said, width, 1)
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(one_line, lines)) + "\n"
 
 
 def _written(said: Said, width: int, depth: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from klausel.policy.check import SEVERITIES, Finding, Severity
+from klausel.signs import outgoing
 
 #: Names of the outputs; the first one is what people read on the screen.
 FORMATS = ("text", "json", "sarif")
@@ -33,7 +34,7 @@ class Report(NamedTuple):
 def render(report: Report, name: str) -> str:
     """``report`` in the output ``name``, ending with a newline."""
     text: str = import_module(f"{__name__}.{name}").render(report)
-    return text
+    return outgoing(text, name)
 
 
 __all__ = ["FORMATS", "Report", "render"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from klausel.formats.findings import Report
 from klausel.formats.text import count
 from klausel.policy.check import Finding
 from klausel.problems import Where
+from klausel.signs import blank
 from klausel.tree import split_lines
 
 #: Characters of a line that are shown.
@@ -17,9 +17,6 @@ _LEAD = 30
 
 #: Other places that are shown.
 _MOST_RELATED = 8
-
-#: What would move the cursor, or take no room.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def render(report: Report) -> str:
@@ -45,7 +42,7 @@ def _excerpt(where: Where, texts: Mapping[str, list[str]]) -> Iterator[str]:
     lines = texts.get(where.file, [])
     if not 0 < where.line <= len(lines) or not lines[where.line - 1].strip():
         return
-    line = _UNSEEN.sub(" ", lines[where.line - 1])
+    line = blank(lines[where.line - 1])
     at = max(where.column - 1, 0)
     first = max(at - _LEAD, 0) if len(line) > _MOST else 0
     shown = line[first : first + _MOST]

@@ -100,11 +100,11 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "days-gap": _warning(
         "{other} and {id} ask for the same, and neither is in force {days}",
-        "let {id} begin on {first}, or {other} end on {last}",
+        "{advice}",
     ),
     "days-overlap": _warning(
         "{other} and {id} ask for the same, and both are in force {days}",
-        "let {other} end on {last}, the day before {id} begins",
+        "{advice}",
     ),
     "rate-gap": _info(
         "plan {plan}: {whose} has no price before {first}; {instead}",

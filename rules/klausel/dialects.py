@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from klausel.fields import Field, Table
 from klausel.rows import BadValue, Read
+from klausel.sheet import unguarded
 
 #: What may stand between fields.
 SIGNS = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -105,7 +106,7 @@ def laid_out(found: Text, table: Table) -> Grid:
         for row in reader:
             begins, line = line + 1, above + reader.line_num
             if row:
-                rows.append((begins, row))
+                rows.append((begins, [*map(unguarded, row)]))
     except csv.Error as error:
         broken = (line + 1, error)
     header_line, header = rows[0] if rows else (above + 1, [])
