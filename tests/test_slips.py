@@ -14,6 +14,7 @@ import pytest
 
 import cli
 from klausel.shapes import months_hint
+from klausel.tree import parse
 from klausel_book.reader import LEDGER_FILE
 from tests.test_book_errors import laid_out
 
@@ -151,3 +152,33 @@ def test_diff_of_two_books_says_what_it_leaves_out(tmp_path: Path, capsys: Captu
 )  # fmt: skip
 def test_hints_are_made_of_what_was_written(written: str, hint: str) -> None:
     assert months_hint(written) == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "lost"),
+    [
+        ("de: Ticket #5 nach Zeit", "Ticket", "#5 nach Zeit"),
+        ("- Kd.-Nr. #12", "Kd.-Nr.", "#12"),
+        ("a: 10 #per hour", "10", "#per hour"),
+        ("a:\tx\t#7", "x", "#7"),
+        ('a: so "b" #1 \\ c', 'so "b"', "#1 \\ c"),
+        ("a: x\n  y #3", "x y", "#3"),
+    ],
+)
+def test_text_behind_a_number_sign_is_not_lost_silently(text: str, left: str, lost: str) -> None:
+    tree = parse(text, "f")
+    assert (next(iter(tree.data.values())) if isinstance(tree.data, dict) else tree.data[0]) == left
+    (found,) = tree.doubts
+    assert found.message == f'"{lost}" is left out: a # behind a space begins a comment'
+    # What the advice says to write is the whole text.
+    written = found.hint.removeprefix("put it in double quotes: ").partition("; if it is")[0]
+    again = parse(f"a: {written}", "f")
+    assert not again.doubts
+    assert again.data == {"a": f"{left} {lost}"}
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 10  # per hour", "a: b#5", "#c\na: b", 'a: "x #5"', "a: |\n  x #5"]
+)
+def test_comments_and_other_number_signs_are_fine(text: str) -> None:
+    assert not parse(text, "f").doubts
