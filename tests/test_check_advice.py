@@ -145,6 +145,9 @@ def test_advice_that_is_followed_mends_what_it_is_about(start: int) -> None:
         return
     errors = keys(found, "error")
     for one in found:
+        # Nothing is left open in a sentence.
+        said = f"{one.message}\n{one.suggestion}{one.paste[:1]}"
+        assert not re.search(r'""|\(\)|  | ,|[ :,]$', said, re.MULTILINE), one
         for new in done(data, one):
             after = findings(new)
             assert after is not None, (one, new)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -142,6 +143,13 @@ def test_openings_from_a_spreadsheet(tmp_path: Path, capsys: Capture) -> None:
     assert (book / "openings.csv").read_text(encoding="utf-8") == lines
 
 
+def test_texts_that_were_made_harmless_come_back() -> None:
+    text = "id;name\nc1;'=1+1\nc2;'-Müller\n"
+    found, said = records({"customers.csv": text.encode("cp1252")})
+    assert [one.name for one in found["customers"]] == ["=1+1", "-Müller"]
+    assert [one.code for one in said] == ["sheet-read"]
+
+
 # --- every book, every dialect -------------------------------------------------------------------
 
 DEMO = {
@@ -218,7 +226,7 @@ def as_sheet(file: str, draw: st.DataObject) -> tuple[bytes, bool]:
     return text.encode(encoding), odd or sign != ","
 
 
-def records(files: Mapping[str, bytes]) -> tuple[dict[str, object], list[Problem]]:
+def records(files: Mapping[str, bytes]) -> tuple[dict[str, Any], list[Problem]]:
     """What the tables of a book hold, and what is said about them."""
     builder = BookBuilder()
     for record, table in TABLES.items():

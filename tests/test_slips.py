@@ -154,6 +154,43 @@ def test_hints_are_made_of_what_was_written(written: str, hint: str) -> None:
     assert months_hint(written) == hint
 
 
+def test_what_lies_beside_the_policies_does_not_stop_a_check(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    book = laid_out("policy-folders-beside", tmp_path / "book")
+    (book / "policies" / ".git").mkdir()
+    (book / "policies" / ".git" / "policy.yaml").write_text("nothing", encoding="utf-8")
+    code, said = ran(capsys, "check", "--book", str(book), *AS_OF)
+    assert code == 2  # one of the policies cannot be read
+    assert f"{book}/policies/broken/policy.yaml:16:7: error" in said
+    assert f"{book}/policies/__pycache__: info: this folder has no policy.yaml" in said
+    assert f"{book}/policies/care/policy.yaml:" in said  # the others are looked at
+    assert ".git" not in said
+    shutil.rmtree(book / "policies" / "broken")
+    code, said = ran(capsys, "check", "--book", str(book), *AS_OF)
+    assert code == 0, said
+
+
+def test_a_folder_that_may_not_be_looked_into(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its customers wait, the others do not; root may look everywhere, so it is told otherwise."""
+    book = laid_out("policy-of-one-customer-broken", tmp_path / "book")
+    shut, look = book / "policies" / "shop", Path.iterdir
+
+    def refused(path: Path) -> object:
+        if path == shut:
+            raise PermissionError(13, "Permission denied")
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    code, said = ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes")
+    assert code == 2
+    assert "policies/shop: error: the file cannot be read: permission denied" in said
+    assert "BAKE-1" in (book / LEDGER_FILE).read_text("utf-8")
+    assert "BIKE-1" not in (book / LEDGER_FILE).read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("text", "left", "lost"),
     [

@@ -25,7 +25,8 @@ def dead_rules(checked: Checked) -> Iterator[Finding]:
             continue
         rule = rules[numbers[0]]
         if all(verdict.kind == "impossible" for verdict in mine):
-            yield _impossible(checked, rule)
+            if not _with_its_rule(checked, rule):
+                yield _impossible(checked, rule)
             continue
         by = [rules[other] for verdict in mine for other in verdict.by]
         others = list(dict.fromkeys(other.id for other in by))
@@ -102,6 +103,13 @@ def culprit(checked: Checked, rule: Rule) -> tuple[int, VocabularyField] | None:
         if not box[number]:
             return number, field
     return None
+
+
+def _with_its_rule(checked: Checked, exception: Rule) -> bool:
+    """Whether it is the rule that can never hold; then nothing is said of its exceptions."""
+    verdicts = zip(checked.policy.rules, checked.verdicts, strict=True)
+    kinds = {verdict.kind for rule, verdict in verdicts if rule.id == exception.exception_of}
+    return kinds == {"impossible"}
 
 
 def _impossible(checked: Checked, rule: Rule) -> Finding:
