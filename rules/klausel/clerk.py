@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from klausel.adjustments.rounding import ROUNDED, Group, group_of, rounded, shared
@@ -174,9 +175,11 @@ def _order(item: Item) -> tuple[date, int, bool]:
     return item.decisive, item.rank, not item.record
 
 
-def _late_order(item: Item) -> tuple[bool, date, int, bool]:
-    """What earlier runs did is done; later facts find what they left."""
-    return item.is_new, *_order(item)
+def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, date, int, bool]:
+    """What earlier runs did is done; later facts find what they left. Which of two came first to
+    one place is not on record: where it is ``done_again``, what has passed stands before what
+    waits there."""
+    return item.is_new, done_again and not item.again and item.held_before, *_order(item)
 
 
 def _as_recorded(item: Item) -> int:
@@ -344,14 +347,17 @@ class Clerk:
         known = [item for item in everything if item.watches and (item.record or item.stuck)]
         for item in sorted(known, key=_as_recorded):
             self._count_passed(item)
+        kept: list[Item] = []
         for item in everything if self._bound.policy.requirements else ():
             self._schedule_retries(item)
             if item.has_passed and item.again and item.requirement is not None:
-                # What has passed keeps its room, whatever is asked before it.
-                rooms = self._rooms_of_settled(item)
-                if rooms:
-                    worth = self._worth(item.work, item.counted)
-                    self._gate.use_on_record(rooms, item.work.entry.id, item.passed, worth)
+                kept.append(item)
+        for item in sorted(kept, key=self._as_passed):
+            # What has passed keeps its room, whatever is asked before it.
+            rooms = self._rooms_of_settled(item)
+            if rooms:
+                worth = self._worth(item.work, item.counted)
+                self._gate.use_on_record(rooms, item.work.entry.id, item.passed, worth)
         pending: list[Item] = []
         done: set[date] = set()
         days = sorted(self._windows)
@@ -363,6 +369,13 @@ class Clerk:
             days = days[1:] if len(self._windows) == count else sorted(self._windows.keys() - done)
         for item in pending:
             self._hold_at_gate(item)
+
+    def _as_passed(self, item: Item) -> tuple[date, bool]:
+        """What is done again in the order in which it passed: what was taken back since gave its
+        room to what came after it, and not to what comes now."""
+        if item.counted is None:
+            return self._window(item.work.entry.date).first, True
+        return item.counted + ONE_DAY, False
 
     def _window(self, day: date) -> Span:
         found = self._spans.get(day)
@@ -455,7 +468,8 @@ class Clerk:
     def _do_late(self, late: list[Item], window: _Window, still: list[Item]) -> None:
         """What comes behind all that was before ``window``. What a limit cuts off is late again
         where a later approval of the window frees it, and ``still`` waits otherwise."""
-        for item in sorted(late, key=_late_order):
+        done_again = any(item.again for item in late)
+        for item in sorted(late, key=partial(_late_order, done_again)):
             used_up = item.is_new and item.requirement is not None and not item.has_room
             if not used_up:
                 self._round_late(item)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
+from functools import cache, partial
 from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -67,6 +68,10 @@ DEFAULT_MATCHERS = Matchers()
 #: them. Twice does nearly always: they only become fewer from the second time on.
 _TURNS = 10
 
+#: How many runs an adjusting run is made of at most. Two do nearly always: one that corrects, and
+#: one that finds nothing more to do.
+_ROUNDS = 5
+
 #: What of an entry says whose it is.
 _OWNERS = attrgetter("customer", "ticket", "project")
 
@@ -116,13 +121,7 @@ def bill(
     ledger = _by_contract(book.ledger)
     homes = Homes(book, _by_customer(book, as_of), ledger, adjust)
     entries = homes.entries
-    others = Others(
-        _grouped(book.approvals),
-        _grouped(book.items),
-        _released(book.ledger),
-        reopened(book.ledger),
-        _unbilled(book.ledger),
-    )
+    others = _others(book, book.ledger)
     scopes = {
         name: Scope(policy, matchers.main, matchers.check) for name, policy in book.policies.items()
     }
@@ -132,23 +131,39 @@ def bill(
         roots = [root for root in roots if root in wanted]
     done: dict[str, _Found | Parked] = {}
 
-    def do(root: str) -> None:
+    rows_of = cache(partial(_rows_by_contract, book.ledger))
+
+    def play(root: str, adjusting: bool, before: _CustomerRun | None) -> _CustomerRun:
+        """One run of a customer, behind what the run ``before`` it put on record."""
+        here, around = ledger, others
+        if before is not None:
+            mine = [bound.contract.code for bound in contracts.get(root, ())]
+            known = [row for code in mine for row in rows_of().get(code, ())]
+            here = _by_contract([*known, *before.settlements])
+            around = _others(book, [*known, *before.settlements])
         resold: dict[LedgerKey, int] = {}
         for _ in range(_TURNS):
             run = _CustomerRun(
                 book, as_of, root, contracts.get(root, []), entries.get(root, []),
-                scopes, ledger, overrides, record, group_by, others, adjust, homes.away(root),
-                resold,
+                scopes, here, overrides, record or adjust, group_by, around, adjusting,
+                homes.away(root), resold,
             )  # fmt: skip
-            try:
-                run.run()
-            except Parked as error:
-                done[root] = error
-                return
-            if not adjust or run.resold == resold:
+            run.sweeps = adjust
+            run.run()
+            if not adjusting or run.resold == resold:
                 break
             resold = run.resold
-        done[root] = run.found(explain)
+        if before is not None:
+            run.behind(before)
+        return run
+
+    def do(root: str) -> None:
+        try:
+            run = _adjusting(partial(play, root)) if adjust else play(root, False, None)
+        except Parked as error:
+            done[root] = error
+        else:
+            done[root] = run.found(explain, record)
 
     for number, root in enumerate(roots):
         if progress is not None:
@@ -189,6 +204,41 @@ def bill(
         decided=sum(scope.fresh for scope in scopes.values()),
         traces={entry: found for run in runs for entry, found in run.traces.items()},
     )
+
+
+def _adjusting(play: Callable[[bool, _CustomerRun | None], _CustomerRun]) -> _CustomerRun:
+    """An adjusting run of one customer: the record is done again only where something differs that
+    this puts right, until neither a bill nor an adjustment has anything to do (semantics 14)."""
+    found: _CustomerRun | None = None
+    stays: set[tuple[str, ...]] = set()
+    for _ in range(_ROUNDS):
+        plain: _CustomerRun | None = None
+        try:
+            plain = play(False, found)
+        except Parked:
+            if found is not None:
+                return found
+        if plain is None or not plain.differing() <= stays:
+            again = play(True, found)
+            if plain is None or not plain.differing() <= stays | again.differing():
+                found = again
+                continue
+            stays |= again.differing()
+            plain.differences = again.differences  # it knows why they stay
+        if found is not None and len(plain.settlements) == len(found.settlements):
+            return found
+        found = plain
+        if not (plain.settlements and plain.held):
+            break  # what waits may find hours that came back behind it
+    assert found is not None
+    return found
+
+
+def _others(book: Book, ledger: Sequence[LedgerRow]) -> Others:
+    return Others(
+        _grouped(book.approvals), _grouped(book.items), _released(ledger), reopened(ledger),
+        _unbilled(ledger),
+    )  # fmt: skip
 
 
 def _kept(
@@ -274,6 +324,14 @@ def _by_contract(rows: Sequence[LedgerRow]) -> dict[str, list[LedgerRow]]:
     return found
 
 
+def _rows_by_contract(rows: Iterable[LedgerRow]) -> dict[str, list[LedgerRow]]:
+    """Of any state."""
+    found: dict[str, list[LedgerRow]] = defaultdict(list)
+    for row in rows:
+        found[row.key.contract].append(row)
+    return found
+
+
 class _Found(NamedTuple):
     """What is left of a customer's run; the run itself is not kept, it is large."""
 
@@ -302,10 +360,41 @@ class _CustomerRun(Usual, Balances, Tracing):
         self._vanished()
         self._edited()
         self._documents()
+        self._drafted = lines
         self.drafts = self._group(lines)
 
-    def found(self, explain: Callable[[EntryParts], bool] | None) -> _Found:
-        """What came of :meth:`run`."""
+    def differing(self) -> set[tuple[str, ...]]:
+        """What differs, whatever it is today."""
+        return {(one.contract, one.key, one.entry, one.cause) for one in self.differences}
+
+    def behind(self, before: _CustomerRun) -> None:
+        """Makes one run of this one and the one ``before`` it, whose rows it has on record."""
+        lines, rows = self._drafted, self.settlements
+        made_before = {row.key for row in before.settlements}
+        # A line that is not out yet is corrected beside it.
+        lines = [
+            (bound, line._replace(reverses=None) if line.reverses in made_before else line)
+            for bound, line in lines
+        ]
+        self._drafted = [*before._drafted, *lines]
+        self.settlements = [*before.settlements, *rows]
+        self.notices = [*before.notices, *self.notices]
+        self.taken_back |= before.taken_back
+        self._was_due = before._was_due
+        for now, then in ((self._due, before._due), (self._due_again, before._due_again)):
+            for code, days in then.items():
+                now[code] |= days
+        changed = {row.entry for row in rows}
+        for id_, parts in before._parts.items():
+            if id_ not in changed:
+                self._parts[id_] = parts
+            elif not all(part.settled for part in parts):
+                self._parts[id_] = [part._replace(settled=False) for part in self._parts[id_]]
+        self.reporting = {}
+        self.drafts = self._group(self._drafted)
+
+    def found(self, explain: Callable[[EntryParts], bool] | None, record: bool) -> _Found:
+        """What came of :meth:`run`; with what goes on record where that is asked for."""
         entries = list(self._entry_parts())
         traces = {}
         if explain is not None:
@@ -313,7 +402,7 @@ class _CustomerRun(Usual, Balances, Tracing):
             traces = {e.id: self.trace(e) for e in self._entries if e.id in asked}
         return _Found(
             self.drafts, entries, self.uncovered, self.held, self.notices,
-            self.balances, self.differences, self.settlements, self.reporting,
+            self.balances, self.differences, self.settlements if record else (), self.reporting,
             traces, self.taken_back,
         )  # fmt: skip
 
@@ -368,6 +457,8 @@ class _CustomerRun(Usual, Balances, Tracing):
         found = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
         if self._adjust:
             return [*found, *self._corrections(bound)]
+        if self.sweeps:
+            self._sweep(bound.contract.code)
         for key, was, now in self._differing_time(bound):
             self._differ_in_money(bound, key, was, now)
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -134,7 +134,7 @@ class Corrections(Lines):
                 if entry is None:
                     self.taken_back.add(entry_id)
         changed |= {(key.term, key.component, key.period) for key in discounted}
-        self._sweep(code, entries)
+        self._sweep(code)
         lines: list[Line] = []
         terms = {term.term.id: term for term in bound.terms}
         for place in sorted(changed):
@@ -146,14 +146,20 @@ class Corrections(Lines):
                 lines += self._correct_lines(bound, term, component, place[2])
         return lines
 
-    def _sweep(self, code: str, entries: Mapping[str, Entry]) -> None:
+    def _sweep(self, code: str) -> None:
         """Takes back what waits on record and waits no more: its entry is gone, written off,
-        included, or another contract's."""
+        included, or another contract's. Of one that is billed in part, only where the record is
+        done again."""
         asked = {item.work.entry.id for item in self._items[code]}
+        entries: dict[str, Entry] | None = None
         for entry_id, rests in self._held_before.items():
             mine = [rest for rest in rests if rest.contract == code]
             if not mine or entry_id in asked or (code, entry_id) in self._wait_on_record:
                 continue
+            if entry_id in self._settled and not self._adjust:
+                continue
+            if entries is None:
+                entries = {entry.id: entry for entry in self._entries}
             entry = entries.get(entry_id)
             if entry is None and self._is_to_come(entry_id):
                 continue

@@ -254,6 +254,7 @@ class Scoping(State):
                 self._hold(
                     entry, rest.contract, rule, rest.seconds, rest.rounded, None, rest.reason
                 )
+                self._wait_on_record.add((rest.contract, entry.id))
                 continue
             self._rules.setdefault((rest.contract, rule.id), rule)
             around = self._around(entry)
@@ -355,6 +356,7 @@ class Scoping(State):
         if self._bought_behind_the_end(bound, entry, settled):
             self._stays.add(entry.id)
             self._compare(entry, decision)
+            self._wait_on(entry, rests)
             return True
         if to_come:
             self._waits_no_more(entry.id, fingerprint(entry), rests)

@@ -311,6 +311,8 @@ class State:
         to_resell: Mapping[LedgerKey, int],
     ) -> None:
         self._adjust = adjust
+        self.sweeps = adjust
+        """Takes back what waits on record and waits no more."""
         self._to_resell = to_resell
         """By line on record: seconds that its hours are corrected to, as far as known."""
         self.resold: dict[LedgerKey, int] = {}
