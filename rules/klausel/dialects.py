@@ -205,7 +205,9 @@ def _numbers(name: str, cells: Sequence[str], plain: bool) -> Read | None:
     if points and commas:
         return _mixed(name, points, commas)
     if not commas:
-        return _doubtful(name, "," if points else ".,")
+        signs = "," if points else ".,"
+        doubted = any(sign in cell for cell in either for sign in signs)
+        return _doubtful(name, signs) if doubted else None
 
     def with_comma(text: str) -> str:
         cell = text.strip()
