@@ -163,6 +163,8 @@ class Charge(NamedTuple):
     """The quantity that today's facts give, where what is on record stands (semantics 8)."""
     cumulative: bool = False
     """What is on record is subtracted: it may grow by late facts."""
+    of_late: int = 0
+    """Of :attr:`granted` of a cumulative line: seconds that late facts of this run brought."""
     each_period: bool = False
     """There is one of its group in each period; any other is there once, whatever its day is."""
     of_end: bool = False

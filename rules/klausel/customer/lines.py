@@ -250,12 +250,31 @@ class Lines(State):
         if _put_off(charge, rows):
             yield from self._compare_single(bound, term, component, charge, key)
             return
-        more = charge.granted - sum(row.rounded for row in rows)
+        known = sum(row.rounded for row in rows)
+        more = charge.granted - known
+        digits = self._book.company.quantity_digits
+        if more != charge.of_late and self._is_difference(charge, key, rows):
+            # The rest is of no late fact: what was settled should have been another sum.
+            was, now = (
+                line_amount(quantity(owed, digits), charge.unit_price, term.term.discount)
+                for owed in (known, charge.granted - charge.of_late)
+            )
+            self._differ_in_money(bound, key, was, now)
+            more = charge.of_late
         if more:
-            digits = self._book.company.quantity_digits
             sequence = max(row.key.sequence for row in rows) + 1
             charge = charge._replace(quantity=quantity(more, digits), granted=more)
             yield self._line(bound, term, component, charge, key._replace(sequence=sequence))
+
+    def _is_difference(self, charge: Charge, key: LedgerKey, rows: Sequence[LedgerRow]) -> bool:
+        """Whether what is on record in ``rows`` of ``charge`` waits for an adjustment: it is of
+        this end, and no line of it was released."""
+        if self._adjust or _newest(rows).last != charge.end:
+            return False
+        return not any(
+            row.state == "released" and row.key._replace(sequence=0) == key
+            for row in self._book.ledger
+        )
 
     def _compare_single(
         self,

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from klausel.adjustments.threshold import Budgets
+from klausel.approvals import LIMIT, OVER_BUDGET
 from klausel.charges.base import DRAW, ONE, Label, Taken, Work
 from klausel.clerk import Item, OnRecord
 from klausel.model import (
@@ -496,6 +497,7 @@ class State:
         amount: Decimal | None,
         reason: str,
     ) -> None:
+        reason = LIMIT if reason == OVER_BUDGET else reason
         self._add(entry, Part(rule.disposition, rule.id, seconds, rounded, code, held=reason))
         self.held.append(Held(entry.id, self._root, code, rounded, amount, reason, rule.id))
 
