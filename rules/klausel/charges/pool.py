@@ -360,8 +360,7 @@ class PoolAccount(Stock):
     # -- lines and balances ------------------------------------------------------------------------
 
     def singles(self, as_of: date) -> Iterator[Charge]:
-        bound = self.bound
-        yield from sales(bound, as_of, self._granted, self.grant_in_the_end)
+        yield from sales(self, as_of, self._granted)
         if self.over(as_of):
             yield from self._settlement()
             return
