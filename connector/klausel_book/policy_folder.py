@@ -49,7 +49,11 @@ def policy_files(folder: Path, shown: str) -> tuple[dict[str, str], list[Problem
     files: dict[str, str] = {}
     problems: list[Problem] = []
     size = 0
-    for name, path in policy_paths(folder):
+    try:
+        paths = list(policy_paths(folder))
+    except OSError as error:  # one of its folders may not be looked into
+        return {}, [unreadable(folder, shown or ".", error)]
+    for name, path in paths:
         place = f"{shown}/{name}" if shown else name
         if leaves(path, folder):
             problems.append(problem("file-link-outside", Where(place)))
