@@ -70,8 +70,8 @@ def said_whole(path: Path) -> bool:
 #: What only the product says: its own words for people, the keys of its record, and what it
 #: compares with that record.
 WORDS_OF_THE_PRODUCT = {
-    "after", "before", "customer", "description", "differences", "due", "key", "line", "problems",
-    "settled",
+    "after", "because", "before", "customer", "description", "differences", "due", "key", "line",
+    "problems", "settled",
 }  # fmt: skip
 
 SAID = [path for path in SCENARIOS if said_of(path)["runs"]]
@@ -277,6 +277,10 @@ def view(data: dict[str, Any]) -> dict[str, Any]:
         "notices": Counter(
             (one["contract"], one["rule"], one["period"], int(one["at_percent"]), str(one["on"]))
             for one in data["notices"]
+        ),
+        "standing": Counter(
+            (one["contract"], one["rule"], one["period"], int(one["at_percent"]), str(one["on"]))
+            for one in data["standing"]
         ),
     }
 

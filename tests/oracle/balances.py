@@ -270,6 +270,7 @@ def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
     balance["lots"].append(lot)
     if component["kind"] == "pool":
         repay(balance, lot, stock.remaining(lot))
+        lot["owed_then"] = balance["deficit"]
     offer(desk, term, component, lot)
 
 
@@ -328,9 +329,15 @@ def ask_again(
 
     It is asked in its old place: by lots of its day, then (if it waits for them) by later ones.
     Of a lot that grew there is only what it has more now: all else was used up at that place.
+    Of a pool that repays what is owed, and work of its period may owe as much again.
     """
     found = [one[:3] for one in grown] + bought
     used = {id(lot): (lot["drawn"], lot["drawn"] + more) for _, _, lot, more in grown}
+    pools = {key_of(*one[:2]): one[:3] for one in grown if one[1]["kind"] == "pool"}
+    room = {
+        key: _repay_more(desk, *pool, used, pool[2].get("owed_then", 0))
+        for key, pool in pools.items()
+    }
     taken: set[tuple[str, tuple[str, str]]] = set()
     kept = [("waiting", one) for one in desk.state["waiting"]]
     kept += [("stuck", one) for one in desk.state["stuck"] if one["reason"] == "no_term"]
@@ -342,6 +349,9 @@ def ask_again(
         for key in asked:
             if piece is None:
                 break
+            of_its_period = key in pools and piece["position"] >= pools[key][2]["first"]
+            if of_its_period:
+                room[key] += _repay_more(desk, *pools[key], used)
             mine = [one for one in found if key_of(one[0], one[1]) == key]
             lots = [one for one in mine if stock.good_on(one[2], day)]
             lots = [one for one in lots if _may_have(desk, *one[:2], piece, one[2])]
@@ -358,6 +368,40 @@ def ask_again(
                 elif piece and piece["rounded"]:
                     span = used.get(id(lot), (0, lot["granted"]))
                     piece = _pay(desk, term, component, lot, kind, piece, span)
+            if piece and of_its_period and piece["rounded"] > 0:
+                piece, loses = _owe(desk, *pools[key][:2], kind, piece, room[key])
+                room[key] -= loses
+    for pool in pools.values():
+        _repay_more(desk, *pool, used)
+
+
+def _repay_more(
+    desk: Any, term: Facts, component: Facts, lot: Lot, used: dict[int, tuple[int, int]],
+    most: int | None = None,
+) -> int:  # fmt: skip
+    """What a pool's lot has more repays what is owed (``most`` of it); returns how much."""
+    least, until = used[id(lot)]
+    new = until - lot["drawn"]
+    paid = repay(desk.balance(term, component), lot, new if most is None else min(new, most))
+    used[id(lot)] = (least + paid, until)
+    return paid
+
+
+def _owe(
+    desk: Any, term: Facts, component: Facts, kind: str, piece: Facts, room: int
+) -> tuple[Facts | None, int]:
+    """Kept work is owed as far as there is room; returns what is left, and what is owed of it."""
+    limit, factor = component.get("deficit_limit"), desk.weight_of(piece)
+    balance = desk.balance(term, component)
+    if limit not in (None, ""):
+        room = min(room, seconds(limit) - balance["deficit"] - balance["billed"])
+    some = stock.payable(piece["rounded"], factor, room)
+    if some == 0:
+        return piece, 0
+    loses = stock.weight(some, factor)
+    balance["deficit"] += loses
+    rest, _ = _part_of_kept(desk, term, component, kind, piece, some, "deficit")
+    return rest, loses
 
 
 def _ask_request(
@@ -411,19 +455,25 @@ def _pay(
     place = {"position": desk.today, "late": behind, "decided": day}
     if some < 0:
         stock.give_back(lot, stock.weight(-some, factor))
-        worked = max(piece["worked"], some)
     else:
         desk.draw(term, component, lot, piece, some, place)
-        worked = min(piece["worked"], some)
+    rest, worked = _part_of_kept(desk, term, component, kind, piece, some, lot["name"])
+    _note(desk, term, component, lot, piece, some, worked, stock.weight(some, factor))
+    return rest
+
+
+def _part_of_kept(
+    desk: Any, term: Facts, component: Facts, kind: str, piece: Facts, some: int, name: str
+) -> tuple[Facts | None, int]:
+    """Settles ``some`` seconds of kept work; returns what is left, and the worked seconds."""
+    worked = max(piece["worked"], some) if some < 0 else min(piece["worked"], some)
     if some == piece["rounded"]:
         worked = piece["worked"]
-    _note(desk, term, component, lot, piece, some, worked, stock.weight(some, factor))
-    part = _part(term, component, some, lot["name"]) | {"seconds": worked}
-    desk.settle_part(piece, part)
+    desk.settle_part(piece, _part(term, component, some, name) | {"seconds": worked})
     left = piece["rounded"] - some
     rest = {**piece, "worked": piece["worked"] - worked, "rounded": left} if left else None
     _forget(desk, kind, piece, rest)
-    return rest
+    return rest, worked
 
 
 def _note(

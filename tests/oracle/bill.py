@@ -12,7 +12,7 @@ from tests.oracle.clerk import PERIODIC, Clerk, changed, nothing_on_record, sett
 from tests.oracle.days import FOREVER, ONE
 from tests.oracle.facts import CannotSay, Facts, merged, on, read, the_policies
 from tests.oracle.numbers import DIGITS, HOUR, half_up, hours, natural, number, text
-from tests.oracle.scope import Parked, route
+from tests.oracle.scope import Parked, route, running
 
 Line = dict[str, Any]
 
@@ -38,7 +38,8 @@ def one_run(facts: Facts, as_of: date, records: dict[str, Facts], bill: bool, tu
     owners = owned(facts, records)
     routed: dict[str, list[Facts]] = {contract["code"]: [] for contract in facts["contracts"]}
     result: Facts = {"entries": {}, "held": [], "uncovered": [], "balances": {}, "notices": []}
-    parked = billed_otherwise(facts, records)
+    result["standing"] = []
+    parked = billed_otherwise(facts, records) | for_nothing(facts)
     for entry in facts["entries"]:
         if entry["date"] > as_of:
             continue
@@ -112,6 +113,23 @@ def billed_otherwise(facts: Facts, records: dict[str, Facts]) -> set[str]:
             root = facts["root_of"].get(customer, contract["root"])  # or merged with today's
             if root != contract["root"] or currency != contract["currency"]:
                 found |= {root, contract["root"]}
+    return found
+
+
+def for_nothing(facts: Facts) -> set[str]:
+    """Customers that wait as a purchase would bring no hours, or an acceptance no invoice."""
+    found = set()
+    for contract in facts["contracts"]:
+        terms = {term["id"]: term for term in contract["terms"]}
+        rows = [(row, "block") for row in facts["purchases"]]
+        rows += [(row, "milestone") for row in facts["acceptances"]]
+        for row, kind in rows:
+            if str(row["contract"]) != contract["code"]:
+                continue
+            term = terms[str(row["term"])]
+            outside = kind == "block" and not running(term, row["date"])
+            if outside or kind not in {component["kind"] for component in term["components"]}:
+                found.add(contract["root"])
     return found
 
 
@@ -602,19 +620,34 @@ def show(clerk: Clerk, result: Facts) -> None:
             )
     for notice in state["notices"]:
         if notice["key"] not in clerk.record["notices"]:
-            code, rule, period, percent = notice["key"]
-            result["notices"].append(
-                {
-                    "contract": code,
-                    "rule": rule,
-                    "period": period,
-                    "at_percent": percent,
-                    "on": notice["on"].isoformat(),
-                }
-            )
+            result["notices"].append(shown_notice(notice))
     for term, component in clerk.components():
+        if component["kind"] == "block":
+            result["standing"] += standing(clerk, term, component)
         if component["kind"] in (*PERIODIC, "block"):
             show_balance(clerk, term, component, result["balances"])
+
+
+def standing(clerk: Clerk, term: Facts, component: Facts) -> list[Facts]:
+    """Notices on record of lots that have time left, where no later lot has hours."""
+    found = []
+    left = [one for one in clerk.balance(term, component)["lots"] if stock.remaining(one) > 0]
+    for lot in sorted(left, key=begins)[-1:]:
+        for rule in (f"{term['plan']}.block", f"{term['plan']}.block.expiry"):
+            mine = [one for one in clerk.state["notices"] if one["key"][1:3] == (rule, lot["name"])]
+            mine.sort(key=lambda one: one["key"][3])
+            found += [one for one in mine[:1] if one["key"] in clerk.record["notices"]]
+    return [shown_notice(one) for one in found]
+
+
+def begins(lot: stock.Lot) -> tuple[Any, ...]:
+    return lot["first"], natural(lot["name"])
+
+
+def shown_notice(notice: Facts) -> Facts:
+    code, rule, period, percent = notice["key"]
+    day = notice["on"].isoformat()
+    return {"contract": code, "rule": rule, "period": period, "at_percent": percent, "on": day}
 
 
 def held_reason(clerk: Clerk, piece: Facts, kind: str) -> str:

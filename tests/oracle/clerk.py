@@ -431,7 +431,6 @@ class Clerk:
                         balances.resize(balance, lot, fresh)
                         more = lot["granted"] - before
                         if more > 0:
-                            more -= balances.repay(balance, lot, more)
                             self.grown.append((term, component, lot, more))
 
     def _change(self) -> None:
@@ -445,6 +444,10 @@ class Clerk:
             for kind in KEPT:
                 state[kind] = [piece for piece in state[kind] if piece["entry"] != entry]
             state["taken"] = [one for one in state["taken"] if one["piece"]["entry"] != entry]
+            for watched in state["watched"].values():
+                mine = [one for one in watched["rows"] if one["piece"]["entry"] == entry]
+                watched["rows"] = [one for one in watched["rows"] if one["piece"]["entry"] != entry]
+                watched["worth"] -= sum((one["worth"] for one in mine), Fraction(0))
             state["parts"].pop(entry, None)
             del state["facts"][entry]
 
@@ -1003,7 +1006,8 @@ class Clerk:
             nothing = {"worth": Fraction(0), "rows": [], "lines": {}}
             watched = self.state["watched"].setdefault((str(rule["id"]), period), nothing)
             before = watched["worth"]
-            after = before + (passed * priced["price"] / HOUR if money else passed)
+            worth = passed * priced["price"] / HOUR if money else Fraction(passed)
+            after = before + worth
             left = budget - sum(
                 (gate.line_amount(*one) for one in watched["lines"].values()), Fraction(0)
             )
@@ -1011,7 +1015,8 @@ class Clerk:
             watched["worth"] = after
             watched["lines"][priced["line"]] = (on_line + passed, priced)
             kept = {"entry": piece["entry"], "disposition": piece["disposition"]}
-            watched["rows"].append({"piece": kept, "seconds": passed, "place": dict(place)})
+            row = {"piece": kept, "seconds": passed, "worth": worth, "place": dict(place)}
+            watched["rows"].append(row)
             for percent in listed_numbers(watch.get("notify_at")):
                 if after * 100 >= budget * percent:
                     when_ = place["decided"] if place["late"] else place["position"]
