@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from klausel.model import Book, Opening
 from klausel.port import OpeningChange
 from klausel.problems import ErpError, ProblemError, Where, problem
 from klausel.sheet import Cell, unguarded, write
+from klausel_book.files import bytes_of, opened, put
 from klausel_book.reader import guarded
 from klausel_book.writer import cell
 
@@ -33,7 +33,7 @@ def read_rows(path: Path, book: Book, home: str) -> list[tuple[Opening, Where]]:
         hint = "name a CSV file with the columns of openings.csv, see docs/fields.md"
         raise ProblemError([problem("file-missing", Where(shown), hint=hint)])
     builder = BookBuilder()
-    with guarded(builder, path, shown), path.open(encoding="utf-8-sig", newline="") as lines:
+    with guarded(builder, path, shown), opened(path, "utf-8-sig", newline="") as lines:
         builder.add_csv("openings", lines, shown)
     return builder.openings_of(book, home)
 
@@ -49,9 +49,9 @@ class _Record(NamedTuple):
 
 def change(folder: Path, change: OpeningChange) -> None:
     """Writes ``change`` to the book's file in one move. Raises ``ErpError`` where it cannot."""
-    path = (folder / TABLE.file).resolve()
     try:
-        old = path.read_bytes().decode("utf-8") if path.exists() else ""
+        path = (folder / TABLE.file).resolve()
+        old = bytes_of(path).decode("utf-8") if path.exists() else ""
         _replace(path, changed(old, change).encode("utf-8"))
     except OSError as error:
         raise ErpError(
@@ -138,10 +138,7 @@ def _replace(path: Path, data: bytes) -> None:
     """Puts ``data`` in the place of ``path``: all of it, also after a crash, or nothing."""
     work = path.with_name(f".{path.name}.part")
     try:
-        with work.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        put(work, data, sync=True)
         if path.exists():
             shutil.copymode(path, work)
         work.replace(path)

@@ -14,6 +14,7 @@ from klausel.model import Book
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, problem
 from klausel_book import ledger_file
+from klausel_book.files import opened, text_of
 from klausel_book.ledger_file import LEDGER_FILE
 from klausel_book.policy_folder import policy_files, policy_folders, unreadable
 
@@ -44,6 +45,7 @@ def read_book(folder: Path, damaged: bool = False) -> tuple[Book, ledger_file.St
         file = folder.is_file()
         hint = "name the folder that " + ("this file is in" if file else "has contracts.yaml in it")
         raise ProblemError([problem("folder-missing", Where(str(folder)), hint=hint)])
+    refuse_unreadable(folder)
     builder = BookBuilder()
     for found in stray_files(folder):
         builder.say(found)
@@ -57,7 +59,7 @@ def read_book(folder: Path, damaged: bool = False) -> tuple[Book, ledger_file.St
         if present(path):
             with (
                 guarded(builder, path, table.file),
-                path.open(encoding="utf-8", newline="") as lines,
+                opened(path, newline="") as lines,
             ):
                 # Python reads utf-8-sig much more slowly than utf-8.
                 if lines.read(1) != BYTE_ORDER_MARK:
@@ -75,6 +77,15 @@ def read_book(folder: Path, damaged: bool = False) -> tuple[Book, ledger_file.St
     return builder.build(), stored
 
 
+def refuse_unreadable(folder: Path) -> None:
+    """Raises ``ProblemError`` where one may not look into ``folder``."""
+    try:
+        next(folder.iterdir(), None)
+        (folder / BOOK_FILE).is_file()
+    except OSError as error:
+        raise ProblemError([unreadable(folder, str(folder), error)]) from None
+
+
 def add_ledger(builder: BookBuilder, stored: ledger_file.Stored, damaged: bool) -> None:
     """What stands on record, and what is wrong with it."""
     chain = stored.chain
@@ -90,7 +101,12 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
     """Every policy folder below ``folder``; ``name`` stands for it in messages."""
     if not folder.is_dir():
         return
-    for child in policy_folders(folder):
+    try:
+        children = policy_folders(folder)
+    except OSError as error:
+        builder.lose(unreadable(folder, name or str(folder), error))
+        return
+    for child in children:
         shown = f"{name}/{child.name}" if name else child.name
         files, problems = policy_files(child, shown)
         if problems:
@@ -105,7 +121,7 @@ def _each(builder: BookBuilder, folder: Path, name: str, add: Callable[[str, str
     path = folder / name
     if present(path):
         with guarded(builder, path, name):
-            add(path.read_text(encoding="utf-8-sig"), name)
+            add(text_of(path), name)
 
 
 def present(path: Path) -> bool:
@@ -145,7 +161,7 @@ def _meant(path: Path, missing: Sequence[str]) -> tuple[str, str] | None:
     if path.suffix.lower() != ".csv":
         return None
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        with opened(path, "utf-8-sig", errors="replace") as lines:
             header = {name.strip(' "\t\r\n') for name in lines.readline(10_000).split(",")}
     except OSError:
         return None
