@@ -37,7 +37,16 @@ GIVEN: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings but those of the test."""
-    for name in ("URL", "DATABASE", "LOGIN", "PASSWORD", "COMPANY", "TIMEOUT", "TRANSPORT"):
+    for name in (
+        "URL",
+        "DATABASE",
+        "LOGIN",
+        "PASSWORD",
+        "COMPANY",
+        "TIMEOUT",
+        "TRANSPORT",
+        "ANSWER_LIMIT",
+    ):
         monkeypatch.delenv(f"KLAUSEL_ODOO_{name}", raising=False)
     monkeypatch.delenv("KLAUSEL_POLICIES", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -76,6 +85,7 @@ def test_every_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatc
         "KLAUSEL_ODOO_PASSWORD": "p",
         "KLAUSEL_ODOO_COMPANY": "3",
         "KLAUSEL_ODOO_TIMEOUT": "12.5",
+        "KLAUSEL_ODOO_ANSWER_LIMIT": "0.5",
         "KLAUSEL_ODOO_TRANSPORT": "json2",
         "KLAUSEL_POLICIES": "rules",
         "POLICIES": "not-ours",
@@ -89,6 +99,7 @@ def test_every_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatc
         "login": "l",
         "company": "3",
         "timeout": 12.5,
+        "answer_limit": 0.5,
         "transport": "json2",
         "policies": Path("rules"),
     }
@@ -215,14 +226,16 @@ def test_urls_as_people_copy_them(url: str, meant: str) -> None:
 def test_wrong_values_name_where_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("klausel.toml").write_text(
         '# firm\n[odoo]\nurl = "https://o.example.com"\n\ntimeout = "soon"\ndatabase = 7\n'
+        "answer_limit = 0\n"
     )
     monkeypatch.setenv("KLAUSEL_ODOO_TRANSPORT", "soap")
     assert problems(None, login="l", password="p") == [
         'KLAUSEL_ODOO_TRANSPORT: error: "transport" is not known\n'
         "    write auto, odoorpc, xmlrpc or json2",
-        'klausel.toml:5: error: "timeout" is not a number of seconds\n    write it as: 60',
+        'klausel.toml:5: error: "timeout" is not a number of seconds\n    write it as: 300',
         'klausel.toml:6: error: "database" should be a text\n'
         "    give --database, set KLAUSEL_ODOO_DATABASE, or add it to [odoo] in klausel.toml",
+        'klausel.toml:7: error: "answer_limit" is not a number of megabytes\n    write it as: 200',
     ]
 
 
@@ -257,6 +270,54 @@ def test_what_the_file_should_not_have() -> None:
     assert broken.startswith("klausel.toml: error: the file is not UTF-8 text (byte 15)")
     assert problems(Path("other.toml"), **GIVEN) == [
         "other.toml: error: the file is missing\n    name a file such as klausel.toml"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "hint"),
+    [
+        ("word\n", "the password ends with a line end", None),
+        ("word\r\n", "the password ends with a line end", None),
+        ("wo\trd", "the password has a control character in it", None),
+        ("wo\x1brd", "the password has a control character in it", None),
+        ("\x7f", "the password has a control character in it", None),
+        ("w\udcf6rd", "the password is not UTF-8 text", "set it as UTF-8 text"),
+    ],
+)
+def test_passwords_that_nobody_can_log_in_with(
+    password: str, said: str, hint: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hint = hint or "take that off: nobody can log in with it"
+    for name in ("option", "KLAUSEL_ODOO_PASSWORD"):
+        values = dict(GIVEN)
+        if name != "option":
+            del values["password"]
+            monkeypatch.setenv(name, password)
+        where = "--password" if name == "option" else name
+        assert problems(None, **values | ({"password": password} if name == "option" else {})) == [
+            f"{where}: error: {said}\n    {hint}"
+        ]
+
+
+def test_a_password_of_the_keyring_that_nobody_can_log_in_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("keyring.get_password", lambda service, user: "word\n")
+    without = {name: value for name, value in GIVEN.items() if name != "password"}
+    assert problems(None, **without) == [
+        "the keyring: error: the password ends with a line end\n"
+        "    take that off: nobody can log in with it"
+    ]
+
+
+@pytest.mark.parametrize("name", ["url", "database", "login", "company"])
+def test_settings_that_are_no_text(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = GIVEN.get(name, "x")
+    assert problems(None, **{**GIVEN, name: f"{good}\udcff"}) == [
+        f'--{name}: error: "{name}" is not UTF-8 text\n    write it as UTF-8 text'
+    ]
+    assert problems(None, **{**GIVEN, name: f"{good}\x1b[31m"}) == [
+        f'--{name}: error: "{name}" has a control character in it\n    write it without'
     ]
 
 
