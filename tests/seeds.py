@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from hypothesis import seed, settings
+from hypothesis import Phase, seed, settings
 
 VARIABLE = "KLAUSEL_SEED"
 
@@ -19,6 +19,13 @@ SEED = int(os.environ.setdefault(VARIABLE, str(secrets.randbits(31))))
 
 #: Properties that draw by it.
 USERS: list[str] = []
+
+#: Settings of a property whose first counterexample is said as it was found: it has a way of its
+#: own to make it smaller.
+AT_ONCE: dict[str, Any] = {
+    "phases": (Phase.explicit, Phase.generate),
+    "report_multiple_bugs": False,
+}
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 
@@ -31,8 +38,8 @@ def fresh(test: Test) -> Test:
     return fresh_one_in(1)(test)
 
 
-def fresh_one_in(number: int) -> Callable[[Test], Test]:
-    """The same over one in ``number`` of as many examples."""
+def fresh_one_in(number: int, **more: Any) -> Callable[[Test], Test]:
+    """The same over one in ``number`` of as many examples, with ``more`` settings."""
 
     def made(test: Test) -> Test:
         USERS.append(test.__name__)
@@ -42,6 +49,7 @@ def fresh_one_in(number: int) -> Callable[[Test], Test]:
             max_examples=max(usual.max_examples // number, 1),
             derandomize=False,
             database=None,
+            **more,
         )
         return seed(SEED)(some(test))
 

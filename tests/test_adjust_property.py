@@ -10,18 +10,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klausel.model import LedgerRow
+import klausel.scenario
+from klausel.engine import bill
+from klausel.formats.json import result_data
+from klausel.model import Book, LedgerRow
 from klausel.result import Result
-from klausel.scenario import RunShape
+from klausel.scenario import RunShape, play, read_scenario
 from tests.counts import count
 from tests.oracle.lives import FEATURES, HOURS, LAST, LIMITS, Dice, lives
 from tests.seeds import fresh, fresh_one_in
+from tests.test_cases import SCENARIOS, name
 from tests.test_life_properties import Life, amounts, run
 
 #: A second customer, whom entries may move to.
@@ -202,6 +207,28 @@ def test_one_adjusting_run_clears_what_limits_hold(data: dict[str, Any]) -> None
     """Approvals of work of every kind, many of them with limits."""
     count("generated lives, new ones: one adjusting run clears everything, a second writes nothing")
     check(data)
+
+
+ADJUSTED = [path for path in SCENARIOS if "adjust" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", ADJUSTED, ids=name)
+def test_a_preview_of_an_adjustment_says_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that puts nothing on record looks at the run after it all the same."""
+
+    def both(book: Book, as_of: date, **options: Any) -> Result:
+        result = bill(book, as_of, **options)
+        if options.get("adjust"):
+            shown = bill(book, as_of, record=False, **options)
+            assert shown.settlements == ()
+            assert result_data(shown) == result_data(result)
+            count("adjusting runs of scenario files that a preview says as well")
+        return result
+
+    monkeypatch.setattr(klausel.scenario, "bill", both)
+    play(read_scenario(path.read_text(encoding="utf-8"), name(path)))
 
 
 #: Where it does not matter who comes first. Beside sold hours, limits, groups that are rounded and

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from klausel.assemble import ledger_rows
 from klausel.engine import bill
 from klausel.model import LedgerRow
 from klausel.result import Result
 from klausel.scenario import fragment_book, play, read_scenario
 from tests.counts import count
+
+GOLDEN = Path(__file__).parent / "golden"
 
 POLICY = """
 title: ends
@@ -164,4 +169,108 @@ runs:
     expect: {{totals: ["{back}"]}}
 """
     _, mismatches = play(read_scenario(text, "part of a year"))
+    assert not mismatches, "\n".join(str(mismatch) for mismatch in mismatches)
+
+
+POOL = """
+title: pool
+policy:
+  scope: {otherwise: {then: service, because: day to day}}
+  plans:
+    time: {title: Other work, components: [{time: {}}]}
+    plan: {title: Pool, components: [{pool: {every: 12 months, proration: daily, WORDS}}]}
+book:
+  contracts:
+    - code: C1
+      start: 2028-04-15
+      end: 2028-08-31
+      terms:
+        - {id: T, plan: time, price: "100.00", priority: 1}
+        - {id: P, plan: plan, hours: 10, price: "33.33"}
+  entries:
+    - {id: e1, date: 2028-04-20, hours: 10}
+runs:
+"""
+
+
+def test_a_deficit_that_was_billed_too_high_is_a_difference() -> None:
+    """A ledger of the version that billed 0.41 h of a later end twice, 346.97 for 333.30."""
+    lines = (GOLDEN / "ledger-owed-twice.jsonl").read_text(encoding="utf-8").splitlines()
+    ledger = [row for line in lines for row in ledger_rows(json.loads(line))]
+    assert sum(row.amount or 0 for row in ledger) == Decimal("346.9653")
+    text = POOL.replace("WORDS", "settle: bill_deficit") + "  - {as_of: 2028-10-01}\n"
+    scenario = read_scenario(text.replace("2028-08-31", "2028-09-15"), "pool")
+
+    def run(how: str) -> Result:
+        book = fragment_book(scenario.shape.book, scenario, ledger)
+        result = bill(book, date(2028, 10, 2), record=how != "preview", adjust=how == "adjust")
+        assert not result.problems
+        ledger.extend(result.settlements)
+        return result
+
+    for how in ("preview", "bill"):
+        found = run(how)
+        assert not found.drafts
+        assert [(one.was, one.now) for one in found.differences] == [("206.65", "192.98")]
+    (draft,) = run("adjust").drafts
+    assert (draft.kind, draft.total) == ("credit_note", Decimal("13.67"))
+    for how in ("preview", "adjust"):
+        again = run(how)
+        assert not again.drafts and not again.differences
+
+
+def test_late_work_is_billed_beside_a_deficit_that_was_another() -> None:
+    """3 h of before go-live and 1 h of March were owed, 1 h granted: 300.00. It were 2 h."""
+    text = """
+title: pool
+policy:
+  scope: {otherwise: {then: service, because: day to day}}
+  plans:
+    plan: {title: Pool, components: [{pool: {proration: none, settle: bill_deficit}}]}
+runs: []
+"""
+    scenario = read_scenario(text, "pool")
+    term = {"id": "P", "plan": "plan", "hours": "1", "price": "100.00"}
+    contract = {"code": "C1", "start": "2026-01-01", "end": "2026-03-31", "terms": [term]}
+    work = [{"date": "2026-03-10", "hours": "1"}, {"date": "2026-03-11", "hours": "0.5"}]
+    ledger: list[LedgerRow] = []
+
+    def run(owed: str, entries: int, how: str) -> tuple[list[Decimal], list[tuple[str, str]]]:
+        opening = {"contract": "C1", "term": "P", "date": "2026-02-28", "hours": owed}
+        facts = {"contracts": [contract], "openings": [opening], "entries": work[:entries]}
+        book = fragment_book(facts, scenario, ledger)
+        result = bill(book, date(2026, 4, 10), adjust=how == "adjust")
+        ledger.extend(result.settlements)
+        signs = {"invoice": 1, "credit_note": -1}
+        totals = [signs[draft.kind] * draft.total for draft in result.drafts]
+        return totals, [(one.was, one.now) for one in result.differences]
+
+    assert run("-3", 1, "bill") == ([Decimal(400)], [])
+    assert run("-2", 1, "bill") == ([], [("300.00", "200.00")])
+    assert run("-2", 2, "bill") == ([Decimal(50)], [("300.00", "200.00")])
+    assert run("-2", 2, "bill") == ([], [("350.00", "250.00")])
+    assert run("-2", 2, "adjust") == ([Decimal(-100)], [])
+    assert run("-2", 2, "adjust") == ([], [])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_later_end_makes_room_for_more_deficit(known: bool) -> None:
+    """As if it had been known: 4.21 h drawn, 1 h owed, 4.79 h wait."""
+    runs = """
+  - as_of: 2028-08-15
+    do: bill
+    expect: {balances: {P: {deficit: "1.0000"}}, held: [{seconds: 18720}]}
+"""
+    runs = "" if known else runs
+    runs += """
+  - as_of: 2028-08-20
+    do: bill
+    change: {contracts: [{code: C1, end: 2028-09-15}]}
+    expect:
+      balances: {P: {deficit: "1.0000"}, P/2028-04-15: {drawn: "4.2100"}}
+      held: [{seconds: 17244}]
+  - {as_of: 2028-08-21, do: bill, expect: {drafts: [], differences: [], held: [{seconds: 17244}]}}
+"""
+    text = POOL.replace("WORDS", "deficit_limit: 1, beyond: hold, settle: bill_deficit") + runs
+    _, mismatches = play(read_scenario(text, "pool"))
     assert not mismatches, "\n".join(str(mismatch) for mismatch in mismatches)

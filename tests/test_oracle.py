@@ -9,10 +9,11 @@ from datetime import date
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from klausel.engine import Matchers
 from klausel.formats.json import result_data
@@ -27,7 +28,8 @@ from tests.oracle.days import add_months
 from tests.oracle.facts import CannotSay, merged
 from tests.oracle.lives import FEATURES, FEES, LIMITS, lives
 from tests.oracle.numbers import seconds
-from tests.seeds import fresh_one_in
+from tests.seeds import AT_ONCE, fresh_one_in
+from tests.smaller import smaller
 from tests.test_cases import SCENARIOS, name
 
 ORACLE = Path(__file__).parent / "oracle"
@@ -152,7 +154,7 @@ NOWHERE = Tree(None, {}, ())
 QUICK = Matchers(main=reference.ReferenceMatcher, check=reference.ReferenceMatcher)
 
 
-@fresh_one_in(10)
+@fresh_one_in(10, **AT_ONCE)
 @given(lives())
 def test_the_product_agrees(life: dict[str, Any]) -> None:
     """Exact to the cent and to the second, run by run."""
@@ -160,6 +162,7 @@ def test_the_product_agrees(life: dict[str, Any]) -> None:
     agrees(life)
 
 
+@settings(**AT_ONCE)
 @given(lives())
 def test_the_product_agrees_on_the_same_lives(life: dict[str, Any]) -> None:
     """Exact to the cent and to the second, run by run."""
@@ -167,7 +170,7 @@ def test_the_product_agrees_on_the_same_lives(life: dict[str, Any]) -> None:
     agrees(life)
 
 
-@fresh_one_in(5)
+@fresh_one_in(5, **AT_ONCE)
 @given(lives(FEES))
 def test_the_product_agrees_on_fees(life: dict[str, Any]) -> None:
     """The same, where ends move and fees go back."""
@@ -175,7 +178,7 @@ def test_the_product_agrees_on_fees(life: dict[str, Any]) -> None:
     agrees(life)
 
 
-@fresh_one_in(5)
+@fresh_one_in(5, **AT_ONCE)
 @given(lives(LIMITS))
 def test_the_product_agrees_on_limits(life: dict[str, Any]) -> None:
     """The same, where work meets limits in money."""
@@ -185,7 +188,34 @@ def test_the_product_agrees_on_limits(life: dict[str, Any]) -> None:
 
 def agrees(life: dict[str, Any]) -> None:
     found = disagreements(life)
-    assert not found, "\n".join(found) + "\n" + json.dumps(life)
+    if found:
+        less = smaller(
+            life, lambda some: said_of_words(disagreements(some)) == said_of_words(found)
+        )
+        raise AssertionError("\n".join([*disagreements(less), json.dumps(less), json.dumps(life)]))
+
+
+def said_of_words(found: list[str]) -> set[str]:
+    """What ``found`` is about, whatever run it is."""
+    return {one.partition(":")[2].partition("\n")[0] for one in found}
+
+
+def test_a_life_that_differs_is_said_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not after minutes in which it is made ever smaller."""
+
+    def differs(life: dict[str, Any]) -> list[str]:
+        entries = sum(len(run.get("add", {}).get("entries", ())) for run in life["runs"])
+        return ["run 1: entries\n  more than one"] if entries > 1 else []
+
+    monkeypatch.setattr("tests.test_oracle.disagreements", differs)
+    began = monotonic()
+    with pytest.raises(AssertionError) as told:
+        test_the_product_agrees()
+    assert monotonic() - began < 60
+    said_, less, whole = str(told.value).splitlines()[0], *str(told.value).splitlines()[2:4]
+    assert said_ == "run 1: entries"
+    assert len(differs(json.loads(less))) == len(differs(json.loads(whole))) == 1
+    assert len(less) < 100, less
 
 
 def disagreements(life: dict[str, Any]) -> list[str]:

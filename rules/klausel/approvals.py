@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from typing import NamedTuple
 
 from klausel.model import Approval, Entry, natural
@@ -18,6 +20,8 @@ from klausel.policy.ir import Requirement
 
 NOT_VALIDATED = "not_validated"
 LIMIT = "limit"
+#: On record only: a budget holds what an approval let pass. It is shown as :data:`LIMIT`.
+OVER_BUDGET = "budget"
 NO_TERM = "no_term"
 NO_HOURS = "no_hours"
 
@@ -93,7 +97,7 @@ class Shown:
             return wanted
         before, digits = self._on(worth.line), self._quantity_digits
         most = self._amount(before, price) + left
-        steps = int(most.scaleb(digits) // price)
+        steps = floor(Fraction(most.scaleb(digits)) / Fraction(price))  # a line may be below zero
         until = int(round_half_up(share(Decimal(steps), SECONDS_PER_HOUR, 10**digits), 0))
         while self._amount(until, price) > most:  # a step is less than a second
             until -= 1
@@ -193,11 +197,14 @@ class Gate:
         ]
         self._rejected = [approval for approval in self._all if approval.state == "rejected"]
 
-    def decisions(self, ticket: str) -> list[date]:
-        """Days on which something was approved that may concern ``ticket``, oldest first."""
+    def decisions(self, requirement: Requirement, ticket: str, day: date) -> list[date]:
+        """Days on which something was approved that is of the kind that work of ``day`` needs,
+        oldest first."""
         return list(
             dict.fromkeys(
-                _day(room.approval) for room in self._rooms if concerns(room.approval, ticket)
+                _day(room.approval)
+                for room in self._rooms
+                if self._fits(room.approval, requirement, ticket, day)
             )
         )
 

@@ -25,6 +25,7 @@ from klausel.approvals import (
     NO_TERM,
     NOT_VALIDATED,
     NOTHING,
+    OVER_BUDGET,
     Gate,
     Room,
     Shown,
@@ -149,9 +150,15 @@ class Item:
     def is_new(self) -> bool:
         """It came late, and no run has put it at its place before: those that have one stand
         before it."""
-        placed = self.old_place is not None and (self.stuck or self.over_budget)
+        placed = self.old_place is not None and self.through
         known = self.record or self.again or self.reopened or placed
         return self.counted is not None and not known
+
+    @property
+    def behind(self) -> date | None:
+        """The day behind which it stands: the one of old where it had passed already, otherwise
+        the one behind which it passes now."""
+        return (self.old_place if self.through or self.waited else None) or self.counted
 
     @property
     def has_room(self) -> bool:
@@ -162,6 +169,11 @@ class Item:
     def has_passed(self) -> bool:
         """It is on record, or was there as what it is: nobody asks again whether it may pass."""
         return bool(self.record) or (self.again and not self.asks)
+
+    @property
+    def through(self) -> bool:
+        """It had passed the gate, and waits for what comes behind that."""
+        return self.stuck or self.over_budget
 
     @property
     def plain(self) -> bool:
@@ -420,12 +432,9 @@ class Clerk:
         return self._at(span if span is not None else Span(following, following))
 
     def _schedule_retries(self, item: Item) -> None:
-        if item.requirement is None or not item.requirement.retroactive:
-            return
-        for day in self._gate.decisions(item.work.ticket):
-            if item.work.entry.date < day <= self._as_of:
-                span = self._safe_window(day)
-                self._at(span if span is not None else Span(day, day))
+        for day in self._later_decisions(item):
+            span = self._safe_window(day)
+            self._at(span if span is not None else Span(day, day))
 
     # -- one window --------------------------------------------------------------------------------
 
@@ -468,16 +477,22 @@ class Clerk:
     def _do_late(self, late: list[Item], window: _Window, still: list[Item]) -> None:
         """What comes behind all that was before ``window``. What a limit cuts off is late again
         where a later approval of the window frees it, and ``still`` waits otherwise."""
-        done_again = any(item.again for item in late)
-        for item in sorted(late, key=partial(_late_order, done_again)):
+        order = partial(_late_order, any(item.again for item in late))
+        queue = sorted(late, key=order)
+        number = 0
+        while number < len(queue):
+            item = queue[number]
+            number += 1
             used_up = item.is_new and item.requirement is not None and not item.has_room
             if not used_up:
                 self._round_late(item)
-            rests = [item] if used_up else self._process(item, item.old_place or item.counted)
+            rests = [item] if used_up else self._process(item, item.behind)
             for rest in rests:
                 if self._passes_later(rest, window.span):
                     rest.counted = item.counted
-                    window.late.append(rest)
+                    if rest.counted is not None and rest.decisive > rest.counted:
+                        rest.adds_to_group = False
+                    insort(queue, rest, lo=number, key=order)
                 else:
                     still.append(rest)
 
@@ -492,8 +507,8 @@ class Clerk:
 
     def _passes_later(self, item: Item, span: Span) -> bool:
         """Whether a decision after the one that counted, until ``span`` ends, lets it pass."""
-        until = self._as_of if span.last is None else min(self._as_of, span.last)
-        for day in self._gate.decisions(item.work.ticket):
+        until = span.last or self._as_of
+        for day in self._later_decisions(item):
             shown = self._gate.shown.tried()
             if item.decisive < day <= until and self._passes(item, day, {}, shown):
                 item.decisive = day
@@ -517,24 +532,29 @@ class Clerk:
                 tries.append((item.work.entry.date, item.rank, not item.record, item))
         asked = [*waiting, *asked]
         for item in asked:
-            needed = item.requirement
-            if needed is not None and needed.retroactive and not item.record:
-                for day in self._gate.decisions(item.work.ticket):
-                    own = item.work.entry.date
-                    if window.span.covers(day) and own < day <= self._as_of:
-                        tries.append((day, item.rank, True, item))
+            for day in () if item.record else self._later_decisions(item):
+                if window.span.covers(day):
+                    tries.append((day, item.rank, True, item))
         gone: set[int] = set()
-        for day, _, _, item in sorted(tries, key=lambda found: found[:3]):
+        closed = self._closed(window.span)
+        if closed:
+            # All but what is on record stands behind all of the last closed day, where it is
+            # asked again whether anything is left.
+            tries.sort(key=lambda found: (found[2], found[:2]))
+        else:
+            tries.sort(key=lambda found: found[:3])
+        for day, _, _, item in tries:
             if id(item) in gone:
                 continue
-            if self._passes(item, day, used, shown):
+            so_far = dict(used) if closed and not item.record else used
+            if self._passes(item, day, so_far, shown.tried() if so_far is not used else shown):
                 gone.add(id(item))
                 item.decisive = self._passed_on(item, window.span) if item.has_passed else day
                 passed.append(item)
         return passed, [item for item in asked if id(item) not in gone]
 
     def _passes(self, item: Item, day: date, used: dict[str, Used], shown: Shown) -> bool:
-        if item.has_passed or item.stuck:
+        if item.has_passed or item.through:
             item.rooms = self._rooms_of_settled(item)
             if item.rooms and not item.again:
                 self._use_provisionally(item, item.rooms, used, shown)
@@ -551,11 +571,20 @@ class Clerk:
         self._use_provisionally(item, open_, used, shown)
         return True
 
+    def _later_decisions(self, item: Item) -> list[date]:
+        """Days after its own on which an approval of the kind that ``item`` needs was given that
+        may count for it, oldest first."""
+        needed, own = item.requirement, item.work.entry.date
+        if needed is None or not needed.retroactive:
+            return []
+        known = self._gate.decisions(needed, item.work.ticket, own)
+        return [day for day in known if own < day <= self._as_of]
+
     def _passed_on(self, item: Item, span: Span) -> date:
         """The day in ``span`` on which what is on record passed: its own, or an approval's."""
         needed, ticket, own = item.requirement, item.work.ticket, item.work.entry.date
         if needed is not None and needed.retroactive:
-            for day in (own, *(day for day in self._gate.decisions(ticket) if day > own)):
+            for day in (own, *self._later_decisions(item)):
                 if self._gate.rooms(needed, ticket, own, day):
                     return day if span.covers(day) else own
         return own
@@ -566,8 +595,7 @@ class Clerk:
             return ()
         ticket, own = item.work.ticket, item.work.entry.date
         found: list[Room] = []
-        days = [day for day in self._gate.decisions(ticket) if own < day <= self._as_of]
-        for day in (own, *sorted(days)):
+        for day in (own, *self._later_decisions(item)):
             # What was rejected since takes nothing back: its room is used all the same.
             rooms = self._gate.rooms(item.requirement, ticket, own, day)
             found += [room for room in rooms if all(room is not one for one in found)]
@@ -612,7 +640,7 @@ class Clerk:
             (after if after.span.first > window.span.first else window).late.append(item)
         elif item.has_passed or (item.again and self._window(own).first == window.span.first):
             here.append(item)
-        elif closed and not item.again and (item.stuck or item.over_budget):
+        elif closed and not item.again and item.through:
             item.counted = self._last_closed
             if item.old_place is None:
                 here.append(item)
@@ -657,8 +685,7 @@ class Clerk:
         if needed is None or counted is None:
             return False
         ticket, own = item.work.ticket, item.work.entry.date
-        decisions = [day for day in self._gate.decisions(ticket) if own < day <= self._as_of]
-        for day in (own, *sorted(decisions)):
+        for day in (own, *self._later_decisions(item)):
             if self._gate.rooms(needed, ticket, own, day):
                 return not self._window(own).covers(day) and counted == self._place_before(day)
         return False
@@ -690,8 +717,8 @@ class Clerk:
 
     def _held_by_budget(self, item: Item, worth: Worth) -> bool:
         """Whether it was a budget that cut ``item`` off, and no approval's limit."""
-        if not item.cut or item.requirement is None:
-            return item.cut
+        if item.over_budget or not item.cut:
+            return item.over_budget
         work = item.work
         return self._gate.has_more(item.rooms, work.entry.id, work.rounded, worth)
 
@@ -760,7 +787,7 @@ class Clerk:
         if item.requirement is None and not item.watches:
             self._allocate(item, work, behind, late, shares)
             return self._keep(item, shares, ZERO, False)
-        mark = item.counted if item.stuck or item.over_budget else behind
+        mark = item.counted if item.through else behind
         worth = self._worth(work, mark) if (item.rooms or item.watches) else WORTHLESS
         passes = work.rounded
         held = self._held_by_budget(item, worth)
@@ -768,7 +795,7 @@ class Clerk:
             passes = work.rounded
             if not item.has_passed:
                 used = self._gate.use(item.rooms, work.entry.id, work.rounded, worth)
-                passes = work.rounded if item.stuck else used
+                passes = work.rounded if item.through else used
         limit = work.rounded - passes
         over = 0
         if item.watches and not item.stuck:
@@ -778,7 +805,7 @@ class Clerk:
         if passes or not work.rounded:
             self._allocate(item, rounded_to(work, passes), behind, late, shares)
         if over:
-            shares.append(("", "", None, LIMIT, over))
+            shares.append(("", "", None, OVER_BUDGET, over))
         if limit:
             shares.append(("", "", None, LIMIT, limit))
         needed = item.requirement
@@ -808,7 +835,7 @@ class Clerk:
     ) -> None:
         day = item.decisive
         rest = work.rounded
-        own_mark = item.stuck or item.over_budget or item.waited
+        own_mark = item.through or item.waited
         mark = item.counted if own_mark else behind
         for stop in self._route(work).stops:
             if stop.billed_until is not None and work.entry.date <= stop.billed_until:

@@ -21,11 +21,18 @@ def closing_key(key: LedgerKey) -> LedgerKey:
 def release(rows: Iterable[LedgerRow], lines: Collection[str]) -> list[LedgerRow]:
     """``rows`` after the lines with the keys ``lines`` were deleted or cancelled.
 
-    Exactly the parts of these lines are open again, and the period of each regular line.
+    Exactly the parts of these lines are open again, and the period of each regular line, together
+    with what was corrected of that line without money.
     """
     before = list(rows)
     gone = {row.key for row in before if str(row.key) in lines}
-    gone |= {closing_key(key) for key in gone if not key.sequence}
+    regular = {key for key in gone if not key.sequence}
+    gone |= {closing_key(key) for key in regular}
+    gone |= {
+        row.key
+        for row in before
+        if row.amount is None and not row.entry and row.key._replace(sequence=0) in regular
+    }
     return [
         row._replace(state="released") if row.key in gone and row.state == "live" else row
         for row in before

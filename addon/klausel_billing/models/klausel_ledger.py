@@ -321,14 +321,34 @@ class KlauselLedger(models.Model):
         )
         return rows.filtered(lambda row: row._klausel_place() in places)
 
+    def _klausel_without_money(self):
+        """Live rows that correct regular lines among these by no money: hours, or an end."""
+        lines = self.filtered(lambda row: row.amount and not (row.sequence or row.entry_ref))
+        groups = {(*row._klausel_place(), row.line_group) for row in lines}
+        if not groups:
+            return self.browse()
+        rows = self.search(
+            [
+                ("contract_id", "in", lines.contract_id.ids),
+                ("period", "in", list(set(lines.mapped("period")))),
+                ("line_group", "in", list(set(lines.mapped("line_group")))),
+                ("sequence", "!=", 0),
+                ("entry_ref", "=", 0),
+                ("amount", "=", False),
+                ("state", "=", "live"),
+            ]
+        )
+        return rows.filtered(lambda row: (*row._klausel_place(), row.line_group) in groups)
+
     def _klausel_release(self, cause):
-        """Open exactly these parts again, and the period of each regular line."""
+        """Open exactly these parts again, and the period of each regular line, together with
+        what was corrected of that line without money."""
         rows = self.filtered(lambda row: row.state == "live")
         if not rows:
             return
         moves = rows.move_id
         last = self.search([], order="id desc", limit=1).id
-        gone = rows | rows._klausel_closing("live")
+        gone = rows | rows._klausel_closing("live") | rows._klausel_without_money()
         # The links first: with the state, Odoo computes anew who bills the time.
         rows._klausel_unlink_entries(gone)
         gone.write({"state": "released", "cause": cause, "mark": last})

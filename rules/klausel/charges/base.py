@@ -163,6 +163,8 @@ class Charge(NamedTuple):
     """The quantity that today's facts give, where what is on record stands (semantics 8)."""
     cumulative: bool = False
     """What is on record is subtracted: it may grow by late facts."""
+    of_late: int = 0
+    """Of :attr:`granted` of a cumulative line: seconds that late facts of this run brought."""
     each_period: bool = False
     """There is one of its group in each period; any other is there once, whatever its day is."""
     of_end: bool = False
@@ -424,6 +426,13 @@ class Bound(Protocol):
         """``period`` as it was when it was billed up to ``last``, for comparing."""
         ...  # pragma: no cover
 
+    def pieces(
+        self, period: Period, recorded: Recorded, whole: bool = True
+    ) -> Sequence[tuple[Period, bool]] | None:
+        """``period`` cut up into what each line on record is for and what none is, with whether it
+        is billed; None where that is the period as it is billed anyway, which ``whole`` asks."""
+        ...  # pragma: no cover
+
     def rate_again(self, work: Work, was: Decimal) -> Decimal | None:
         """What a part on record that was billed at ``was`` would be billed at today."""
         ...  # pragma: no cover
@@ -461,6 +470,11 @@ class Plain:
 
     def as_billed(self, period: Period, last: date) -> Period:
         return period
+
+    def pieces(
+        self, period: Period, recorded: Recorded, whole: bool = True
+    ) -> Sequence[tuple[Period, bool]] | None:
+        return None
 
     def rate_again(self, work: Work, was: Decimal) -> Decimal | None:
         return self.rate(work)

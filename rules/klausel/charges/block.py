@@ -229,7 +229,7 @@ class BlockAccount(Stock):
             )
         end = self.bound.binding.span.last
         if end is not None and self.bound.shape.leftover == "refund":
-            happen.append((end, Events.EVENING, partial(self._refund, end)))
+            happen.append((end, Events.EVENING, partial(self._refund, end, self.lots)))
         for group in dict.fromkeys(row.key.group for row in self.recorded):
             before = self.put_off(group) if group.startswith(LEFTOVER) else None
             if before is not None and before.end is not None:
@@ -244,8 +244,8 @@ class BlockAccount(Stock):
         lot = next(lot for lot in self.lots if lot.id == id_)
         self.pay_waiting([lot], lot.first)
 
-    def _refund(self, end: date) -> None:
-        for lot in self.lots:
+    def _refund(self, end: date, lots: list[Lot]) -> None:
+        for lot in lots:
             if lot.last == end and (lot.first <= end or lot.id in self.topped):
                 lot.refunded += max(self.free(lot), 0)
 
@@ -348,6 +348,7 @@ class BlockAccount(Stock):
         if standard <= 0:
             return Offer(tuple(taken), rest, waits=True)
         price = self.bound.binding.value("price", day)
+        bought: list[Lot] = []
         number = 0
         while rest > 0:
             number += 1
@@ -355,6 +356,7 @@ class BlockAccount(Stock):
             if any(lot.id == id_ for lot in self.lots):
                 continue
             lot = self._top_up_lot(id_, day, standard, price)
+            bought.append(lot)
             found = self.draw(lot, work, rest, day, work.entry.date)
             if found is None:
                 break
@@ -362,7 +364,7 @@ class BlockAccount(Stock):
             rest -= found.rounded
         end = self.bound.binding.span.last
         if end is not None and end <= self.reached and self.bound.shape.leftover == "refund":
-            self._refund(end)  # late work bought more than it needs
+            self._refund(end, bought)  # late work bought more than it needs
         self._sort()
         return Offer(tuple(taken), rest, waits=True)
 

@@ -7,7 +7,15 @@ from datetime import date
 from functools import partial
 
 from klausel.charges.base import Account, Binding, Charge, Parameter, Recorded, Stand, Work
-from klausel.charges.stock import HOUR_PARAMETERS, BoundStock, Events, Lot, Stock, StockShape
+from klausel.charges.stock import (
+    HOUR_PARAMETERS,
+    HOURS,
+    BoundStock,
+    Events,
+    Lot,
+    Stock,
+    StockShape,
+)
 from klausel.model import Contract
 from klausel.money import ZERO
 from klausel.period import ONE_DAY, Period, Span, period_of, periods
@@ -82,7 +90,7 @@ class ContingentAccount(Stock):
         return [lot for lot in self.lots_of(period) if lot.good(work.entry.date)]
 
     def singles(self, as_of: date) -> Iterator[Charge]:
-        yield from sales(self.bound, as_of, self._granted, self.grant_in_the_end)
+        yield from sales(self, as_of, self._granted)
 
     def balances(self, as_of: date) -> Iterator[Stand]:
         lots = [*self._opening]
@@ -92,10 +100,9 @@ class ContingentAccount(Stock):
         yield from (lot.stand(as_of) for lot in lots if lot.first <= as_of)
 
 
-def sales(
-    bound: BoundStock, as_of: date, granted: dict[date, int], grant_of: Callable[[Period], int]
-) -> Iterator[Charge]:
+def sales(account: Stock, as_of: date, granted: dict[date, int]) -> Iterator[Charge]:
     """The hours of each period that are due, those on record as they were sold."""
+    bound = account.bound
     binding = bound.binding
     span = binding.open_span
     if span is None:
@@ -108,7 +115,7 @@ def sales(
         if opened is not None and whole.first <= opened:
             continue  # the opening stands for it
         known = granted.get(period.first)
-        today = grant_of(period)
+        today = account.grant_in_the_end(period)
         if bound.shape.timing == "advance":
             # An end that came after billing leaves the hours as they were sold.
             uncut = bound.hours_of(period._replace(last=period.grid_last))
@@ -118,10 +125,12 @@ def sales(
         elif known is not None:
             charge = bound.sale(period, known)
             yield charge._replace(wanted=bound.sale(period, today).quantity)
-    yield from _behind_the_end(bound, granted)
+    yield from _behind_the_end(bound, granted, account.recorded)
 
 
-def _behind_the_end(bound: BoundStock, granted: dict[date, int]) -> Iterator[Charge]:
+def _behind_the_end(
+    bound: BoundStock, granted: dict[date, int], recorded: Recorded
+) -> Iterator[Charge]:
     """Hours that were billed afterwards for periods that an earlier end leaves out; what was sold
     ahead stays sold (semantics 10.2)."""
     first, end = bound.binding.span
@@ -129,7 +138,10 @@ def _behind_the_end(bound: BoundStock, granted: dict[date, int]) -> Iterator[Cha
         return
     for day in sorted(day for day in granted if day > end):
         whole = period_of(day, Span(first, None), bound.shape.every, bound.shape.align, first)
-        yield bound.sale(whole, granted[day])._replace(wanted=ZERO)
+        # As far as it was billed: the period of a later end may not be over yet.
+        days = [row.last for row in recorded if (row.key.period, row.key.group) == (day, HOURS)]
+        last = min((found for found in days if found is not None), default=whole.last)
+        yield bound.sale(whole._replace(last=last), granted[day])._replace(wanted=ZERO)
 
 
 class Contingent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -117,6 +117,19 @@ def _from(month: Paid, start: date) -> Paid:
     return month._replace(first=start, amount=share(month.amount, part, whole))
 
 
+def _lines(recorded: Recorded) -> Iterable[LedgerRow]:
+    """One row for each line: the first, be it one that an adjustment has brought."""
+    found: dict[tuple[date, str], LedgerRow] = {}
+    for row in recorded:
+        if row.key.group.startswith(REFUND):
+            continue
+        place = row.key.period, row.key.group
+        before = found.get(place)
+        if before is None or row.key.sequence < before.key.sequence:
+            found[place] = row
+    return found.values()
+
+
 class BoundFee(Plain):
     def __init__(self, shape: FeeShape, binding: Binding) -> None:
         self._shape = shape
@@ -142,6 +155,46 @@ class BoundFee(Plain):
         if self._shape.timing == "advance" and last > period.last:
             return period._replace(last=last)
         return period
+
+    def pieces(
+        self, period: Period, recorded: Recorded, whole: bool = True
+    ) -> Sequence[tuple[Period, bool]] | None:
+        """One line after the other, from the first day on, is a period as it is billed anyway."""
+        ends: dict[str, date] = {}
+        amounts: dict[str, Decimal] = {}
+        for row in sorted(recorded, key=lambda row: row.key.sequence):
+            if row.key.group.startswith(REFUND):
+                continue
+            if row.last is None:
+                return None  # of before that was kept
+            ends[row.key.group] = row.last
+            amounts[row.key.group] = amounts.get(row.key.group, ZERO) + (row.amount or ZERO)
+            if row.key.sequence and not amounts[row.key.group]:
+                del ends[row.key.group]  # it was taken back as a whole
+        found: list[tuple[Period, bool]] = []
+        day, in_turn = period.first, True
+        for first, last in sorted((parse_date(group), last) for group, last in ends.items()):
+            if first > period.last:
+                break
+            if first > day:
+                found.append((period._replace(first=day, last=first - ONE_DAY), False))
+            in_turn = in_turn and (first == day or not found)
+            first, last = max(first, day), min(last, period.last)
+            if first <= last:
+                found.append((period._replace(first=first, last=last), True))
+            day = max(day, self._after(period, last))
+        if day <= period.last:
+            found.append((period._replace(first=day), False))
+        return None if whole and in_turn else found
+
+    def _after(self, period: Period, last: date) -> date:
+        """The first day that a line up to ``last`` leaves: it has paid for whole months unless
+        they are shared out by days."""
+        if self._shape.proration != "daily":
+            for month in self._months(period):
+                if month.first <= last <= month.last:
+                    return month.last + ONE_DAY
+        return last + ONE_DAY
 
     # -- what goes back (semantics 5, "Termination") ---------------------------------------------
 
@@ -169,9 +222,9 @@ class BoundFee(Plain):
     def _behind_the_end(self, end: date, recorded: Recorded) -> Iterator[Charge]:
         """Lines, as nothing, of periods that were billed afterwards and that an earlier end leaves
         out."""
-        for row in recorded:
+        for row in _lines(recorded):
             first = row.key.period
-            if first <= end or row.key.sequence or row.last is None:
+            if first <= end or row.last is None:
                 continue
             period = Period(first, row.last, first, row.last)
             label = Label(first, row.last)
@@ -227,9 +280,7 @@ class BoundFee(Plain):
         last: dict[tuple[date, str], date | None] = {}
         for row in sorted(recorded, key=lambda row: row.key.sequence):
             last[row.key.period, row.key.group] = row.last  # its correction may cover other days
-        for row in recorded:
-            if row.key.sequence or row.key.group.startswith(REFUND):
-                continue
+        for row in _lines(recorded):
             until = last[row.key.period, row.key.group]
             if until is None:
                 continue

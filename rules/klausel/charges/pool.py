@@ -87,6 +87,8 @@ class PoolAccount(Stock):
         self._ended = False
         self._settled = 0
         """Seconds of deficit that the end has billed."""
+        self._owed_late = 0
+        """Seconds that work of this run added to what is owed after the end."""
         self._credit = 0
         self._number: dict[str, int] = {}
         self._late: dict[str, list[tuple[date, int]]] = defaultdict(list)
@@ -333,6 +335,8 @@ class PoolAccount(Stock):
 
     def _owed(self, work: Work, rounded: int, cost: int) -> Taken:
         """A part that adds to the deficit, which has it already."""
+        if self._ended:
+            self._owed_late += cost
         return self._part(work, rounded, DEFICIT, cost, work.entry.date, -self.deficit)
 
     def force(self, part: Taken) -> Taken:
@@ -356,8 +360,7 @@ class PoolAccount(Stock):
     # -- lines and balances ------------------------------------------------------------------------
 
     def singles(self, as_of: date) -> Iterator[Charge]:
-        bound = self.bound
-        yield from sales(bound, as_of, self._granted, self.grant_in_the_end)
+        yield from sales(self, as_of, self._granted)
         if self.over(as_of):
             yield from self._settlement()
             return
@@ -376,12 +379,14 @@ class PoolAccount(Stock):
         assert last is not None
         digits = bound.binding.quantity_digits
         settle = bound.shape.settle
-        owed = self._settled + (self.deficit if settle in ("bill_deficit", "both") else 0)
+        bills = settle in ("bill_deficit", "both")
+        owed = self._settled + (self.deficit if bills else 0)
         known = {row.key.group for row in self.recorded}
         charge = Charge(
             last, SETTLE, end + ONE_DAY, Label(last.first, last.last, (("phrase", "deficit"),)),
             quantity(owed, digits), "hour", bound.binding.value("price", last.first),
-            granted=owed, cumulative=True, of_end=True, end=end,
+            granted=owed, cumulative=True, of_late=self._owed_late if bills else 0,
+            of_end=True, end=end,
             waits=self.put_off(SETTLE) is not None or self.put_off(CREDIT) is not None,
         )  # fmt: skip
         if owed or SETTLE in known:

@@ -7,7 +7,7 @@ is driven forward day by day, never back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Literal
@@ -200,6 +200,11 @@ class BoundStock:
 
     def as_billed(self, period: Period, last: date) -> Period:
         return period
+
+    def pieces(
+        self, period: Period, recorded: Recorded, whole: bool = True
+    ) -> Sequence[tuple[Period, bool]] | None:
+        return None
 
     def due_of(self, period: Period) -> date:
         """When the hours of ``period`` themselves are due."""

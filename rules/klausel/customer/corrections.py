@@ -243,7 +243,11 @@ class Corrections(Lines):
             .groups.get((ident.key.term, ident.key.component, ident.key.period), {})
             .get(ident.key.group, known if ident.rate is None else 0)
         )
-        sequence = used[place] = max(known, of_group, used.get(place, -1)) + 1
+        number = self._line_numbers.get(place)
+        if number is not None and known < number and place not in used:
+            sequence = used[place] = number
+        else:
+            sequence = used[place] = max(known, of_group, used.get(place, -1)) + 1
         while (ident.key._replace(sequence=sequence), entry, ident.lot) in self._taken_places:
             sequence = used[place] = sequence + 1  # a rest of it that this run bills
         self.settlements.append(

@@ -163,7 +163,8 @@ class Lines(State):
 
         charges = [
             charge
-            for charge in component.bound.charges(period, due, parts)
+            for open_ in self._open_pieces(bound, term, component, period)
+            for charge in component.bound.charges(open_, due, parts)
             if charge.taken or charge.group not in before  # it was opened again in part
         ]
         on_lines = {id(part) for charge in charges for part in charge.taken}
@@ -183,6 +184,17 @@ class Lines(State):
                 self._record(bound, part, key, "")
         for charge in charges:
             yield self._line(bound, term, component, charge, key_of(charge.group))
+
+    def _open_pieces(
+        self, bound: BoundContract, term: BoundTerm, component: BoundComponent, period: Period
+    ) -> Sequence[Period]:
+        """What of ``period`` no line on record is for."""
+        if component.takes_time:
+            return (period,)
+        rows = self._ledger[bound.contract.code].lines.get((term.term.id, component.id), ())
+        mine = [row for row in rows if row.key.period == period.first]
+        pieces = component.bound.pieces(period, mine, whole=False) if mine else None
+        return (period,) if pieces is None else [piece for piece, billed in pieces if not billed]
 
     def _singles(
         self,
@@ -250,12 +262,31 @@ class Lines(State):
         if _put_off(charge, rows):
             yield from self._compare_single(bound, term, component, charge, key)
             return
-        more = charge.granted - sum(row.rounded for row in rows)
+        known = sum(row.rounded for row in rows)
+        more = charge.granted - known
+        digits = self._book.company.quantity_digits
+        if more != charge.of_late and self._is_difference(charge, key, rows):
+            # The rest is of no late fact: what was settled should have been another sum.
+            was, now = (
+                line_amount(quantity(owed, digits), charge.unit_price, term.term.discount)
+                for owed in (known, charge.granted - charge.of_late)
+            )
+            self._differ_in_money(bound, key, was, now)
+            more = charge.of_late
         if more:
-            digits = self._book.company.quantity_digits
             sequence = max(row.key.sequence for row in rows) + 1
             charge = charge._replace(quantity=quantity(more, digits), granted=more)
             yield self._line(bound, term, component, charge, key._replace(sequence=sequence))
+
+    def _is_difference(self, charge: Charge, key: LedgerKey, rows: Sequence[LedgerRow]) -> bool:
+        """Whether what is on record in ``rows`` of ``charge`` waits for an adjustment: it is of
+        this end, and no line of it was released."""
+        if self._adjust or _newest(rows).last != charge.end:
+            return False
+        return not any(
+            row.state == "released" and row.key._replace(sequence=0) == key
+            for row in self._book.ledger
+        )
 
     def _compare_single(
         self,
@@ -494,10 +525,8 @@ class Lines(State):
             for group, amount in ledger.amounts.get(place, {}).items()
             if not group.startswith(REFUND)
         }
-        if place in ledger.last:
-            period = component.bound.as_billed(period, ledger.last[place])
         discount = term.term.discount
-        charges = {charge.group: charge for charge in component.bound.charges(period, due, ())}
+        charges = self._as_billed(ledger, place, component, period, due)
         today = {
             group: line_amount(charge.quantity, charge.unit_price, discount)
             for group, charge in charges.items()
@@ -528,6 +557,30 @@ class Lines(State):
             charge = charge._replace(unit="period", label=corrected(charge.label))
             key = LedgerKey(bound.contract.code, *place, group)
             yield self._correction(bound, term, component, charge, key, gap, discount)
+
+    def _as_billed(
+        self,
+        ledger: Ledger,
+        place: tuple[str, str, date],
+        component: BoundComponent,
+        today: Period,
+        due: date,
+    ) -> dict[str, Charge]:
+        """Today's charges of a settled period, by group: as far as its lines were billed."""
+        bound, last = component.bound, ledger.last.get(place)
+        period = today if last is None else bound.as_billed(today, last)
+        charges = {charge.group: charge for charge in bound.charges(period, due, ())}
+        rows = ledger.lines.get((place[0], place[1]), ())
+        pieces = bound.pieces(period, [row for row in rows if row.key.period == place[2]])
+        if pieces is None:
+            return charges
+        # Some of its lines were deleted and billed again: each is compared by its own days.
+        found = [
+            piece if billed else piece._replace(last=min(piece.last, today.last))
+            for piece, billed in pieces
+            if billed or piece.first <= today.last
+        ]
+        return {charge.group: charge for piece in found for charge in bound.charges(piece, due, ())}
 
     def _differing_time(self, bound: BoundContract) -> Iterable[tuple[LedgerKey, Decimal, Decimal]]:
         """Groups of lines of time that would come to another amount with today's discount: their
@@ -630,7 +683,11 @@ class Lines(State):
         for part in () if self._untouched and not self._on_record else charge.taken:
             if part.settled:
                 self._amend(part, line=text_key)
-            elif self._on_record and part.number != DONE_AGAIN:
+            elif part.number == DONE_AGAIN:
+                # Its row is the correction of its entry.
+                place = key._replace(sequence=0), part.work.entry.id, part.lot
+                self._line_numbers[place] = key.sequence
+            elif self._on_record:
                 self._put_on_record(bound, part, key)
         self._due[key.contract].add(charge.due)
         if (key.term, key.component, key.period) in self._others.unbilled.get(key.contract, ()):

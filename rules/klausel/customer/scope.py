@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, held_reason
+from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, OVER_BUDGET, held_reason
 from klausel.charges.base import Work
 from klausel.charges.block import LEFTOVER
 from klausel.charges.fee import REFUND
@@ -48,7 +48,8 @@ from klausel.texts import phrase
 
 def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
     """``rest`` of an entry, as ``item`` is; ``whole`` where nothing of the entry has passed."""
-    cut = rest.reason == LIMIT
+    over_budget = rest.reason == OVER_BUDGET
+    cut = over_budget or rest.reason == LIMIT
     return replace(
         item,
         work=item.work._replace(seconds=rest.seconds, rounded=rest.rounded),
@@ -60,8 +61,8 @@ def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
         cut=cut,
         whole=whole,
         stuck=rest.reason in (NO_HOURS, NO_TERM),
-        # Without an approval in play it was a budget that cut it off.
-        over_budget=cut and item.requirement is None,
+        # Without an approval in play it was a budget that cut it off (before it was recorded).
+        over_budget=over_budget or (cut and item.requirement is None),
     )
 
 

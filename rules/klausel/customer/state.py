@@ -11,7 +11,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from klausel.adjustments.threshold import Budgets
+from klausel.approvals import LIMIT, OVER_BUDGET
 from klausel.charges.base import DRAW, ONE, Label, Taken, Work
+from klausel.charges.fee import REFUND
 from klausel.clerk import Item, OnRecord
 from klausel.model import (
     Approval,
@@ -125,6 +127,7 @@ def index(rows: Sequence[LedgerRow]) -> Ledger:
     amounts: dict[tuple[str, str, date], dict[str, Decimal]] = defaultdict(dict)
     last: dict[tuple[str, str, date], date] = {}
     lines: dict[tuple[str, str], list[LedgerRow]] = defaultdict(list)
+    without_money: list[LedgerRow] = []
     for row in rows:
         key = row.key
         place = (key.term, key.component, key.period)
@@ -132,11 +135,16 @@ def index(rows: Sequence[LedgerRow]) -> Ledger:
         groups[key.group] = max(groups.get(key.group, 0), key.sequence)
         if row.amount is None and key.term and key.group and not row.entry:
             lines[key.term, key.component].append(row)  # hours without money
+            without_money.append(row)
         if row.amount is not None:
             amounts[place][key.group] = amounts[place].get(key.group, Decimal(0)) + row.amount
             lines[key.term, key.component].append(row)
-            if row.last is not None:
+            if row.last is not None and not key.group.startswith(REFUND):
                 last[place] = max(last.get(place, row.last), row.last)
+    for row in without_money:
+        key = row.key
+        if key.group not in amounts.get((key.term, key.component, key.period), ()):
+            lines[key.term, key.component].remove(row)  # its line is open again
     return Ledger(known, amounts, last, lines)
 
 
@@ -406,6 +414,8 @@ class State:
         self._due_again: dict[str, set[date]] = defaultdict(set)
         """By contract: those of this run's lines that take the place of released ones."""
         self._entry_sequences: dict[tuple[LedgerKey, str, str], int] = {}
+        self._line_numbers: dict[tuple[LedgerKey, str, str], int] = {}
+        """By group, entry and lot: the number of this run's line that bills it, done again."""
         self._rows_of: dict[str, list[LedgerRow]] = defaultdict(list)
         if adjust:
             for row in rows:
@@ -496,6 +506,7 @@ class State:
         amount: Decimal | None,
         reason: str,
     ) -> None:
+        reason = LIMIT if reason == OVER_BUDGET else reason
         self._add(entry, Part(rule.disposition, rule.id, seconds, rounded, code, held=reason))
         self.held.append(Held(entry.id, self._root, code, rounded, amount, reason, rule.id))
 

@@ -76,4 +76,36 @@ GIVEN: dict[str, Sequence[Step]] = {
         Step(4, "bill", {"at": "A", "to": "2026-05-01"}),
         Step(5, "bill and adjust", {"at": "A", "to": "2026-05-02"}),
     ],
+    # Every adjusting run was refused: “rows”.
+    "an hour goes to a month that is due": [
+        Step(1, "log", {"on": "p2", "day": "2026-01-17", "hours": 6, **WORK}),
+        Step(2, "bill", {"at": "A", "to": "2026-02-01"}),
+        Step(3, "edit day", {"entry": "e1", "day": "2026-03-03"}),
+        Step(4, "bill and adjust", {"at": "A", "to": "2026-05-15"}),
+    ],
+    # Every run broke off.
+    "what was left goes back again": [
+        Step(1, "buy", {"hours": 5}),
+        Step(2, "end", {"contract": "K4", "last": "2026-02-03"}),
+        Step(3, "bill", {"at": "A", "to": "2026-02-10"}),
+        Step(4, "put end off", {"contract": "K4", "last": "2026-02-08"}),
+        Step(5, "bill and adjust", {"at": "A", "to": "2026-02-12"}),
+        Step(6, "delete draft", {"document": "m3.5"}),
+        Step(7, "bill", {"at": "A", "to": "2026-02-12"}),
+    ],
+    # The last month was put right only when it was over in the calendar.
+    "a month is behind an earlier end": [
+        Step(1, "end", {"contract": "K3", "last": "2026-03-03"}),
+        Step(2, "bill", {"at": "A", "to": "2026-03-06"}),
+        Step(3, "put end off", {"contract": "K3", "last": "2026-01-13"}),
+        Step(4, "bill and adjust", {"at": "A", "to": "2026-03-06"}),
+    ],
+    # Of 750.00 only 180.00 went back.
+    "a year's price is raised, and it ends": [
+        Step(1, "bill", {"at": "A", "to": "2026-01-20"}),
+        Step(2, "raise price", {"term": "K1/care", "price": "1300.00", "first": "2026-07-01"}),
+        Step(3, "bill and adjust", {"at": "A", "to": "2026-02-20"}),
+        Step(4, "end", {"contract": "K1", "last": "2026-04-30"}),
+        Step(5, "bill", {"at": "A", "to": "2026-05-01"}),
+    ],
 }
