@@ -22,7 +22,16 @@ from klausel.port import Application, Refused
 from klausel.problems import ErpError, ProblemError, Where
 from klausel.tree import Tree
 from klausel_book import read_folder, write_folder
-from klausel_odoo import OdooSettings, OdooSource, erp, failures, records, versions, writing
+from klausel_odoo import (
+    OdooSettings,
+    OdooSource,
+    answers,
+    erp,
+    failures,
+    records,
+    versions,
+    writing,
+)
 from klausel_run import fields_doc
 
 ROOT = Path(__file__).parent.parent
@@ -670,6 +679,79 @@ def test_a_company_speaks_its_own_language_first() -> None:
     assert company.languages == ("de_DE", "nl_NL", "en_US")
     assert (company.name, company.region, company.rounding_method) == ("Mill", "", "line")
     assert records.company(info, "").languages == ("nl_NL", "en_US", "de_DE")
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+PAGE = {"domain": [("id", ">", 7)], "fields": ["name"], "order": "id", "limit": 2}
+TAG = {"id": 8, "name": "x"}
+HALF = "\ud800"
+DEEP = {"specification": {"term_ids": {"fields": {"discount": {}}}, "currency_id": {}}}
+TERM = {"id": 1, "discount": 2.5}
+CONTRACT_ROW = {"id": 1, "term_ids": [TERM], "currency_id": 1, "klausel_seq": 0}
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "arguments", "ids", "answer", "said"),
+    [
+        ("project.tags", "search_read", PAGE, None, [TAG, {**TAG, "id": 9}], ""),
+        ("project.tags", "search_read", PAGE, None, [], ""),
+        ("project.tags", "search_read", PAGE, None, {"records": []}, "is no list of records"),
+        ("project.tags", "search_read", PAGE, None, [{"id": 8}], 'has no "name"'),
+        ("project.tags", "search_read", PAGE, None, [TAG, TAG], "has a record twice"),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "id": 7}],
+         "has other records than were asked for"),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "id": 9}, TAG],
+         "has other records than were asked for"),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "id": id_} for id_ in (8, 9, 10)],
+         "has more records than were asked for"),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "name": HALF}],
+         'has something else than a text as "name"'),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "name": True}],
+         'has something else than a text as "name"'),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "id": "8"}],
+         'has something else than an id as "id"'),
+        ("project.tags", "web_read", {"specification": {"name": {}}}, [8, 9], [TAG],
+         "left out project.tags 9, perhaps just deleted"),
+        ("project.tags", "web_read", {"specification": {"name": {}}}, [9], [TAG],
+         "has other records than were asked for"),
+        ("klausel.reference", "klausel_contracts", DEEP, None, [CONTRACT_ROW], ""),
+        ("klausel.reference", "klausel_contracts", DEEP, None,
+         [{**CONTRACT_ROW, "term_ids": False}],
+         'has something else than records as "term_ids"'),
+        ("klausel.reference", "klausel_contracts", DEEP, None,
+         [{**CONTRACT_ROW, "term_ids": [{**TERM, "discount": float("nan")}]}],
+         ', in "term_ids", has something else than a number as "discount"'),
+        ("klausel.reference", "klausel_contracts", DEEP, None,
+         [{**CONTRACT_ROW, "klausel_seq": "0"}],
+         'has something else than a number of things as "klausel_seq"'),
+        ("klausel.ledger", "search_read", {"fields": ["amount", "period", "state"]}, None,
+         [{"id": 1, "amount": "12.50", "period": "2026-01-01", "state": "live"}], ""),
+        ("klausel.ledger", "search_read", {"fields": ["amount"]}, None,
+         [{"id": 1, "amount": "NaN"}], 'has something else than a decimal number as "amount"'),
+        ("klausel.ledger", "search_read", {"fields": ["period"]}, None,
+         [{"id": 1, "period": "2026-02-30"}], 'has something else than a date as "period"'),
+        ("klausel.ledger", "search_read", {"fields": ["state"]}, None,
+         [{"id": 1, "state": "dead"}], 'has something else than live or released as "state"'),
+        ("klausel.contract", "klausel_apply", {}, None,
+         {"moves": [{"key": "k", "id": 3}], "rows": 1, "replayed": False}, ""),
+        ("klausel.contract", "klausel_apply", {}, None, {"moves": [], "rows": 1},
+         'has no "replayed"'),
+        ("klausel.contract", "klausel_apply", {}, None,
+         {"moves": [{"key": "k"}], "rows": 1, "replayed": False}, ', in "moves", has no "id"'),
+    ],
+)  # fmt: skip
+def test_what_an_answer_looks_like(
+    model: str, method: str, arguments: Any, ids: Any, answer: Any, said: str
+) -> None:
+    if not said:
+        answers.check(model, method, arguments, ids, answer)
+        return
+    with pytest.raises(answers.StrangeError) as caught:
+        answers.check(model, method, arguments, ids, answer)
+    place = f"{method} of {model}"
+    assert str(caught.value) == (f"{place}{said}" if said[0] == "," else f"{place} {said}")
 
 
 # --- sentences ------------------------------------------------------------------------------------

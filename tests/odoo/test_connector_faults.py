@@ -276,6 +276,19 @@ def test_an_issuer_of_ones_own(
         assert said(source(url, transport)).startswith(f"{url} failed with 500 ")
 
 
+@pytest.mark.odoo
+@every_transport
+def test_a_certificate_of_another_host(
+    transport: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with secured(certificate) as url:
+        other = url.replace("127.0.0.1", "localhost")
+        assert said(source(other, transport)).startswith(
+            f"the certificate of {other} cannot be trusted: hostname mismatch, "
+        )
+
+
 @every_transport
 def test_https_where_there_is_none(transport: str) -> None:
     with serving(answer(200, "")) as url:

@@ -122,10 +122,10 @@ def test_one_deadline_for_a_call_however_it_comes(transport: str, wrong: Wrong) 
 def test_after_a_deadline_nothing_is_asked_any_more(transport: str) -> None:
     """A connection on which an answer is still to come is of no use to other questions."""
     with serving(INFO, double.silence) as server:
-        connection, _ = transports.open_transport(erp(server.url, transport, timeout=0.3).settings)
+        connection, _ = transports.open_transport(erp(server.url, transport, timeout=3).settings)
         connection.login()
         for _ in range(3):
-            with pytest.raises(ErpError, match=r"did not answer within 0\.3 seconds"):
+            with pytest.raises(ErpError, match="did not answer within 3 seconds"):
                 connection.call("klausel.contract", "klausel_info", {})
         assert len(server.met) == 1
 
