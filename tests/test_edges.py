@@ -423,9 +423,10 @@ def test_a_file_of_a_book_that_is_none(name: str, kind: Kind, book: Path, ran: R
     assert f"{name}: error: " in said
     if kind is not circle:
         assert f"{name}: error: the file cannot be read: {reason}\n" in said, said
-    billed = ran("bill", "--book", book, *DAY, "--yes")
-    assert billed.code == 2, billed
-    assert "settled." not in billed.out
+    if kind is pipe:
+        billed = ran("bill", "--book", book, *DAY, "--yes")
+        assert billed.code == 2, billed
+        assert "settled." not in billed.out
 
 
 @every_kind
