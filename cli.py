@@ -31,6 +31,7 @@ from klausel_shell.options import (
     contract_option,
     customer_option,
     output_options,
+    short_option,
     source_options,
     yes_option,
 )
@@ -127,6 +128,7 @@ def snapshot(source: Source, as_of: date, folder: Path) -> int:
     "--adjust", is_flag=True, help="Also correct what was billed and differs with today's facts."
 )
 @click.option("--backlog", is_flag=True, help="Also write what reaches back more than a year.")
+@short_option
 def bill(
     source: Source,
     as_of: date,
@@ -137,6 +139,7 @@ def bill(
     records: Path | None,
     adjust: bool,
     backlog: bool,
+    short: bool,
 ) -> int:
     """Write what the preview shows as draft invoices, each once.
 
@@ -147,7 +150,7 @@ def bill(
     from klausel_shell.terminal import Terminal
 
     options = Options(as_of, customer, (), group_by, True, adjust, backlog)
-    result, report = job(source.open(), options, refresh, Terminal(yes), records)
+    result, report = job(source.open(), options, refresh, Terminal(yes, short), records)
     if any(found.severity == "error" for found in result.problems):
         return EXIT_INPUT
     return EXIT_FINDINGS if report.refused else 0

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import pytest
+
 from klausel.engine import bill
 from klausel.formats import View, render
 from klausel.formats.json import result_data
-from klausel.model import Documents
+from klausel.model import Book, Documents
+from klausel.port import Links
 from klausel.result import Difference, Result
 from klausel_book.reader import read_folder
-from klausel_book.source import demo_folder
+from klausel_book.source import BookSource, demo_folder
+from klausel_run.audit import audit
 from klausel_run.preview import only_contracts
 
 AS_OF = date(2026, 4, 1)
@@ -39,5 +44,27 @@ def test_they_are_differences_of_their_contract() -> None:
     assert only_contracts(one, {"SRV-102"}).differences == ()
 
 
-def test_documents_of_a_contract_that_is_not_read_are_not_shown() -> None:
-    assert result("OLD-1").differences == ()
+@pytest.mark.parametrize(("contract", "said"), [("OLD-1", "OLD-1"), ("", "no contract")])
+def test_those_of_a_contract_that_is_not_read_are_findings_of_the_audit(
+    contract: str, said: str
+) -> None:
+    assert result(contract).differences == ()
+
+    class Server(BookSource):
+        """Reads the demo as an ERP that has archived contracts."""
+
+        def read(self, until: date, customers: Collection[str] | None = None) -> Book:
+            return result(contract).book
+
+        def links(self) -> Links:
+            return Links((), (), (("OLD-1", 3), ("OLD-2", 1)))
+
+    found = audit(Server(demo_folder()), AS_OF)
+    assert not found.clean
+    assert [(one.kind, one.text) for one in found.findings] == [
+        ("documents", f"{said}, {NAMES}: documents; was 150.004, today -5.005")
+    ]
+    assert found.notes == (
+        "contract OLD-1 is archived: 3 rows of it not compared",
+        "contract OLD-2 is archived: 1 row of it not compared",
+    )

@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 
 import cli
 from klausel import sheet
+from klausel import signs as signs_module
 from klausel.activity import records
 from klausel.explain import Explainer
 from klausel.fields import TABLES, Field
@@ -372,6 +373,7 @@ def look(folder: Path) -> bool:
         return False
     clean(render(result, "text", View(random.choice((40, 80, 100)), False, True)))
     clean(COLOURS.sub("", render(result, "text", View(100, True, random.random() < 0.5))))
+    clean(COLOURS.sub("", render(result, "text", View(80, True, short=True))))
     text = render(result, "json", View())
     clean(text)
     data = json.loads(text)
@@ -691,3 +693,11 @@ def test_signs_that_nobody_sees() -> None:
     text = json.dumps("a\x7f\u202e\U000e0041\ud800b", ensure_ascii=False)
     assert in_json(text) == '"a\\u007f\\u202e\\udb40\\udc41\\ud800b"'
     assert json.loads(in_json(text)) == "a\x7f\u202e\U000e0041\ud800b"
+
+
+def test_the_quick_way_finds_every_unseen_sign() -> None:
+    signs = [chr(code) for code in range(0x110000)]
+    odd = [sign for sign in signs if signs_module._ODD.match(sign)]
+    assert 2000 < len(odd) < 5000
+    assert not [sign for sign in odd if signs_module._plain(f"a{sign}b")]
+    assert all(ord(visible(sign)[0]) < 127 for sign in odd)

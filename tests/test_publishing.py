@@ -157,6 +157,7 @@ def test_a_policy_as_forms_need_it(tmp_path: Path) -> None:
                     },
                 ],
                 "parts": [],
+                "sells_hours": False,
             },
             {
                 "name": "time",
@@ -176,8 +177,45 @@ def test_a_policy_as_forms_need_it(tmp_path: Path) -> None:
                     }
                 ],
                 "parts": [],
+                "sells_hours": False,
             },
         ],
+        "words": {},
+    }
+
+
+WORDS = """\
+fields:
+  cause:
+    one_of: [we, others]
+    from:
+      - {origin: [Ours, unsre], is: we}
+      - {otherwise: others}
+  kind:
+    one_of: [care, travel, other]
+    from:
+      - {activity: Support, task_tag: [Security Patch], is: care}
+      - {entry_tag: travel, is: travel}
+      - {sla: gold, is: care}
+      - {project_tag: intern, text_has: [patch], is: other}
+      - {otherwise: other}
+"""
+
+
+def test_the_words_that_forms_offer(tmp_path: Path) -> None:
+    """What a preview knows: of the lines of fields, and of rate cards, with what is usual."""
+    rates = (
+        "  time:\n    title: Service\n    components:\n"
+        "      - time: {every: 1 month, rates: {default: 90, activity: {Hosting: 95}}}\n"
+    )
+    write(tmp_path, "shop", SHOP.format(version="1").replace("scope:", WORDS + "scope:") + rates)
+    (policy,) = local(tmp_path)
+    assert policy_data(policy)["words"] == {
+        "activity": ["hosting", "support"],
+        "entry_tag": ["travel"],
+        "origin": ["customer", "ours", "third_party", "unknown", "unsre"],
+        "sla": ["gold"],
+        "task_tag": ["security patch"],
     }
 
 
@@ -279,7 +317,7 @@ def test_plans_that_a_newer_program_describes_otherwise(tmp_path: Path) -> None:
     erp = Memory(tmp_path)
     run(erp)
     erp.there["shop"] = erp.there["shop"]._replace(digest="of an older program")
-    said = f"  shop: version 1 ({hash_of(tmp_path)}) as it is, its plans described anew\n"
+    said = f"  shop: version 1 ({hash_of(tmp_path)}) as it is, its plans and words described anew\n"
     assert said in run(erp)
     assert len(erp.calls) == 2
 

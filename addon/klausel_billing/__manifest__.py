@@ -33,6 +33,9 @@
         "wizard/klausel_decide_views.xml",
         "views/klausel_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["klausel_billing/static/src/**/*"],
+    },
     "pre_init_hook": "pre_init_hook",
     "uninstall_hook": "uninstall_hook",
     "demo": [

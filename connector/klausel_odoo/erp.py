@@ -408,7 +408,8 @@ class _Reading:
         }
         settled = writing.with_parties(settled, parties)
         if session.info.get("documents"):
-            builder.set_documents(writing.documents(self._call, session.company, codes.values()))
+            asked = None if self._customers is None else codes.values()
+            builder.set_documents(writing.documents(self._call, session.company, asked))
         ours = {part.entry for part in settled if part.entry and part.state == "live"}
         # Odoo shows our own invoices on the entries too: those are on record, not elsewhere.
         entries = [

@@ -11,8 +11,15 @@ from klausel.model import Book, Contract, LedgerKey, Opening, Term
 from klausel.money import hours_exact, plain, shortest
 from klausel.policy.ir import text_in
 from klausel.port import Application
-from klausel.result import Balance, Draft, Line
-from klausel.texts import days_text, hours_text, language_of, line_text, phrase
+from klausel.result import Balance, Draft, Line, Marks
+from klausel.texts import (
+    days_text,
+    hours_text,
+    language_of,
+    line_text,
+    phrase,
+    reason_text,
+)
 
 MOVE_TYPES = {"invoice": "out_invoice", "credit_note": "out_refund"}
 
@@ -110,7 +117,7 @@ def _move(
         "refresh": refresh,
         # The invoice that it gives back or corrects, found by the line that it names.
         "reverses": int(original.document) if original is not None else False,
-        "lines": list(_lines(draft, known, contracts, language)),
+        "lines": list(_lines(draft, known, contracts, language, refresh)),
     }
 
 
@@ -189,10 +196,13 @@ def _standing(lots: Sequence[Balance], language: str, requests: bool) -> Iterato
 
 
 def _lines(
-    draft: Draft, known: Known, contracts: Mapping[str, Contract], language: str
+    draft: Draft, known: Known, contracts: Mapping[str, Contract], language: str, refresh: bool
 ) -> Iterator[dict[str, Any]]:
-    """Lines below their headings, each group with the clauses that it rests on."""
+    """Lines below their headings, each group with what the customer is told of its reasons; marks
+    tie these to the lines."""
     book = known.book
+    marks = Marks(draft)
+    marked = marks.needed or refresh  # it may come to stand below others
     headings: dict[str, list[Line]] = {}
     for line in draft.lines:
         headings.setdefault(_heading(line, book, contracts, language), []).append(line)
@@ -203,15 +213,15 @@ def _lines(
         for line in lines:
             contract = contracts[line.key.contract]
             name = _name(line, contract, heading, book, language)
-            yield _line(line, _product(line, contract, book), name, known)
-        clauses = dict.fromkeys(
-            (reason.clause, reason.text)
-            for line in lines
-            for reason in line.because
-            if reason.clause
-        )
-        for clause, text in clauses:
-            yield _text_line("line_note", phrase(language, "clause", clause, text))
+            told = [reason for reason in line.because if reason.told]
+            data = _line(line, _product(line, contract, book), name, known)
+            yield {**data, "marks": list(marks.of(told)) if marked else []}
+        notes: dict[str, list[int]] = {}
+        for reason in dict.fromkeys(one for line in lines for one in line.because if one.told):
+            text = reason_text(reason.clause, reason.text, language)
+            notes.setdefault(text, []).extend(marks.of((reason,)))
+        for text, numbers in notes.items():
+            yield {**_text_line("line_note", text), "marks": numbers if marked else []}
 
 
 def _name(line: Line, contract: Contract, heading: str, book: Book, language: str) -> str:

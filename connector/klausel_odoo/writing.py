@@ -138,13 +138,14 @@ def elsewhere(
     return found
 
 
-def documents(call: Call, company: int, codes: Collection[str]) -> list[Documents]:
-    """Documents in force of these contracts that differ from the ledger."""
+def documents(call: Call, company: int, codes: Collection[str] | None) -> list[Documents]:
+    """Documents in force of these contracts that differ from the ledger; None: of all, those too
+    that are archived."""
     rows = call(CONTRACT, "klausel_documents", {"company_id": company})
     return [
         Documents(row["contract"], row["documents"], Decimal(row["was"]), Decimal(row["now"]))
         for row in rows
-        if row["contract"] in codes
+        if codes is None or row["contract"] in codes
     ]
 
 
@@ -271,7 +272,9 @@ def links(call: Call, company: int) -> Links:
         f"run {run['id']} ({run['name']}): sealed anew on {run['on']} by {run['by']} ({run['why']})"
         for run in answer["repairs"]
     )
-    return Links(broken, repairs)
+    # Older addons do not say.
+    archived = tuple((str(code), int(rows)) for code, rows in answer.get("archived", ()))
+    return Links(broken, repairs, archived)
 
 
 def reseal(call: Call, company: int, why: str, login: str) -> None:

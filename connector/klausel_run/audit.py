@@ -25,7 +25,8 @@ class Finding(NamedTuple):
 
     kind: str
     """``link``: the ledger is not what was written; ``line``: a line on record is not the sum
-    of what stands there."""
+    of what stands there; ``documents``: others are in force than those on record, of a contract
+    that no run reads."""
     text: str
     hint: str = ""
 
@@ -85,7 +86,20 @@ def _lines(links: Links, result: Result) -> Iterator[Finding]:
         yield Finding("line", f"{found.key}: {found.what}")
 
 
-LOOKS: tuple[Look, ...] = (_links, _lines)
+def _documents(links: Links, result: Result) -> Iterator[Finding]:
+    """Documents in force that are not what is on record, of contracts that are not read: those of
+    others are differences."""
+    read = {contract.code for contract in result.book.contracts}
+    for found in result.book.documents:
+        if found.contract not in read:
+            said = f"{found.contract or 'no contract'}, {found.names}: documents"
+            yield Finding(
+                "documents", f"{said}; was {found.recorded}, today {found.in_force}",
+                "its contract is archived: put the documents right, or bring the contract back",
+            )  # fmt: skip
+
+
+LOOKS: tuple[Look, ...] = (_links, _lines, _documents)
 
 
 def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = None) -> Audit:
@@ -99,6 +113,10 @@ def audit(erp: Erp, as_of: date, progress: Callable[[int, int], None] | None = N
     links = erp.links()
     notes += links.repairs
     notes += _gone(book)
+    notes += (
+        f"contract {code} is archived: {count(rows, 'row')} of it not compared"
+        for code, rows in links.archived
+    )
     errors = tuple(found for found in result.problems if found.severity == "error")
     findings = tuple(found for look in LOOKS for found in look(links, result))
     return Audit(live, result.differences, tuple(notes), findings, errors)

@@ -102,6 +102,7 @@ def only_contracts(result: Result, contracts: Collection[str]) -> Result:
         entries=entries,
         held=tuple(found for found in result.held if found.contract in contracts),
         notices=tuple(found for found in result.notices if found.contract in contracts),
+        standing=tuple(found for found in result.standing if found.contract in contracts),
         balances=tuple(found for found in result.balances if found.contract in contracts),
         differences=tuple(found for found in result.differences if found.contract in contracts),
         problems=result.problems,

@@ -89,6 +89,9 @@ customer_option = click.option(
     "--customer", multiple=True, help="Only this customer (id or name); repeatable."
 )
 contract_option = click.option("--contract", multiple=True, help="Only this contract; repeatable.")
+short_option = click.option(
+    "--short", is_flag=True, help="One line a customer, and the sums; problems that stop one."
+)
 yes_option = click.option("--yes", is_flag=True, help="Write without asking, for cron.")
 
 
@@ -120,6 +123,7 @@ class Output(NamedTuple):
     output: Path | None = None
     details: bool = False
     fail_on_held: bool = False
+    short: bool = False
 
 
 class Paper(NamedTuple):
@@ -176,6 +180,7 @@ def output_options(command: F) -> F:
     """The options that say how to show a result, handed on as one ``output``."""
 
     @click.option("--fail-on-held", is_flag=True, help="Exit 1 if anything is held.")
+    @short_option
     @click.option("--details", is_flag=True, help="Every entry behind every line.")
     @click.option("--output", type=FILE, help="Write to this file instead of the screen.")
     @click.option(

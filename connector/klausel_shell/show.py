@@ -28,7 +28,7 @@ def show_preview(erp: Erp, as_of: date, customers: Words, contracts: Words, outp
     with progress("billing") as tick:
         result = preview(erp, Options(as_of, customers, contracts), tick)
     keep(result)
-    how = view(output.details, output.output is None)
+    how = view(output.details, output.output is None, output.short)
     if output.output is None:
         put(written(result, output.format_, how))
     else:

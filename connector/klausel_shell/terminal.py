@@ -29,11 +29,11 @@ def progress(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
-def view(details: bool, screen: bool) -> View:
+def view(details: bool, screen: bool, short: bool = False) -> View:
     """How to show a result: as wide as the terminal (at most 100), else 80 columns."""
     terminal = screen and sys.stdout.isatty()
     width = min(shutil.get_terminal_size().columns, 100) if terminal else 80
-    return View(width, terminal and "NO_COLOR" not in os.environ, details)
+    return View(width, terminal and "NO_COLOR" not in os.environ, details, short)
 
 
 class Terminal(NamedTuple):
@@ -41,12 +41,14 @@ class Terminal(NamedTuple):
 
     yes: bool = False
     """Every question is answered already: cron."""
+    short: bool = False
+    """One line a customer."""
 
     def progress(self, name: str) -> AbstractContextManager[Callable[[int, int], None]]:
         return progress(name)
 
     def show(self, result: Result) -> None:
-        out.put((render(result, "text", view(False, True)), "\n"))
+        out.put((render(result, "text", view(False, True, self.short)), "\n"))
         sys.stdout.flush()  # before anything is written: somebody must be able to see it
 
     def say(self, text: str) -> None:

@@ -31,7 +31,7 @@ from klausel.model import (
 from klausel.money import ZERO, quantity, round_half_up
 from klausel.policy.ir import text_in
 from klausel.port import Kept, Wanted
-from klausel.result import Draft, Kind, Line
+from klausel.result import NO_WHERE, Because, Draft, Kind, Line
 from klausel.texts import language_of, line_text
 
 #: Of the form in which records are kept.
@@ -274,6 +274,7 @@ def _line_data(line: Line) -> list[Any]:
         [*line.key[:3], line.key.period.isoformat(), *line.key[4:]],
         line.description, str(line.quantity), line.unit, str(line.unit_price),
         str(line.discount), str(line.amount), line.first.isoformat(), line.last.isoformat(),
+        [[reason.rule, reason.clause, reason.text, reason.surcharge] for reason in line.because],
     ]  # fmt: skip
 
 
@@ -301,12 +302,18 @@ def _record(data: Mapping[str, Any]) -> Record:
 
 def _line(data: Sequence[Any]) -> Line:
     (contract, term, component, period, *rest), description, *numbers = data
-    quantity, unit, price, discount, amount, first, last = numbers
+    quantity, unit, price, discount, amount, first, last, *reasons = numbers
+    because = tuple(  # the first versions kept none
+        Because(rule, clause, NO_WHERE, text, surcharge)
+        for some in reasons
+        for rule, clause, text, surcharge in some
+    )
     days = date.fromisoformat(first), date.fromisoformat(last)
     return Line(
         LedgerKey(contract, term, component, date.fromisoformat(period), *rest),
         *days, description, Label(*days), Decimal(quantity), unit, Decimal(price),
-        Decimal(discount), Decimal(amount), Decimal(amount), (), (),
+        Decimal(discount), Decimal(amount), Decimal(amount), (),
+        because,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ from klausel.shapes import (
     shaped,
 )
 from klausel.sheet import unguarded_rows
-from klausel.terms import TERM_WORDS, BoundTerm, bind_contract, farthest
+from klausel.terms import TERM_WORDS, BoundContract, BoundTerm, bind_contract, farthest
 from klausel.tree import Path, Tree, parse
 from klausel.words import SPOKEN, unknown
 
@@ -827,11 +827,34 @@ class BookBuilder:
                 if isinstance(bound, list):
                     self._problems += bound
                 else:
+                    self._check_kinds(contract, bound, "block", "purchases", purchases)
+                    self._check_kinds(contract, bound, "milestone", "acceptances", acceptances)
                     for term in bound.terms:
                         self._check_parts(contract, term, purchases, acceptances)
                         self._check_far(contract, term, openings)
             if owner in book.customers:
                 self._check_coverage(book, contract, tree.where((*path, "covers")))
+
+    def _check_kinds(
+        self, contract: Contract, bound: BoundContract, kind: str, table: str, rows: _ByTerm
+    ) -> None:
+        """What is bought or accepted is of a term whose plan has such a component."""
+        with_it = [
+            term.term.id
+            for term in bound.terms
+            if kind in {component.plan_component.kind for component in term.components}
+        ]
+        for term in bound.terms:
+            if term.term.id in with_it:
+                continue
+            for row, where in rows.get((contract.code, term.term.id), ()):
+                found = problem(
+                    f"{table.removesuffix('s')}-of-nothing", where, term=term.term.id,
+                    contract=contract.code, plan=term.plan.name, id=row.id,
+                    hint=f"write the term {listed(with_it)}, or take it out" if with_it
+                    else f"take it out, or give the contract a term with a {kind}",
+                )  # fmt: skip
+                self._bad_rows.append((table, _raw(table, row), found))
 
     def _check_parts(
         self, contract: Contract, term: BoundTerm, purchases: _ByTerm, acceptances: _ByTerm

@@ -196,6 +196,7 @@ def bill(
         uncovered=tuple(found for run in runs for found in run.uncovered),
         held=tuple(found for run in runs for found in run.held),
         notices=tuple(found for run in runs for found in run.notices),
+        standing=tuple(found for run in runs for found in run.standing),
         balances=tuple(found for run in runs for found in run.balances),
         differences=tuple(found for run in runs for found in run.differences),
         problems=tuple(sorted(problems, key=lambda p: (p.where, p.code, p.message))),
@@ -340,6 +341,7 @@ class _Found(NamedTuple):
     uncovered: Sequence[Uncovered]
     held: Sequence[Held]
     notices: Sequence[Notice]
+    standing: Sequence[Notice]
     balances: Sequence[Balance]
     differences: Sequence[Difference]
     settlements: Sequence[LedgerRow]
@@ -379,6 +381,8 @@ class _CustomerRun(Usual, Balances, Tracing):
         self._drafted = [*before._drafted, *lines]
         self.settlements = [*before.settlements, *rows]
         self.notices = [*before.notices, *self.notices]
+        new = {one[:4] for one in before.notices}
+        self.standing = [one for one in self.standing if one[:4] not in new]
         self.taken_back |= before.taken_back
         self._was_due = before._was_due
         for now, then in ((self._due, before._due), (self._due_again, before._due_again)):
@@ -402,7 +406,8 @@ class _CustomerRun(Usual, Balances, Tracing):
             traces = {e.id: self.trace(e) for e in self._entries if e.id in asked}
         return _Found(
             self.drafts, entries, self.uncovered, self.held, self.notices,
-            self.balances, self.differences, self.settlements if record else (), self.reporting,
+            self.standing, self.balances, self.differences,
+            self.settlements if record else (), self.reporting,
             traces, self.taken_back,
         )  # fmt: skip
 

@@ -28,7 +28,7 @@ from klausel.model import (
     in_order,
     natural,
 )
-from klausel.policy.ir import Plan, PlanComponent, Policy, Texts
+from klausel.policy.ir import Plan, PlanComponent, Policy, Rule, Texts
 from klausel.problems import Where
 from klausel.result import Balance, Because, Difference, Draft, Line, Part, Result
 from klausel.trace import ContractAsked, Trace
@@ -318,7 +318,10 @@ def _reasons(
 ) -> tuple[Reason, ...]:
     """What a line says why it is there, in all its languages."""
     policy = _policy(book, contract)
-    rules = (*policy.rules, policy.otherwise) if policy is not None else ()
+    rules: tuple[Rule, ...] = ()
+    if policy is not None:
+        dear = (surcharge.rule for surcharge in policy.surcharges)
+        rules = (*policy.rules, policy.otherwise, *dear)
     found = []
     for reason in said:
         same = [rule for rule in rules if rule.id == reason.rule]

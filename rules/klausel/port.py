@@ -84,6 +84,8 @@ class Links(NamedTuple):
     """Links that do not hold, the first one first."""
     repairs: tuple[str, ...] = ()
     """Who sealed it anew, when and why, where it was broken once: a sentence each."""
+    archived: tuple[tuple[str, int], ...] = ()
+    """Contracts that no run reads, and how many live rows they have."""
 
 
 class Wanted(NamedTuple):

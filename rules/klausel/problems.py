@@ -274,7 +274,15 @@ CATALOG: dict[str, Message] = {
         "purchase {id} is of {date}, when term {term} of contract {contract} does not run ({days})",
         "correct the date, or the days of the contract or term",
     ),
+    "purchase-of-nothing": _error(
+        "purchase {id} is of term {term} of contract {contract}, whose plan {plan} sells no hours",
+        "{hint}; as it stands it would never be invoiced",
+    ),
     "part-unknown": _error("term {term} of contract {contract} has {part}", "{hint}"),
+    "acceptance-of-nothing": _error(
+        "term {term} of contract {contract} has nothing to accept: plan {plan} has no fixed price",
+        "{hint}; as it stands it would never be invoiced",
+    ),
     "approval-undecided": _error(
         'approval {id} is {state}, but "decided_on" is empty',
         "write the day of the decision, or the state pending",

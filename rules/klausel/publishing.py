@@ -14,6 +14,7 @@ from klausel.policy.ir import Plan, Texts
 from klausel.problems import ErpError, Problem, Where, listed, problem
 from klausel.terms import plan_parameters
 from klausel.texts import MEANINGS
+from klausel.words import OFFERED, known
 
 #: What to do where a contract would lose its plan.
 KEEP_PLAN = (
@@ -98,6 +99,7 @@ def policy_data(policy: Policy) -> dict[str, Any]:
         "hash": policy.hash,
         "title": dict(policy.title),
         "plans": [_plan(plan) for plan in policy.plans.values()],
+        "words": {fact: words for fact in OFFERED if (words := sorted(known([policy], fact)))},
     }
     text = json.dumps(data, sort_keys=True, ensure_ascii=False)
     return {**data, "digest": hashlib.sha256(text.encode()).hexdigest()[:16]}
@@ -129,6 +131,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
             if isinstance(component.shape, MilestoneShape)
             for name in component.shape.names
         ],
+        "sells_hours": any(component.kind == "block" for component in plan.components),
     }
 
 
@@ -162,7 +165,7 @@ def _change_lines(change: Change) -> Iterator[str]:
         yield f"{policy.name}: unchanged, version {now}"
         return
     elif before.says(policy):
-        yield f"{policy.name}: version {now} as it is, its plans described anew"
+        yield f"{policy.name}: version {now} as it is, its plans and words described anew"
     else:
         yield f"{policy.name}: version {version_text(before)} becomes {now}"
         if before.version == policy.version:

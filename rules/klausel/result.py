@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -18,6 +18,8 @@ from klausel.trace import Trace
 
 Kind = Literal["invoice", "credit_note"]
 
+NO_WHERE = Where("")
+
 
 class Because(NamedTuple):
     """Why a line is there: the rule or plan, its place, the admin's sentence."""
@@ -26,6 +28,13 @@ class Because(NamedTuple):
     clause: str
     where: Where
     text: str
+    surcharge: bool = False
+    """It raised the line's price."""
+
+    @property
+    def told(self) -> bool:
+        """Whether the customer is told: what rests on a clause, and what costs more."""
+        return bool(self.clause) or self.surcharge
 
 
 class EntryShare(NamedTuple):
@@ -80,6 +89,42 @@ class Draft(NamedTuple):
     total: Decimal
     lines: tuple[Line, ...]
     reverses: str = ""
+
+
+class Marks:
+    """Numbers that tie the reasons of a draft to its lines: ``Support [1] [3]``.
+
+    Those that the customer is told come first, in the order of the lines, so that an invoice has
+    them without gaps and all outputs have the same ones (semantics 15).
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        reasons = dict.fromkeys(map(_plain, (r for line in draft.lines for r in line.because)))
+        told = sorted(reasons, key=lambda reason: not reason.told)
+        self._numbers = {reason: number for number, reason in enumerate(told, start=1)}
+        self.needed = len(draft.lines) > 1
+        """Of a single line it is plain whose they are."""
+
+    def __iter__(self) -> Iterator[tuple[int, Because]]:
+        return ((number, reason) for reason, number in self._numbers.items())
+
+    def of(self, reasons: Iterable[Because]) -> tuple[int, ...]:
+        """Their numbers, ascending."""
+        return tuple(sorted({self._numbers[_plain(reason)] for reason in reasons}))
+
+    def behind(self, line: Line, told: bool = False) -> str:
+        """What stands behind the text of ``line``: all marks, or of what the customer is told."""
+        some = [reason for reason in line.because if reason.told or not told]
+        return "".join(f" [{number}]" for number in self.of(some)) if self.needed else ""
+
+    def before(self, reason: Because) -> str:
+        """What stands before the text of ``reason``."""
+        return f"[{self._numbers[_plain(reason)]}] " if self.needed else ""
+
+
+def _plain(reason: Because) -> Because:
+    """Records are kept without the places of rules, and are to have the same numbers."""
+    return reason._replace(where=NO_WHERE)
 
 
 class Part(NamedTuple):
@@ -211,6 +256,9 @@ class Result:
     uncovered: tuple[Uncovered, ...] = ()
     held: tuple[Held, ...] = ()
     notices: tuple[Notice, ...] = ()
+    """New ones: each goes on record, and is among them once."""
+    standing: tuple[Notice, ...] = ()
+    """Those of lots that are on record and still hold."""
     balances: tuple[Balance, ...] = ()
     differences: tuple[Difference, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 
+#: Fillers and marks that count as signs one sees.
+_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u3164\uffa0"
 #: Controls (C0 but tab and line feed, DEL, C1), soft hyphen, joiners, marks, overrides and isolates
 #: of direction, line and paragraph separators, fillers, halves of pairs, annotations, tags.
 _UNSEEN = (
-    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ud800-\udfff\ufff0-\ufffb"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    f"\ud800-\udfff\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e007f{_LETTERS}"
 )
 _ODD = re.compile(f"[{_UNSEEN}]")
 _ODD_ON_A_LINE = re.compile(f"[\t\n{_UNSEEN}]")
@@ -26,7 +27,7 @@ _COLOURS = re.compile(r"(\x1b\[[0-9;]*m)")
 
 def visible(text: str) -> str:
     """``text`` with unseen signs as what they are; line ends and tabs stay."""
-    return _ODD.sub(_shown, text)
+    return text if _plain(text) else _ODD.sub(_shown, text)
 
 
 def one_line(text: str) -> str:
@@ -53,7 +54,13 @@ def coloured(text: str) -> str:
 
 def in_json(text: str) -> str:
     """``text``, which is JSON, with unseen signs escaped: the same values for whoever reads it."""
-    return _ODD.sub(_escaped, text)
+    return text if _plain(text) else _ODD.sub(_escaped, text)
+
+
+def _plain(text: str) -> bool:
+    """Whether nothing in ``text`` can be odd: quick, as most texts are so."""
+    printable = text.replace("\n", "").replace("\t", "").isprintable()
+    return printable and not any(sign in text for sign in _LETTERS)
 
 
 def _shown(found: re.Match[str]) -> str:

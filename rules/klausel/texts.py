@@ -48,6 +48,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "owed": "deficit {}",
         "last_day": "last day {}",
         "requests": "{} request(s)",
+        "surcharge": "Surcharge: {} times the price",
     },
     "de": {
         "days": "{} Tage",
@@ -81,6 +82,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "owed": "im Minus {}",
         "last_day": "letzter Tag {}",
         "requests": "{} Anfrage(n)",
+        "surcharge": "Zuschlag: Preis mal {}",
     },
     "nl": {
         "days": "{} dagen",
@@ -114,6 +116,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "owed": "tekort {}",
         "last_day": "laatste dag {}",
         "requests": "{} verzoek(en)",
+        "surcharge": "Toeslag: {} keer de prijs",
     },
 }
 
@@ -233,6 +236,11 @@ def line_text(title: str, label: Label, language: str, late: bool = False) -> st
 
 
 @lru_cache(maxsize=4096)
+def reason_text(clause: str, text: str, language: str) -> str:
+    """Why a line is there, with the clause that it rests on."""
+    return phrase(language, "clause", clause, text) if clause else text
+
+
 def number_text(value: Decimal, digits: int, language: str) -> str:
     """``value`` with exactly ``digits`` decimals in the language's manner: ``1.234,50``."""
     pattern = "#,##0" + ("." + "0" * digits if digits else "")

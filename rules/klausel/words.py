@@ -20,25 +20,35 @@ SPOKEN: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
 
 _USUAL = {fact: usual for fact, _, usual in SPOKEN}
 
+#: Facts whose words forms of the ERP offer.
+OFFERED = ("activity", "entry_tag", "initiated_by", "origin", "sla", "task_tag")
+
+
+def known(policies: Iterable[Policy], fact: str) -> set[str]:
+    """What may be written as ``fact``, case-folded: what ``policies`` ask it for, and what is
+    usual beside it. Nothing where none of them asks for it."""
+    found: set[str] = set().union(*(policy.words(fact) for policy in policies))
+    if found:
+        found |= set(_USUAL.get(fact) or ())
+    return found
+
 
 def unknown(
     policies: Iterable[Policy], fact: str, words: Iterable[str]
 ) -> Iterator[tuple[str, str]]:
     """Those of ``words`` that were meant for ``policies`` and that none of them knows, in order,
     each with what to write instead. Where no policy asks for ``fact``, none is said."""
-    known = set().union(*(policy.words(fact) for policy in policies))
-    if not known:
+    there = sorted(known(policies, fact))
+    if not there:
         return
-    usual = _USUAL[fact]
-    known |= set(usual or ())
     for word in sorted(words):
-        if not word or word.casefold() in known:
+        if not word or word.casefold() in there:
             continue
-        like = [one for one in sorted(known) if _is_slip(word.casefold(), one)]
+        like = [one for one in there if _is_slip(word.casefold(), one)]
         if like:
             yield word, f'did you mean "{like[0]}"?'
-        elif usual is not None:
-            yield word, f"known: {listed(sorted(known), 12)}"
+        elif _USUAL[fact] is not None:
+            yield word, f"known: {listed(there, 12)}"
 
 
 def _is_slip(word: str, known: str) -> bool:
@@ -47,4 +57,4 @@ def _is_slip(word: str, known: str) -> bool:
     return 10 * sum(block.size for block in blocks) >= 4 * (len(word) + len(known))
 
 
-__all__ = ["SPOKEN", "unknown"]
+__all__ = ["OFFERED", "SPOKEN", "known", "unknown"]

@@ -54,6 +54,7 @@ MODELS = (
     "klausel.policy",
     "klausel.plan",
     "klausel.plan.parameter",
+    "klausel.word",
 )
 
 
@@ -84,6 +85,11 @@ def secret(odoo_server: Server, odoo: Odoo) -> Iterator[Secret]:
         patch.setenv("KLAUSEL_ODOO_PASSWORD", odoo.password)
         assert cli.run(arguments(odoo, "2024-02-01")) == 0
     assert list(drafts(odoo_server, odoo)) == ["Geheimrat Quandt KG"]
+    # Its plans have neither blocks nor fixed prices: with these the customer would have waited.
+    (term,) = rpc.call("klausel.term", "search", [], order="priority", limit=1)
+    of = {"contract_id": party.contract, "term_id": term}
+    rpc.call("klausel.purchase", "create", [{**of, "hours": 4321}])
+    rpc.call("klausel.acceptance", "create", [of])
     ids = {model: rpc.call(model, "search", []) for model in MODELS}
     assert all(ids.values())
     ids["account.move"] = rpc.call("account.move", "search", [("klausel_run_id", "!=", False)])
@@ -122,8 +128,6 @@ def fill(rpc: Rpc, party: Party) -> None:
         "klausel.attribute": {"name": "Quandt", "value": "4321.09"},
         "klausel.item": {"name": "Zebraflott", "price": 4321.09, "date": "2024-01-20"},
         "klausel.approval": {"ticket_ids": [(6, 0, [ticket])], "limit_amount": 4321.09},
-        "klausel.purchase": {"term_id": terms[0], "hours": 4321},
-        "klausel.acceptance": {"term_id": terms[0]},
         "klausel.opening": {"term_id": terms[0]},
     }
     for model, one in values.items():
@@ -145,7 +149,7 @@ def published(name: str) -> dict[str, Any]:
     plan = {"name": "Quandt", "title": {}, "clause": "", "parameters": [parameter]}
     return {
         "name": name, "version": "4321", "hash": "h", "digest": "d", "replaces": "",
-        "title": {"en": "Quandt"}, "plans": [plan],
+        "title": {"en": "Quandt"}, "plans": [plan], "words": {"origin": ["Quandt"]},
     }  # fmt: skip
 
 
@@ -292,6 +296,7 @@ def generic(secret: Secret, model: str) -> list[Call]:
         "klausel.policy": {"name": "X"},
         "klausel.plan": {"name": "X"},
         "klausel.plan.parameter": {"name": "X"},
+        "klausel.word": {"name": "X"},
         "klausel.override": {"entry_id": entry, "disposition": "internal", "reason": "X"},
     }
     values = some.get(model, {"contract_id": secret.party.contract})

@@ -137,11 +137,21 @@ contract = make("klausel.contract", code="MILL-1", partner_id=ada.id, policy="we
             Command.create({"name": "price", "value": "99.50", "date_from": "2026-06-01"})]})])
 term = contract.term_ids
 values = {"contract_id": contract.id}
-make("klausel.purchase", **values, term_id=term.id, date="2026-02-03", hours=10, own_price=True,
+fixed = make("klausel.term", **values, code="F", plan="fixed-price", takes=False, priority=9,
+    product_id=term.product_id.id,
+    parameter_ids=[Command.create({"name": "price", "value": "1000.00"})])
+tower = make("project.project", name="Tower", partner_id=mill.id, company_id=main.id)
+blocks = make("klausel.contract", code="MILL-2", partner_id=mill.id, policy="reserved-hours",
+    date_start="2026-01-01", company_id=main.id, covers="project",
+    project_ids=[Command.set(tower.ids)],
+    term_ids=[Command.create({"code": "B", "plan": "punch-card", "product_id": term.product_id.id,
+        "parameter_ids": [Command.create({"name": "price", "value": "90.00"})]})])
+bought = {"contract_id": blocks.id, "term_id": blocks.term_ids.id}
+make("klausel.purchase", **bought, date="2026-02-03", hours=10, own_price=True,
     price=0.1 + 0.2, validity_months=12)
-make("klausel.purchase", **values, term_id=term.id, date="2026-02-04", hours=2.25, invoice="R-1")
+make("klausel.purchase", **bought, date="2026-02-04", hours=2.25, invoice="R-1")
 make("klausel.item", **values, date="2026-02-03", name="Travel", quantity=2, price=60.5)
-make("klausel.acceptance", **values, term_id=term.id, part="first", date="2026-02-03")
+make("klausel.acceptance", **values, term_id=fixed.id, part="Konzept", date="2026-02-03")
 make("klausel.approval", **values, state="approved", decided_on="2026-02-03", has_limit_hours=True,
     ticket_ids=[Command.set((ticket | above).ids)])
 make("klausel.opening", **values, term_id=term.id, date="2026-01-31", hours=-1.5)
@@ -223,7 +233,7 @@ def same(one: Book, other: Book) -> None:
 
 def test_contracts_with_all_that_belongs_to_them(world: World, book: Book) -> None:
     assert [contract.code for contract in book.contracts] == [
-        "ACME-CARE", "MILL-1", "OFFICE-CARE", "RM-SUPPORT",
+        "ACME-CARE", "MILL-1", "MILL-2", "OFFICE-CARE", "RM-SUPPORT",
     ]  # fmt: skip
     assert not book.problems
     mill = book.contracts[1]
@@ -231,7 +241,8 @@ def test_contracts_with_all_that_belongs_to_them(world: World, book: Book) -> No
     assert (mill.customer, mill.currency, mill.po_number) == (world.id("mill"), "USD", "PO 7")
     assert (mill.covers.kind, mill.covers.ids) == ("project", {world.id("vault")})
     assert mill.attributes == {"site": "Hof"}
-    (term,) = mill.terms
+    term, fixed = mill.terms
+    assert (fixed.id, fixed.plan) == ("F", "fixed-price")
     assert (term.id, term.plan, str(term.discount)) == ("S", "service-monthly", "12.5")
     assert term.parameters["price"].steps == (
         (date.min, "95.00"),
@@ -245,7 +256,7 @@ def test_contracts_with_all_that_belongs_to_them(world: World, book: Book) -> No
         ("2", "60.5")
     ]
     (acceptance,) = book.acceptances
-    assert (acceptance.term, acceptance.part) == ("S", "first")
+    assert (acceptance.term, acceptance.part) == ("F", "Konzept")
     (approval,) = (found for found in book.approvals if found.contract == "MILL-1")
     assert (approval.limit_seconds, approval.limit_amount) == (0, None)
     assert set(approval.tickets) == {world.id("ticket"), world.id("above")}
@@ -419,7 +430,7 @@ def test_number_of_calls_does_not_grow_with_entries(
 def test_only_some_customers(world: World, source: OdooSource, book: Book) -> None:
     mill = world.id("mill")
     part = source.read(UNTIL, {mill})
-    assert [contract.code for contract in part.contracts] == ["MILL-1"]
+    assert [contract.code for contract in part.contracts] == ["MILL-1", "MILL-2"]
     expected = [entry for entry in book.entries if book.customer_of(entry) == mill]
     assert list(part.entries) == expected
     assert len(expected) == len(NOTES) + 1
@@ -479,7 +490,7 @@ def test_doctor_is_content_with_the_connector(world: World, source: OdooSource) 
     assert said["rights"].startswith("reads all ")
     hidden = r"1 that are private or another company's: project\.task \d+; a run reads them .*"
     assert re.fullmatch(hidden, said["hidden records"])
-    assert said["contracts"] == "4 without problems"
+    assert said["contracts"] == "5 without problems"
     assert said["published"] == "nothing; contracts name policies and plans as text"
     assert said["currencies"] == "USD (2 digits)"
     shown = " ".join(str(check) for check in found)
@@ -527,7 +538,7 @@ def test_doctor_names_policies_and_contracts_that_are_wrong(world: World, tmp_pa
     policies, contracts = bad(missing)
     assert (policies.fine, policies.said) == (False, f"there is no folder {missing}")
     assert not contracts.fine
-    assert contracts.said.startswith("4 problems, the first: contract ACME-CARE: ")
+    assert contracts.said.startswith("5 problems, the first: contract ACME-CARE: ")
     policies, _ = bad(tmp_path)
     assert policies.said == f"{tmp_path} has no policy in it"
     (tmp_path / "web-care").mkdir()

@@ -386,6 +386,40 @@ def test_what_happened_before_this_version_is_said(world: World, odoo_server: An
     assert "documents: what is in force is not what is on record" in shown
 
 
+def test_documents_of_an_archived_contract_are_said(world: World, odoo_server: Any) -> None:
+    """No run reads it any more, and its documents are in force all the same."""
+    one = world.customer("Archived", world.time("155.00"))
+    one.log(world.who, "2026-02-03", 2)
+    (invoice,) = one.bill(APRIL)
+    one.post(invoice)
+    world.client.write("klausel.contract", [one.contract], active=False)
+    # Buttons of the archived contract show what is on record.
+    action = world.client.button("klausel.contract", "action_view_invoices", [one.contract])
+    assert world.client.ids("account.move", action["domain"]) == [invoice]
+    rows = world.client.button("klausel.contract", "action_view_ledger", [one.contract])
+    there = world.client.find("klausel.ledger", rows["domain"], ["amount"])
+    assert [Decimal(row["amount"]) for row in there if row["amount"]] == [Decimal(310)]
+    audited = one.klausel("audit", APRIL)
+    count = len(there)
+    assert f"contract {one.code} is archived: {count} rows of it not compared" in audited.out
+    assert f"{one.code}, " not in audited.out
+
+    refund = one.reverse(invoice)
+    one.post(refund)
+    odoo_server.psql(
+        world.odoo.database,
+        f"UPDATE klausel_ledger SET state = 'live', cause = NULL WHERE move_id = {invoice}",
+    )
+    assert one.in_force() == Decimal("0.00")
+    audited = one.klausel("audit", APRIL)
+    names = ", ".join(one.name(move) for move in (invoice, refund))
+    assert audited.code == 1
+    assert (
+        f"{one.code}, {names}: documents; was 310.00, today 0.00\n"
+        "    its contract is archived: put the documents right, or bring the contract back\n"
+    ) in audited.out
+
+
 # --- tax and account (E11)
 
 

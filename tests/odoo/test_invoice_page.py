@@ -201,18 +201,18 @@ FORM: dict[str, dict[str, Any]] = {
         "reference": "Ausgangsrechnungen Rechnungsentwurf (B-2026/118)",
         "head": "Produkt Menge Einheit Preis Steuern Betrag",
         "rows": [
-            ("Wartung ein Jahr im Voraus, 2026", "12,00", "Monat(e)", "49,00", "19 % USt.",
+            ("Wartung ein Jahr im Voraus, 2026 [1]", "12,00", "Monat(e)", "49,00", "19 % USt.",
              "588,00 €"),
-            ("Ziffer 2.5: Die Wartung wird einmal für das Kalenderjahr berechnet; ungenutzte Monate"
-             " bis auf einen erstatten wir am Ende.",),
+            ("[1] Ziffer 2.5: Die Wartung wird einmal für das Kalenderjahr berechnet; ungenutzte"
+             " Monate bis auf einen erstatten wir am Ende.",),
             ("Webshop", "9.406,75 €"),
-            ("Dienstleistung Service je Quartal, 1. Quartal 2026", "98,50", "Stunden", "95,50",
+            ("Dienstleistung Service je Quartal, 1. Quartal 2026 [2]", "98,50", "Stunden", "95,50",
              "19 % USt.", "9.406,75 €"),
-            ("Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.",),
+            ("[2] Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.",),
             ("Firmenwebsite", "143,25 €"),
-            ("Dienstleistung Service je Quartal, 1. Quartal 2026", "1,50", "Stunden", "95,50",
+            ("Dienstleistung Service je Quartal, 1. Quartal 2026 [2]", "1,50", "Stunden", "95,50",
              "19 % USt.", "143,25 €"),
-            ("Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.",),
+            ("[2] Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.",),
         ],
         "totals": "Nettobetrag 10.138,00 € USt. 19 % 1.926,22 € Gesamt 12.064,22 €",
         "narration": "Vertrag WEB-2026-DE\n"
@@ -224,18 +224,18 @@ FORM: dict[str, dict[str, Any]] = {
         "reference": "Invoices Draft Invoice (B-2026/118)",
         "head": "Product Quantity Unit Price Taxes Amount",
         "rows": [
-            ("Wartung Maintenance, year in advance, 2026", "12.00", "Month", "49.00", "19 % USt.",
-             "588.00 €"),
-            ("Clause 2.5: Maintenance is billed once for the calendar year; at the end unused"
-             " months but one are refunded.",),
+            ("Wartung Maintenance, year in advance, 2026 [1]", "12.00", "Month", "49.00",
+             "19 % USt.", "588.00 €"),
+            ("[1] Clause 2.5: Maintenance is billed once for the calendar year; at the end"
+             " unused months but one are refunded.",),
             ("Web shop", "9,406.75 €"),
-            ("Dienstleistung Service by quarter, 1st quarter 2026", "98.50", "Hours", "95.50",
+            ("Dienstleistung Service by quarter, 1st quarter 2026 [2]", "98.50", "Hours", "95.50",
              "19 % USt.", "9,406.75 €"),
-            ("Clause 3.1: What comes up day by day is service and is billed by time.",),
+            ("[2] Clause 3.1: What comes up day by day is service and is billed by time.",),
             ("Website", "143.25 €"),
-            ("Dienstleistung Service by quarter, 1st quarter 2026", "1.50", "Hours", "95.50",
+            ("Dienstleistung Service by quarter, 1st quarter 2026 [2]", "1.50", "Hours", "95.50",
              "19 % USt.", "143.25 €"),
-            ("Clause 3.1: What comes up day by day is service and is billed by time.",),
+            ("[2] Clause 3.1: What comes up day by day is service and is billed by time.",),
         ],
         "totals": "Untaxed Amount 10,138.00 € USt. 19 % 1,926.22 € Total 12,064.22 €",
         "narration": "Contract WEB-2026-EN\n"
@@ -247,18 +247,20 @@ FORM: dict[str, dict[str, Any]] = {
         "reference": "Verkoopfacturen Conceptfactuur (B-2026/118)",
         "head": "Product Aantal Eenheid Prijs Btw Bedrag",
         "rows": [
-            ("Wartung Onderhoud, een jaar vooruit, 2026", "12,00", "Maand(en)", "49,00",
+            ("Wartung Onderhoud, een jaar vooruit, 2026 [1]", "12,00", "Maand(en)", "49,00",
              "19 % USt.", "588,00 €"),
-            ("Artikel 2.5: Onderhoud wordt één keer per kalenderjaar berekend; aan het eind betalen"
-             " wij ongebruikte maanden op één na terug.",),
+            ("[1] Artikel 2.5: Onderhoud wordt één keer per kalenderjaar berekend; aan het eind"
+             " betalen wij ongebruikte maanden op één na terug.",),
             ("Webwinkel", "9.406,75 €"),
-            ("Dienstleistung Service per kwartaal, 1e kwartaal 2026", "98,50", "Uur", "95,50",
+            ("Dienstleistung Service per kwartaal, 1e kwartaal 2026 [2]", "98,50", "Uur", "95,50",
              "19 % USt.", "9.406,75 €"),
-            ("Artikel 3.1: Wat er van dag tot dag speelt, is service en wordt op tijd berekend.",),
+            ("[2] Artikel 3.1: Wat er van dag tot dag speelt, is service en wordt op tijd"
+             " berekend.",),
             ("Bedrijfssite", "143,25 €"),
-            ("Dienstleistung Service per kwartaal, 1e kwartaal 2026", "1,50", "Uur", "95,50",
+            ("Dienstleistung Service per kwartaal, 1e kwartaal 2026 [2]", "1,50", "Uur", "95,50",
              "19 % USt.", "143,25 €"),
-            ("Artikel 3.1: Wat er van dag tot dag speelt, is service en wordt op tijd berekend.",),
+            ("[2] Artikel 3.1: Wat er van dag tot dag speelt, is service en wordt op tijd"
+             " berekend.",),
         ],
         "totals": "Excl. btw 10.138,00 € USt. 19 % 1.926,22 € Totaal 12.064,22 €",
         "narration": "Contract WEB-2026-NL\n"
@@ -283,15 +285,15 @@ Referenz
 B-2026/118
 Beschreibung Menge Einzelpreis Steuern Betrag
 Wartung
-ein Jahr im Voraus, 2026 12,00 Monat(e) 49,00 19 % 588,00 €
-Ziffer 2.5: Die Wartung wird einmal für das Kalenderjahr berechnet; ungenutzte Monate \
+ein Jahr im Voraus, 2026 [1] 12,00 Monat(e) 49,00 19 % 588,00 €
+[1] Ziffer 2.5: Die Wartung wird einmal für das Kalenderjahr berechnet; ungenutzte Monate \
 bis auf einen erstatten wir am Ende.
 Webshop 9.406,75 €
-Service je Quartal, 1. Quartal 2026 98,50 Stunden 95,50 19 % 9.406,75 €
-Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.
+Service je Quartal, 1. Quartal 2026 [2] 98,50 Stunden 95,50 19 % 9.406,75 €
+[2] Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.
 Firmenwebsite 143,25 €
-Service je Quartal, 1. Quartal 2026 1,50 Stunden 95,50 19 % 143,25 €
-Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.
+Service je Quartal, 1. Quartal 2026 [2] 1,50 Stunden 95,50 19 % 143,25 €
+[2] Ziffer 3.1: Was im Alltag anfällt, ist Service und wird nach Zeit berechnet.
 Nettobetrag 10.138,00 €
 USt. 19 % 1.926,22 €
 Gesamt 12.064,22 €

@@ -358,6 +358,31 @@ def test_a_cancelled_invoice_of_time_that_moved_on(world: World) -> None:
     world.quiet(old, new)
 
 
+@pytest.mark.parametrize("how", ["deleted", "cancelled"])
+def test_our_credit_of_time_that_moved_on_is_deleted(world: World, how: str) -> None:
+    """Our draft credit goes after the new customer was billed: the hour is not owed twice."""
+    old, new = world.side("95.00"), world.side("80.00")
+    entry = world.log(old, 2)
+    world.bill(old, new, day=BILLED)
+    world.post(old)
+    world.move(entry, new)
+    world.bill(old, new, adjust=True)
+    assert (world.net(old), world.net(new)) == (0, 160)
+    domain = [("invoice_origin", "=", old.code), ("move_type", "=", "out_refund")]
+    (credit,) = world.client.ids("account.move", domain)
+    if how == "deleted":
+        world.client.delete("account.move", [credit])
+    else:
+        world.client.button("account.move", "button_cancel", [credit])
+    assert (world.net(old), world.net(new)) == (190, 160)
+    # The old customer's hour is a difference, and the new one's invoice stays.
+    assert world.preview(old, new).differences
+    world.bill(old, new, adjust=True)
+    assert (world.net(old), world.net(new)) == (0, 160)
+    assert world.live(entry) == {new.contract: 7200}
+    world.quiet(old, new)
+
+
 def test_drawn_and_included_time_moves_like_billed_time(world: World) -> None:
     """Nothing of it stands on an invoice; it is taken back and settled anew all the same."""
     old, new = world.side("95.00"), world.side("80.00")

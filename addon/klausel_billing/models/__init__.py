@@ -22,6 +22,7 @@ from . import (
     klausel_revision,
     klausel_run,
     klausel_term,
+    klausel_word,
     project_task,
     res_partner,
     sale_order,

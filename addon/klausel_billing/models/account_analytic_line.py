@@ -70,6 +70,14 @@ class AccountAnalyticLine(models.Model):
         help="What a billing manager decided by hand. Empty: the policy's rules decide.",
     )
 
+    @api.onchange("klausel_activity")
+    def _onchange_klausel_activity(self):
+        return self.env["klausel.word"]._klausel_doubt(self, "klausel_activity", "activity")
+
+    @api.onchange("klausel_tag_ids")
+    def _onchange_klausel_tags(self):
+        return self.env["klausel.word"]._klausel_doubt(self, "klausel_tag_ids", "entry_tag")
+
     # --- decided by hand ----------------------------------------------------------------------
 
     @api.depends("klausel_override_ids.state", "klausel_override_ids.disposition")

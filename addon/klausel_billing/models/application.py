@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from decimal import ROUND_HALF_UP, Decimal
 
 from markupsafe import Markup
@@ -299,11 +300,12 @@ class Application(Call):
             lambda one: (one.move_type, asked.move_type) == ("out_invoice", "out_refund")
         )
         language = self._language(asked, address)
+        move = self._draft_to_refresh(asked, currency, address) if asked.refresh else None
+        marked = self._last_mark(move) if move else 0
         values = [
-            self._line_values(line, number, language)
+            self._line_values(line, number, language, marked)
             for number, line in enumerate(asked.lines, start=1)
         ]
-        move = self._draft_to_refresh(asked, currency, address) if asked.refresh else None
         before = Decimal(0)
         if move:
             known = move.line_ids
@@ -382,11 +384,20 @@ class Application(Call):
         codes += [line.contract for line in asked.products]
         return ", ".join(dict.fromkeys(codes))
 
-    def _line_values(self, line, number, language):
+    def _last_mark(self, move):
+        """The highest number before a note: those of lines that are added go on from there."""
+        notes = move.line_ids.filtered(lambda line: line.display_type == "line_note")
+        found = [re.match(r"(\[\d+\] )+", note.name or "") for note in notes]
+        numbers = [re.findall(r"\d+", one[0]) for one in found if one]
+        return max((int(number) for some in numbers for number in some), default=0)
+
+    def _line_values(self, line, number, language, marked=0):
+        marks = [f"[{mark + marked}]" for mark in line.marks]
         if line.display_type:
-            return {"display_type": line.display_type, "name": line.name, "sequence": number}
+            name = " ".join([*marks, line.name])
+            return {"display_type": line.display_type, "name": name, "sequence": number}
         values = {
-            "name": self._line_name(line, language),
+            "name": " ".join([self._line_name(line, language), *marks]),
             "sequence": number,
             "product_id": line.product,
             "quantity": float(line.quantity),

@@ -339,6 +339,10 @@ class KlauselContract(models.Model):
         if self.company_id:
             self.currency_id = self.company_id.currency_id
 
+    @api.onchange("sla")
+    def _onchange_sla(self):
+        return self.env["klausel.word"]._klausel_doubt(self, "sla", "sla")
+
     @api.onchange("covers")
     def _onchange_covers(self):
         """What is shown no longer is covered no longer."""

@@ -2,6 +2,7 @@ import json
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import format_date
 
 
 class KlauselPlan(models.Model):
@@ -26,6 +27,9 @@ class KlauselPlan(models.Model):
     clause = fields.Char(readonly=True, help="Number of the contract's clause.")
     parameter_ids = fields.One2many("klausel.plan.parameter", "plan_id", "Parameters")
     parts = fields.Char(readonly=True, help="Names of what is accepted part by part, as JSON.")
+    sells_hours = fields.Boolean(
+        default=True, readonly=True, help="Whether hours can be bought under this plan."
+    )
 
     _name_unique = models.UniqueIndex(
         "(policy_id, name)", "The policy has another plan of the same name."
@@ -61,6 +65,21 @@ class KlauselPlan(models.Model):
                 "Plan %(plan)s has several parts. Say which one is accepted: %(known)s.", **said
             )
         raise ValidationError(text)
+
+    def _klausel_check_purchase(self, purchase):
+        """Refuse a purchase of hours where this plan sells none: nobody would invoice it."""
+        self.ensure_one()
+        if self.sells_hours:
+            return
+        raise ValidationError(
+            self.env._(
+                "Plan %(plan)s of term %(term)s sells no hours. Choose a term whose plan does, or"
+                " remove the purchase of %(date)s.",
+                plan=self.name,
+                term=purchase.term_id.code,
+                date=format_date(self.env, purchase.date),
+            )
+        )
 
     def _klausel_check(self, term):
         """Refuse parameters of ``term`` that this plan does not know, and those that it lacks."""

@@ -42,6 +42,7 @@ class KlauselPolicy(models.Model):
     )
     replaced_on = fields.Datetime(readonly=True)
     plan_ids = fields.One2many("klausel.plan", "policy_id", "Plans", readonly=True)
+    word_ids = fields.One2many("klausel.word", "policy_id", "Words", readonly=True)
 
     _name_unique = models.UniqueIndex(
         "(company_id, name) WHERE active", "This policy is published already."

@@ -57,3 +57,6 @@ class KlauselPurchase(models.Model):
     @api.constrains("contract_id", "term_id")
     def _check_term(self):
         self._klausel_check_term()
+        for purchase in self:
+            if purchase.term_id.plan_id:
+                purchase.term_id.plan_id._klausel_check_purchase(purchase)

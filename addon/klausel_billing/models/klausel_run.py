@@ -199,7 +199,8 @@ class KlauselRun(models.Model):
     @api.model
     def klausel_links(self, company_id):
         """Whether the ledger is what was written: the first run whose checksum does not fit any
-        more, how many there are, and which were sealed anew."""
+        more, how many there are, and which were sealed anew. And what is on record of contracts
+        that no run reads: the archived ones."""
         company = self.env["klausel.contract"]._klausel_check_caller(company_id)
         runs = self.sudo()
         broken = runs._klausel_broken(company)
@@ -217,6 +218,13 @@ class KlauselRun(models.Model):
                     "why": run.resealed_why,
                 }
             )
+        archived = runs.env["klausel.contract"].search([*domain, ("active", "=", False)])
+        groups = runs.env["klausel.ledger"]._read_group(
+            [("contract_id", "in", archived.ids), ("state", "=", "live")],
+            ["contract_id"],
+            ["__count"],
+        )
+        answer["archived"] = [[contract.code, rows] for contract, rows in groups]
         return answer
 
     @api.model

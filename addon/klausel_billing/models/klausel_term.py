@@ -157,6 +157,8 @@ class KlauselTerm(models.Model):
                     [("term_id", "=", term.id)]
                 ):
                     term.plan_id._klausel_check_part(acceptance)
+                for purchase in self.env["klausel.purchase"].search([("term_id", "=", term.id)]):
+                    term.plan_id._klausel_check_purchase(purchase)
 
     def _klausel_check_single(self):
         """After a parameter was changed on its own, not as a part of its term."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 MOVE_TYPES = ("out_invoice", "out_refund")
 DISPLAY_TYPES = ("", "line_section", "line_note")
 PARAMETER_TYPES = ("money", "hours", "quantity", "requests")
+WORD_FACTS = ("activity", "entry_tag", "initiated_by", "origin", "sla", "task_tag")
 #: The largest integer of a database column.
 LARGEST = 2**31 - 1
 
@@ -30,6 +31,7 @@ class Line(NamedTuple):
     entries: tuple
     corrects: int
     original: str
+    marks: tuple = ()
 
 
 class Move(NamedTuple):
@@ -92,6 +94,8 @@ class Plan(NamedTuple):
     parameters: tuple
     parts: tuple | None
     """What is accepted of it; None: the program that called says nothing of that."""
+    sells_hours: bool
+    """Whether hours can be bought under it, or the program says nothing of that."""
 
 
 class Policy(NamedTuple):
@@ -102,6 +106,8 @@ class Policy(NamedTuple):
     replaces: str
     title: dict
     plans: tuple
+    words: tuple
+    """Pairs of a fact and a word for it; a program of before there were any sends none."""
 
 
 class Payload(NamedTuple):
@@ -194,10 +200,15 @@ def _texts(data, name):
 def _line(data):
     display_type = _one_of(data, "display_type", DISPLAY_TYPES)
     name = _text(data, "name")
+    marks = tuple(_list(data, "marks")) if data.get("marks") else ()
+    if not all(type(mark) is int for mark in marks):
+        raise BadPayload("marks")
     if display_type:
         zero = Decimal(0)
         key = _text(data, "key")
-        return Line(key, display_type, name, 0, zero, "", zero, zero, None, None, "", (), 0, "")
+        return Line(
+            key, display_type, name, 0, zero, "", zero, zero, None, None, "", (), 0, "", marks
+        )
     if not all(type(entry) is int for entry in _list(data, "entries")):
         raise BadPayload("entries")
     return Line(
@@ -215,6 +226,7 @@ def _line(data):
         entries=tuple(data["entries"]),
         corrects=_integer(data, "corrects"),
         original=_text(data, "original"),
+        marks=marks,
     )
 
 
@@ -321,6 +333,7 @@ def _plan(data):
         clause=_text(data, "clause"),
         parameters=_named(map(_parameter, _records(data, "parameters")), "parameters"),
         parts=_parts(data),
+        sells_hours=bool(data.get("sells_hours", True)),
     )
 
 
@@ -333,6 +346,16 @@ def _parts(data):
     return names
 
 
+def _words(data):
+    found = data.get("words") or {}
+    if not isinstance(found, dict) or not found.keys() <= set(WORD_FACTS):
+        raise BadPayload("words")
+    pairs = [(fact, name) for fact in found for name in _list(found, fact)]
+    if not all(isinstance(name, str) and name for _fact, name in pairs):
+        raise BadPayload("words")
+    return tuple(dict.fromkeys(pairs))
+
+
 def _policy(data):
     return Policy(
         name=_text(data, "name", required=True),
@@ -342,6 +365,7 @@ def _policy(data):
         replaces=_text(data, "replaces"),
         title=_texts(data, "title"),
         plans=_named(map(_plan, _records(data, "plans")), "plans"),
+        words=_words(data),
     )
 
 

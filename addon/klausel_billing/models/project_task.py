@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class ProjectTask(models.Model):
@@ -19,6 +19,22 @@ class ProjectTask(models.Model):
         groups="base.group_user",
         help="Who asked for it, such as customer or us.",
     )
+
+    @api.onchange("klausel_activity")
+    def _onchange_klausel_activity(self):
+        return self.env["klausel.word"]._klausel_doubt(self, "klausel_activity", "activity")
+
+    @api.onchange("klausel_origin")
+    def _onchange_klausel_origin(self):
+        return self.env["klausel.word"]._klausel_doubt(self, "klausel_origin", "origin")
+
+    @api.onchange("klausel_initiated_by")
+    def _onchange_klausel_initiated_by(self):
+        return self.env["klausel.word"]._klausel_doubt(self, "klausel_initiated_by", "initiated_by")
+
+    @api.onchange("tag_ids")
+    def _onchange_klausel_tags(self):
+        return self.env["klausel.word"]._klausel_doubt(self, "tag_ids", "task_tag")
 
     def write(self, vals):
         result = super().write(vals)

@@ -60,6 +60,7 @@ class Publication(Call):
 
     def _write(self, asked, there):
         there.write({"active": False, "replaced_on": Datetime.now()})
+        there.word_ids.unlink()  # what is replaced offers nothing
         there.flush_recordset()
         policy = self.env["klausel.policy"].create(
             {
@@ -72,6 +73,9 @@ class Publication(Call):
             }
         )
         self._translate(policy, "title", [asked.title])
+        self.env["klausel.word"].create(
+            [{"policy_id": policy.id, "fact": fact, "name": name} for fact, name in asked.words]
+        )
         plans = self.env["klausel.plan"].create(
             [
                 {
@@ -80,6 +84,7 @@ class Publication(Call):
                     "name": plan.name,
                     "clause": plan.clause or False,
                     "parts": False if plan.parts is None else json.dumps(plan.parts),
+                    "sells_hours": plan.sells_hours,
                 }
                 for number, plan in enumerate(asked.plans)
             ]

@@ -15,4 +15,5 @@ from . import (
     test_parts,
     test_publish,
     test_reversal,
+    test_words,
 )

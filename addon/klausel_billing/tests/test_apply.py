@@ -298,6 +298,30 @@ class TestApply(BillingCase):
         self.assertEqual(more, move)
         self.assertEqual(move.invoice_line_ids.sorted("sequence").mapped("quantity"), [3.5, 0.5, 1])
 
+    def test_marks_go_on_where_lines_are_added(self):
+        """What is added to a draft has numbers of its own: each note is of one line."""
+
+        def marked(line, text, **values):
+            line[0]["marks"] = [1]
+            note = {"key": "", "display_type": "line_note", "name": text, "marks": [1]}
+            return self._bill(line, (note, []), **values)
+
+        move = marked(self._line(), "By the hour.")
+        line = self._line("0.5", "95.00", self.third, sequence=1)
+        again = marked(line, "Urgent.", total="47.50", closing=False, refresh=True)
+        self.assertEqual(again, move)
+        self.assertEqual(
+            move.line_ids.filtered(lambda one: one.display_type in ("product", "line_note"))
+            .sorted("sequence")
+            .mapped("name"),
+            [
+                "Service, February 2026 [1]",
+                "[1] By the hour.",
+                "Service, February 2026 [2]",
+                "[2] Urgent.",
+            ],
+        )
+
     def test_refresh_rounds_once(self):
         """23.875 and 23.875 are 23.88 each, and 47.75 on one draft: nothing is wrong there."""
         for method, whole in (("round_globally", 47.75), ("round_per_line", 47.76)):

@@ -41,8 +41,16 @@ class TestLinks(BillingCase):
         self.assertEqual(two.previous_id, one)
         self.assertRegex(one.checksum, "^1[0-9a-f]{64}$")
         self.assertNotEqual(one.checksum, two.checksum)
-        self.assertEqual(self._links(), {"runs": 2, "broken": [], "repairs": []})
+        self.assertEqual(self._links(), {"runs": 2, "broken": [], "repairs": [], "archived": []})
         self.assertEqual(self._links(self.user)["broken"], [])
+
+    def test_what_is_on_record_of_an_archived_contract(self):
+        _move, runs = self._two_runs()
+        live = len(runs.ledger_ids.filtered(lambda row: row.state == "live"))
+        self.assertGreater(live, 2)
+        self.contract.active = False
+        self.assertEqual(self._links()["archived"], [[self.contract.code, live]])
+        self.assertEqual(self._links(self.user)["archived"], [[self.contract.code, live]])
 
     def test_what_is_no_change_of_the_record(self):
         move, runs = self._two_runs()

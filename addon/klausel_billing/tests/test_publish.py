@@ -511,6 +511,42 @@ class TestPublish(KlauselCase):
         with self.assertRaisesRegex(ValidationError, "accepted as a whole"):
             works.plan = "whole"
 
+    def test_a_purchase_of_a_term_that_sells_no_hours(self):
+        plans = [
+            self._plan("service-quarterly", PRICE, sells_hours=False),
+            self._plan("block", PRICE, sells_hours=True),
+            self._plan("older", PRICE),
+        ]
+        self.term.parameter_ids = [Command.create({"name": "price", "value": "95.00"})]
+        self._publish(self._policy(plans=plans))
+        hours, block, older = (
+            self._term(name, price="90.00") for name in ("service-quarterly", "block", "older")
+        )
+
+        def buy(term):
+            return self.env["klausel.purchase"].create(
+                {
+                    "contract_id": term.contract_id.id,
+                    "term_id": term.id,
+                    "date": "2026-03-01",
+                    "hours": 10,
+                }
+            )
+
+        with self.assertRaises(ValidationError) as caught:
+            buy(hours)
+        self.assertEqual(
+            caught.exception.args[0],
+            f"Plan service-quarterly of term {hours.code} sells no hours. Choose a term whose plan"
+            " does, or remove the purchase of 03/01/2026.",
+        )
+        buy(older)
+        bought = buy(block)
+        with self.assertRaisesRegex(ValidationError, "sells no hours"):
+            block.plan = "service-quarterly"
+        with self.assertRaisesRegex(ValidationError, "sells no hours"):
+            bought.term_id = hours
+
     def test_a_term_without_a_product(self):
         contracts = self.env["klausel.contract"].with_user(self.manager)
         form = Form(contracts)

@@ -99,6 +99,8 @@ class Work(NamedTuple):
     """Of surcharges on the price of billed time."""
     hours_factor: Decimal = ONE
     """Of surcharges on what a balance loses."""
+    dear: tuple[str, ...] = ()
+    """Ids of the surcharges on the price."""
 
 
 def rounded_to(work: Work, rounded: int) -> Work:

@@ -14,10 +14,7 @@ from klausel.ledger import CLOSING, SCOPE
 from klausel.model import Entry, LedgerKey, in_order
 from klausel.period import ONE_DAY, Period, Span
 from klausel.policy.ir import Rule, text_in
-from klausel.result import (
-    Balance,
-    Part,
-)
+from klausel.result import Balance, Notice, Part
 from klausel.terms import BoundContract, BoundTerm
 from klausel.verdicts import JudgingGate
 
@@ -280,10 +277,31 @@ class Balances(Corrections):
 
     def _show_account(self, bound: BoundContract, term: BoundTerm, account: Account) -> None:
         code = bound.contract.code
-        for stand in account.balances(self._as_of):
-            self.balances.append(Balance(code, term.term.id, *stand, unit=account.unit))
+        stands = account.balances(self._as_of)
+        some = [Balance(code, term.term.id, *stand, unit=account.unit) for stand in stands]
+        self.balances += some
+        lots = {lot.lot: lot for lot in some}
+        standing: dict[tuple[str, str], Notice] = {}
+        text = text_in(term.plan.title, self._language, term.plan.name)
         for found in account.notices(self._as_of):
-            if found.ahead and found.on <= self._closed_until[code]:
-                continue  # of a lot that was entered too late for it
-            text = text_in(term.plan.title, self._language, term.plan.name)
-            self._notice(bound, found.rule, found.lot, found.at_percent, found.on, text)
+            place = found.rule, found.lot
+            if not self._is_noticed(bound, *place, found.at_percent):
+                if found.ahead and found.on <= self._closed_until[code]:
+                    continue  # of a lot that was entered too late for it
+                self._notice(bound, *place, found.at_percent, found.on, text)
+            elif _stands(lots, found.lot):
+                said = Notice(code, *place, found.at_percent, found.on, text)
+                known = standing.get(place, said)
+                standing[place] = min(known, said, key=lambda notice: notice.at_percent)
+        new = {notice[:3] for notice in self.notices}
+        self.standing += [said for said in standing.values() if said[:3] not in new]
+
+
+def _stands(lots: Mapping[str, Balance], name: str) -> bool:
+    """Whether a notice of the lot ``name`` still says something: it has time left, and no later lot
+    has."""
+    lot = lots.get(name)
+    if lot is None or not lot.remaining:
+        return False
+    first = lot.first or date.min
+    return not any(other.remaining and (other.first or date.min) > first for other in lots.values())

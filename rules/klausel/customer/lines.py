@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from operator import attrgetter
@@ -25,6 +25,7 @@ from klausel.money import (
     quantity,
     round_half_up,
     seconds_from_hours,
+    shortest,
 )
 from klausel.period import ONE_DAY, Period
 from klausel.policy.ir import text_in
@@ -35,7 +36,7 @@ from klausel.result import (
     Part,
 )
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
-from klausel.texts import line_text, phrase
+from klausel.texts import line_text, number_text, phrase
 
 _GROUP = attrgetter("group")
 
@@ -719,11 +720,30 @@ class Lines(State):
         if term is None or component is None:
             return (Because(ITEM, "", NO_WHERE, charge.text),)
         rules = dict.fromkeys([part[0][6] for part in charge.taken])
-        place = (bound.contract.code, term.term.id, component.id, *rules)
+        dear: dict[str, None] = {}
+        if bound.policy.surcharges and charge.unit == "hour":
+            price = charge.unit_price
+            dear = dict.fromkeys(
+                [id_ for part in charge.taken if part.rate == price for id_ in part.work.dear]
+            )
+        place = (bound.contract.code, term.term.id, component.id, *rules, "", *dear)
         found = self._reasons.get(place)
         if found is None:
-            found = self._reasons[place] = self._reasons_of(bound, term, component, rules)
+            found = self._reasons_of(bound, term, component, rules)
+            found = self._reasons[place] = (*found, *self._surcharged(bound, dear))
         return found
+
+    def _surcharged(self, bound: BoundContract, ids: Collection[str]) -> Iterator[Because]:
+        """Why a price is higher: the surcharges ``ids``, as their policy says it."""
+        for found in bound.policy.surcharges:
+            rule = found.rule
+            if rule.id in ids:
+                times = number_text(
+                    found.times, len(shortest(found.times).partition(".")[2]), self._language
+                )
+                text = text_in(rule.because, self._language)
+                text = text or phrase(self._language, "surcharge", times)
+                yield Because(rule.id, rule.clause, rule.where, text, True)
 
     def _reasons_of(
         self,

@@ -78,6 +78,11 @@ class Parked(Exception):
         self.problems = tuple(problems)
 
 
+def _notice(rule: str, period: str, percent: int) -> str:
+    """The group under which a notice goes on record."""
+    return f"{rule}/{period}/{percent}"
+
+
 def fingerprint(entry: Entry) -> str:
     """Short hash of the facts of ``entry`` that a decision may rest on."""
     facts = "\x1f".join(
@@ -437,6 +442,7 @@ class State:
         self.uncovered: list[Uncovered] = []
         self.held: list[Held] = []
         self.notices: list[Notice] = []
+        self.standing: list[Notice] = []
         self.balances: list[Balance] = []
         self.differences: list[Difference] = []
         self.settlements: list[LedgerRow] = []
@@ -444,9 +450,7 @@ class State:
 
     def _work(self, entry: Entry, decision: Decision) -> Work:
         bound, rule, _, seen, (ticket, project, employee) = decision
-        price = hours = ONE
-        if bound.policy.surcharges:
-            price, hours = seen.factors
+        price, hours, dear = seen.factors if bound.policy.surcharges else (ONE, ONE, ())
         return Work(
             entry,
             project.id,
@@ -459,6 +463,7 @@ class State:
             entry.seconds,
             price,
             hours,
+            dear,
         )
 
     def _around(self, entry: Entry) -> Around:
@@ -691,13 +696,18 @@ class State:
         self, bound: BoundContract, rule: str, period: str, percent: int, on: date, text: str
     ) -> None:
         """One notice once ever."""
-        code = bound.contract.code
-        group = f"{rule}/{period}/{percent}"
-        key = LedgerKey(code, "", NOTICE, bound.contract.start, group)
-        if group in self._ledger[code].groups.get(("", NOTICE, bound.contract.start), {}):
+        if self._is_noticed(bound, rule, period, percent):
             return
+        code = bound.contract.code
+        key = LedgerKey(code, "", NOTICE, bound.contract.start, _notice(rule, period, percent))
         self.notices.append(Notice(code, rule, period, percent, on, text))
         self._settle(bound, key)
+
+    def _is_noticed(self, bound: BoundContract, rule: str, period: str, percent: int) -> bool:
+        """Whether a notice is on record."""
+        place = ("", NOTICE, bound.contract.start)
+        groups = self._ledger[bound.contract.code].groups.get(place, {})
+        return _notice(rule, period, percent) in groups
 
     def _differ(self, key: LedgerKey, entry: str, cause: str, was: str, now: str) -> None:
         self.differences.append(

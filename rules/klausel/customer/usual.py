@@ -36,6 +36,7 @@ class _Way(NamedTuple):
     """Whether any term takes such work."""
     price_factor: Decimal = ONE
     hours_factor: Decimal = ONE
+    dear: tuple[str, ...] = ()
     included: bool = False
     requirement: Requirement | None = None
     watches: tuple[Watch, ...] = ()
@@ -110,8 +111,8 @@ class Usual(Scoping):
             if way is None:
                 way = ways[seen] = self._way(bound, seen)
             (
-                first, last, rule, settles, disposition, rule_id, taken, price, hours, included,
-                needed, watches,
+                first, last, rule, settles, disposition, rule_id, taken, price, hours, dear,
+                included, needed, watches,
             ) = way  # fmt: skip
             if not (first <= day <= last and (taken or alone)):
                 self._scope(entry)
@@ -136,7 +137,7 @@ class Usual(Scoping):
                 all_parts[id_] = []
                 facts = (
                     entry, project, ticket, activity or what, role,
-                    disposition, rule_id, seconds, seconds, price, hours,
+                    disposition, rule_id, seconds, seconds, price, hours, dear,
                 )  # fmt: skip
                 work = made(Work, facts)
                 if bound.stateful:
@@ -186,7 +187,7 @@ class Usual(Scoping):
         if settles or not taken:
             return _Way(first, last, rule, settles, disposition, rule.id, taken)
         included = self._is_included(bound, disposition, span.first)
-        price, hours = seen.factors if bound.policy.surcharges else (ONE, ONE)
+        price, hours, dear = seen.factors if bound.policy.surcharges else (ONE, ONE, ())
         return _Way(
             first,
             last,
@@ -197,6 +198,7 @@ class Usual(Scoping):
             taken,
             price,
             hours,
+            dear,
             included,
             None if included else seen.requirement(disposition),
             () if included else seen.watches(disposition),

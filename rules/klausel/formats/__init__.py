@@ -21,6 +21,8 @@ class View(NamedTuple):
     color: bool = False
     details: bool = False
     """Every entry behind every line."""
+    short: bool = False
+    """One line a customer."""
 
 
 #: Names of the outputs, from the files of this package.

@@ -15,7 +15,7 @@ from klausel.formats import View
 from klausel.model import OVERRIDE, Override
 from klausel.money import plain, quantity
 from klausel.problems import Problem
-from klausel.result import Balance, Because, Draft, Line, Part, Result, Uncovered
+from klausel.result import Balance, Because, Draft, Line, Marks, Notice, Part, Result, Uncovered
 
 #: What rows of many share is written once: the numbers that differ take this place.
 _NUMBERS = '"seconds": 0, "rounded": 0'
@@ -60,7 +60,11 @@ def result_data(result: Result) -> dict[str, Any]:
     overrides = {override.entry: override for override in result.book.overrides}
     return {
         **_begin(result),
-        "drafts": [_draft(draft, [_line(line) for line in draft.lines]) for draft in result.drafts],
+        "drafts": [
+            _draft(draft, [_line(line, marks) for line in draft.lines])
+            for draft in result.drafts
+            for marks in (Marks(draft),)
+        ],
         "entries": [
             {"id": entry, "parts": [_part(part, overrides.get(entry)) for part in parts]}
             for entry, parts in result.entries
@@ -82,7 +86,8 @@ def _end(result: Result) -> dict[str, Any]:
     return {
         "uncovered": [found._asdict() for found in result.uncovered],
         "held": [{**found._asdict(), "amount": _money(found.amount)} for found in result.held],
-        "notices": [{**found._asdict(), "on": found.on.isoformat()} for found in result.notices],
+        "notices": [_notice(found) for found in result.notices],
+        "standing": [_notice(found) for found in result.standing],
         "balances": [_balance(balance) for balance in result.balances],
         "differences": [found._asdict() for found in result.differences],
         "problems": [problem_data(found) for found in result.problems],
@@ -108,10 +113,11 @@ def _uncovered_text(found: Uncovered) -> str:
 
 def _draft_text(draft: Draft) -> str:
     before, _, after = encode(_draft(draft, [])).rpartition("[]")
-    return f"{before}[{', '.join(map(_line_text, draft.lines))}]{after}"
+    marks = Marks(draft)
+    return f"{before}[{', '.join(_line_text(line, marks) for line in draft.lines)}]{after}"
 
 
-def _line_text(line: Line) -> str:
+def _line_text(line: Line, marks: Marks) -> str:
     """As :func:`_line`, at once."""
     key = line.key
     shares = ", ".join(
@@ -128,13 +134,17 @@ def _line_text(line: Line) -> str:
         f'"unit": {quoted(line.unit)}, "unit_price": "{line.unit_price:f}", '
         f'"discount": "{line.discount:f}", "amount": "{line.amount:f}", '
         f'"late": {"true" if line.late else "false"}, '
-        f'"entries": [{shares}], "because": {_because_text(line.because)}}}'
+        f'"entries": [{shares}], "because": {_because_text(line.because, _numbers(marks, line))}}}'
     )
 
 
+def _numbers(marks: Marks, line: Line) -> tuple[int, ...]:
+    return tuple(marks.of((reason,))[0] for reason in line.because)
+
+
 @lru_cache(maxsize=4096)
-def _because_text(reasons: tuple[Because, ...]) -> str:
-    return encode(_because(reasons))
+def _because_text(reasons: tuple[Because, ...], numbers: tuple[int, ...]) -> str:
+    return encode(_because(reasons, numbers))
 
 
 def _entry_texts(result: Result) -> Iterator[str]:
@@ -215,6 +225,10 @@ def _hours(seconds: int) -> str:
     return plain(quantity(seconds, 4))
 
 
+def _notice(notice: Notice) -> dict[str, Any]:
+    return {**notice._asdict(), "on": notice.on.isoformat()}
+
+
 def _balance(balance: Balance) -> dict[str, Any]:
     return {
         name: _hours(value) if isinstance(value, int) else value
@@ -236,7 +250,7 @@ def _draft(draft: Draft, lines: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: Line, marks: Marks) -> dict[str, Any]:
     return {
         "key": str(line.key),
         "contract": line.key.contract,
@@ -254,20 +268,21 @@ def _line(line: Line) -> dict[str, Any]:
             {"id": share.entry, "seconds": share.seconds, "rounded": share.rounded}
             for share in line.entries
         ],
-        "because": _because(line.because),
+        "because": _because(line.because, _numbers(marks, line)),
     }
 
 
-def _because(reasons: Sequence[Because]) -> list[dict[str, Any]]:
+def _because(reasons: Sequence[Because], numbers: Sequence[int]) -> list[dict[str, Any]]:
     return [
         {
+            "mark": number,
             "rule": reason.rule,
             "clause": reason.clause,
             "file": reason.where.file,
             "line": reason.where.line,
             "text": reason.text,
         }
-        for reason in reasons
+        for reason, number in zip(reasons, numbers, strict=True)
     ]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from rich.text import Text as RichText
 from klausel.formats import View
 from klausel.model import OVERRIDE, Entry, Override
 from klausel.money import quantity, shortest
+from klausel.problems import Problem
 from klausel.result import (
     Balance,
     Because,
@@ -24,6 +25,7 @@ from klausel.result import (
     EntryParts,
     Held,
     Line,
+    Marks,
     Notice,
     Result,
     Uncovered,
@@ -58,6 +60,8 @@ DIFFERENCE = {
     "edited": "the invoice line was changed by hand",
     "documents": "what is in force is not what is on record",
 }
+#: Behind notices that are on record.
+_SAID = ", said before"
 _NARROWEST = 40
 _NARROW = 64
 
@@ -119,6 +123,10 @@ class _Page:
             uncovered[missed.customer].append(missed)
         by_hand = self._by_hand()
         accounts = self._accounts()
+        if self._view.short:
+            self._overview(drafts, held, uncovered)
+            self._problems([one for one in self._result.problems if one.severity == "error"])
+            return
         for customer in (*self._result.customers, ""):
             some = (
                 drafts[customer], accounts[customer], by_hand[customer], held[customer],
@@ -127,7 +135,7 @@ class _Page:
             if any(some) or customer in self._result.parked:
                 self._customer(customer, *some)
         self._differences()
-        self._problems()
+        self._problems(self._result.problems)
 
     def _by_hand(self) -> dict[str, list[tuple[str, int, str]]]:
         """By customer: entry, seconds and what somebody decided about it, who, when and why."""
@@ -158,10 +166,48 @@ class _Page:
             text = f"{contract}/{term}: {_standing(lots)}"
             found[owners[contract]].append(("Balance", text))
         ends = {(lot.contract, lot.lot): lot.last for lot in self._result.balances}
-        for notice in self._result.notices:
-            text = _noticed(notice, ends.get((notice.contract, notice.period)))
-            found[owners[notice.contract]].append(("Notice", f"{notice.contract}: {text}"))
+        for known, notices in (("", self._result.notices), (_SAID, self._result.standing)):
+            for notice in notices:
+                text = _noticed(notice, ends.get((notice.contract, notice.period)))
+                said = f"{notice.contract}: {text}{known}"
+                found[owners[notice.contract]].append(("Notice", said))
         return found
+
+    def _overview(
+        self,
+        drafts: Mapping[str, Sequence[Draft]],
+        held: Mapping[str, Sequence[Held]],
+        uncovered: Mapping[str, Sequence[Uncovered]],
+    ) -> None:
+        """One line a customer, and the sums."""
+        result, book = self._result, self._result.book
+        owners = {contract.code: book.root(contract.customer) for contract in book.contracts}
+        differences = Counter(owners.get(found.contract, "") for found in result.differences)
+        problems = Counter(book.root(found.customer) for found in result.problems if found.customer)
+        wide = self._console.width >= _NARROW
+        shown = slice(None) if wide else slice(0, 4, 3)
+        table = Table.grid(expand=True, padding=(0, 2, 0, 0))
+        table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        for _ in range(4)[shown]:
+            table.add_column(justify="right", no_wrap=True)
+        head = ("To invoice", "Held", "Uncovered", "To look at")
+        table.add_row("Customer", *head[shown], style="dim")
+        for customer in (*result.customers, ""):
+            some = drafts.get(customer, ()), held.get(customer, ()), uncovered.get(customer, ())
+            looks = problems[customer] + differences[customer]
+            if any(some) or looks or customer in result.parked:
+                record = book.customers.get(customer)
+                name = (record.name if record else "") or customer or "Without a customer"
+                amounts = ", ".join(_amounts(some[0])) or "-"
+                table.add_row(Text(name), *(amounts, *_figures(*some[1:], looks))[shown])
+        looks = problems.total() + differences.total()
+        first, *others = _amounts(result.drafts) or ["-"]
+        figures = (first, *_figures(result.held, result.uncovered, looks))
+        table.add_row(Text("Together", "bold"), *figures[shown], style="bold")
+        for amount in others:
+            table.add_row("", amount, style="bold")
+        self._console.print()
+        self._console.print(table)
 
     # -- the head ----------------------------------------------------------------------------
 
@@ -178,14 +224,7 @@ class _Page:
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
         lines = sum(len(draft.lines) for draft in result.drafts)
-        sums: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
-        for draft in result.drafts:
-            sign = -1 if draft.kind == "credit_note" else 1
-            sums[draft.currency, draft.digits] += sign * draft.total
-        amounts = "   ".join(
-            f"{number_text(amount, digits, 'en')} {currency}"
-            for (currency, digits), amount in sorted(sums.items())
-        )
+        amounts = "   ".join(_amounts(result.drafts))
         grid.add_row("To invoice", Text(amounts or "nothing", "bold green" if amounts else ""))
         customers = len({draft.customer for draft in result.drafts})
         grid.add_row(
@@ -211,8 +250,11 @@ class _Page:
         uncovered = [found for found in result.uncovered if found.reason != "erp_order"]
         seconds = sum(found.seconds for found in uncovered)
         self._count_row(grid, "Uncovered", len(uncovered), seconds, "yellow")
-        if result.notices:
-            grid.add_row("Notices", str(len(result.notices)))
+        if result.notices or result.standing:
+            said = str(len(result.notices))
+            if result.standing:
+                said = f"{said} new, {len(result.standing)} said before"
+            grid.add_row("Notices", said)
         if result.differences:
             grid.add_row("Differences", Text(str(len(result.differences)), "yellow"))
         if result.parked:
@@ -287,16 +329,18 @@ class _Page:
             word = "gives back" if draft.lines[0].credit else "corrects"
             self._note(f"{word} {draft.reverses}", "dim")
         table = self._columns()
+        marks = Marks(draft)
         for line in draft.lines:
-            self._line(table, line, number_text(line.amount, draft.digits, "en"))
+            text = f"{line.description}{marks.behind(line)}"
+            self._line(table, line, text, number_text(line.amount, draft.digits, "en"))
             if self._view.details:
                 self._console.print(Padding(table, (0, 0, 0, 2)))
-                self._reasons(line.because)
+                self._reasons(marks, line.because)
                 self._line_entries(line)
                 table = self._columns()
         if not self._view.details:
             self._console.print(Padding(table, (0, 0, 0, 2)))
-            self._reasons(reason for line in draft.lines for reason in line.because)
+            self._reasons(marks, (reason for line in draft.lines for reason in line.because))
 
     def _columns(self) -> Table:
         """Description, price, amount; on a narrow screen the price has a line of its own."""
@@ -306,12 +350,12 @@ class _Page:
         table.add_column(justify="right", no_wrap=True)
         return table
 
-    def _line(self, table: Table, line: Line, amount: str) -> None:
+    def _line(self, table: Table, line: Line, text: str, amount: str) -> None:
         if self._console.width < _NARROW:
-            table.add_row(Text(line.description), "", amount)
+            table.add_row(Text(text), "", amount)
             table.add_row(Text(f"  {self._price(line)}", "dim"), "", "")
         else:
-            table.add_row(Text(line.description), self._price(line), amount)
+            table.add_row(Text(text), self._price(line), amount)
 
     def _price(self, line: Line) -> str:
         unit = PHRASES["en"][line.unit]
@@ -321,10 +365,11 @@ class _Page:
             price += f" - {shortest(line.discount)} %"
         return price
 
-    def _reasons(self, reasons: Iterable[Because]) -> None:
-        for reason in dict.fromkeys(reasons):
+    def _reasons(self, marks: Marks, reasons: Iterable[Because]) -> None:
+        """What the lines have marks of, in the order of the marks."""
+        for reason in sorted(dict.fromkeys(reasons), key=lambda one: marks.of((one,))):
             clause = f" (clause {reason.clause})" if reason.clause else ""
-            text = Text("because ", "dim")
+            text = Text(f"because {marks.before(reason)}", "dim")
             text.append(f"{reason.rule}{clause}: {reason.text}")
             if self._view.details and reason.where.file:
                 text.append(f"  [{reason.where.file}:{reason.where.line}]", "dim")
@@ -375,13 +420,13 @@ class _Page:
             text = f"{found.key}: {what}: {DIFFERENCE[found.cause]}; was {found.was}{now}"
             self._console.print(Padding(Text(text), (0, 0, 0, 2)))
 
-    def _problems(self) -> None:
-        if not self._result.problems:
+    def _problems(self, problems: Sequence[Problem]) -> None:
+        if not problems:
             return
         self._console.print()
         self._console.print(Text("Problems", "bold red"))
         self._rule("─")
-        for found in self._result.problems:
+        for found in problems:
             self._console.print(RichText(visible(str(found))))
 
     def _note(self, text: str, style: str) -> None:
@@ -389,6 +434,29 @@ class _Page:
 
     def _rule(self, character: str) -> None:
         self._console.print(Text(character * self._console.width, "dim"))
+
+
+def _amounts(drafts: Iterable[Draft]) -> list[str]:
+    """The sum of ``drafts`` in each currency."""
+    sums: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+    for draft in drafts:
+        sign = -1 if draft.kind == "credit_note" else 1
+        sums[draft.currency, draft.digits] += sign * draft.total
+    return [
+        f"{number_text(amount, digits, 'en')} {currency}"
+        for (currency, digits), amount in sorted(sums.items())
+    ]
+
+
+def _figures(
+    held: Sequence[Held], uncovered: Sequence[Uncovered], looks: int
+) -> tuple[str, str, str]:
+    """Held and uncovered hours, and how much there is to look at."""
+    return (
+        hours(sum(found.seconds for found in held)) if held else "-",
+        hours(sum(found.seconds for found in uncovered)) if uncovered else "-",
+        str(looks) if looks else "-",
+    )
 
 
 def _said(override: Override) -> str:

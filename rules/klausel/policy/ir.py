@@ -232,6 +232,10 @@ class Chooser:
         return rules, Decider(table, **self._matchers)
 
 
+#: Of a price, of hours, and the ids of the surcharges on the price.
+Factors = tuple[Decimal, Decimal, tuple[str, ...]]
+
+
 class Seen:
     """What a policy sees of an entry, and what its rules say of it.
 
@@ -245,7 +249,7 @@ class Seen:
         self._day = day
         self._facts = facts
         self._rule: Rule | None = None
-        self._factors: tuple[Decimal, Decimal] | None = None
+        self._factors: Factors | None = None
         self._requirements: dict[str, Requirement | None] = {}
         self._watches: dict[str, tuple[Watch, ...]] = {}
 
@@ -257,8 +261,8 @@ class Seen:
         return self._rule
 
     @property
-    def factors(self) -> tuple[Decimal, Decimal]:
-        """What surcharges multiply the price and the hours with."""
+    def factors(self) -> Factors:
+        """What surcharges multiply the price and the hours with, and which of them the price."""
         if self._factors is None:
             self._factors = self._scope.factors(self._day, self._facts)
         return self._factors
@@ -402,16 +406,18 @@ class Scope:
         """See :attr:`Seen.rule`."""
         return self._rules.choose(day, facts) or self._policy.otherwise
 
-    def factors(self, day: date, facts: Combination) -> tuple[Decimal, Decimal]:
+    def factors(self, day: date, facts: Combination) -> Factors:
         """See :attr:`Seen.factors`."""
         price = hours = _ONE
+        dear: list[str] = []
         for surcharge, chooser in self._surcharges:
             if chooser.choose(day, facts) is not None:
                 if surcharge.on == "price":
                     price = multiply(price, surcharge.times)
+                    dear.append(surcharge.rule.id)
                 else:
                     hours = multiply(hours, surcharge.times)
-        return price, hours
+        return price, hours, tuple(dear)
 
     def requirement(self, day: date, full: Combination) -> Requirement | None:
         """See :meth:`Seen.requirement`; the last of ``full`` is the disposition."""

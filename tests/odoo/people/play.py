@@ -159,7 +159,8 @@ class Player:
             "SELECT coalesce(max(date_end), '2026-01-01') + 1 FROM klausel_contract"
         )
         world.clock = max(world.clock, day(str(last)))
-        for company in "AB":
+        # What moved from B to A is billed there when B has given it back.
+        for company in "ABA":
             self.bill(company, 1000, adjust=True)
         found = self.look()
         left: list[str] = []

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from klausel.activity import CustomerRecord
+from klausel.formats.activity.words import reasons
 from klausel.money import round_half_up, share, shortest
 from klausel.sheet import Cell, table
 
@@ -34,6 +35,7 @@ HEADER = (
     "balance_after",
     "late",
     "held",
+    "because",
 )
 
 
@@ -46,6 +48,8 @@ def _rows(records: Sequence[CustomerRecord]) -> Iterator[tuple[Cell, ...]]:
         for record in found.records:
             for section in record.sections:
                 unit = 3600 if section.requests else 1
+                lines = (section.line,) if section.line else ()
+                why = " / ".join(reasons(record.draft, lines, found.language))
                 for row in section.rows:
                     drawn = (
                         ("request" if section.requests else "second", row.drawn, row.before,
@@ -76,6 +80,7 @@ def _rows(records: Sequence[CustomerRecord]) -> Iterator[tuple[Cell, ...]]:
                         *(None if value is None else _in(value, unit) for value in drawn[1:]),
                         "yes" if row.late else "no",
                         row.held,
+                        why,
                     )
 
 

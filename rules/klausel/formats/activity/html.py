@@ -17,12 +17,14 @@ from klausel.formats.activity.words import (
     clock,
     hours,
     lot_name,
+    reasons,
     remarks,
     said,
     section_name,
+    titled,
     unit_text,
 )
-from klausel.result import Draft, Line
+from klausel.result import Draft, Line, Marks
 from klausel.texts import PHRASES, days_text, number_text, phrase
 
 STYLE = """
@@ -136,6 +138,9 @@ PAGE = """\
 <td class="n">{{ record.total }}</td></tr></tfoot>
 </table>
 </div>
+{% for reason in record.reasons %}
+<p class="note">{{ reason }}</p>
+{% endfor %}
 {% for section in record.sections %}
 {% set id = "d%ss%s" % (draft, loop.index) %}
 <h3 id="{{ id }}"><span class="part">{{ section.name }}</span>{{ section.title }}</h3>
@@ -245,6 +250,7 @@ def _css(text: str) -> str:
 def _record(record: Record, language: str) -> dict[str, Any]:
     words = WORDS[language]
     draft = record.draft
+    marks = Marks(draft)
     codes = [contract.code for contract in record.contracts]
     orders = dict.fromkeys(c.po_number for c in record.contracts if c.po_number)
     other = any(move.other for move in record.movements)
@@ -256,8 +262,9 @@ def _record(record: Record, language: str) -> dict[str, Any]:
         "orders": ", ".join(orders),
         "currency": draft.currency,
         "total": _money(draft.total, draft, language),
-        "lines": [_line(line, draft, language) for line in draft.lines],
-        "sections": [_section(section, language, digits) for section in record.sections],
+        "lines": [_line(line, draft, marks, language) for line in draft.lines],
+        "reasons": reasons(draft, draft.lines, language),
+        "sections": [_section(section, marks, language, digits) for section in record.sections],
         "movements": [_movement(move, language, other) for move in record.movements],
         "other": other,
         "all": f"{clock(record.seconds)} = {hours(record.seconds, digits, language)}",
@@ -273,19 +280,19 @@ def _money(amount: Decimal, draft: Draft, language: str) -> str:
     return number_text(amount, draft.digits, language).replace("-", "−")
 
 
-def _line(line: Line, draft: Draft, language: str) -> dict[str, str]:
+def _line(line: Line, draft: Draft, marks: Marks, language: str) -> dict[str, str]:
     price = number_text(line.unit_price, max(_digits(line.unit_price), draft.digits), language)
     if line.discount:
         price += f" − {number_text(line.discount, _digits(line.discount), language)} %"
     return {
-        "text": line.description,
+        "text": line.description + marks.behind(line, told=True),
         "quantity": unit_text(line, language, PHRASES[language][line.unit]),
         "price": price,
         "amount": _money(line.amount, draft, language),
     }
 
 
-def _section(section: Section, language: str, digits: int) -> dict[str, Any]:
+def _section(section: Section, marks: Marks, language: str, digits: int) -> dict[str, Any]:
     words = WORDS[language]
     columns, sums, total = [words["worked"]], [clock(section.seconds)], ""
     if section.kind == "billed":
@@ -299,7 +306,7 @@ def _section(section: Section, language: str, digits: int) -> dict[str, Any]:
     name = section_name(section, language)
     return {
         "name": name if section.title else "",
-        "title": section.title or name,
+        "title": titled(section, marks) if section.title else name,
         "note": words["held_note"] if section.kind == "held" else "",
         "waits": section.kind == "held",
         "columns": columns,

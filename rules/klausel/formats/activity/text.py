@@ -12,10 +12,13 @@ from klausel.formats.activity.words import (
     clock,
     hours,
     lot_name,
+    reasons,
     remarks,
     said,
     section_name,
+    titled,
 )
+from klausel.result import Marks
 from klausel.signs import one_line
 from klausel.texts import days_text, phrase
 
@@ -46,8 +49,15 @@ def _record(record: Record, found: CustomerRecord) -> Iterator[str]:
     yield ""
     yield f"{kind}, {named}, {days_text(record.first, record.last, language)}"
     yield "─" * _WIDTH
+    marks = Marks(record.draft)
     for section in record.sections:
-        yield from _section(section, language)
+        yield from _section(section, marks, language)
+    lines = [section.line for section in record.sections if section.line is not None]
+    why = reasons(record.draft, lines, language)
+    if why:
+        yield words["reason"]
+        yield from (f"  {reason}" for reason in why)
+        yield ""
     for move in record.movements:
         values = [
             f"{words['before']} {amount_of(move.before, move.requests)}",
@@ -61,10 +71,10 @@ def _record(record: Record, found: CustomerRecord) -> Iterator[str]:
     yield f"{words['all']}: {clock(record.seconds)}"
 
 
-def _section(section: Section, language: str) -> Iterator[str]:
+def _section(section: Section, marks: Marks, language: str) -> Iterator[str]:
     words = WORDS[language]
     name = section_name(section, language)
-    yield f"{name}: {section.title}" if section.title else name
+    yield f"{name}: {titled(section, marks)}" if section.title else name
     for row in section.rows:
         yield from _row(section, row, language)
     if section.kind == "drawn":

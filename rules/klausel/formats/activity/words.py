@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from klausel.activity import Row, Section
 from klausel.charges.stock import DEFICIT
 from klausel.money import quantity, shortest
-from klausel.result import Line
-from klausel.texts import days_text, number_text
+from klausel.result import Draft, Line, Marks
+from klausel.texts import days_text, number_text, reason_text
 
 #: Lots of a balance that was taken over (semantics 12).
 _OPENING = "opening"
@@ -233,6 +234,22 @@ def remarks(section: Section, row: Row, language: str) -> list[str]:
     return found
 
 
+def titled(section: Section, marks: Marks) -> str:
+    """The section's title with the marks of its line."""
+    return section.title + (marks.behind(section.line, told=True) if section.line else "")
+
+
+def reasons(draft: Draft, lines: Sequence[Line], language: str) -> list[str]:
+    """Why ``lines`` of ``draft`` are there, as far as the customer is told, by their marks."""
+    marks = Marks(draft)
+    wanted = set(marks.of(reason for line in lines for reason in line.because))
+    return [
+        clean(marks.before(reason) + reason_text(reason.clause, reason.text, language))
+        for number, reason in marks
+        if number in wanted and reason.told
+    ]
+
+
 def section_name(section: Section, language: str) -> str:
     """What became of the section's time."""
     requests = section.line.unit == "piece" if section.line is not None else section.requests
@@ -264,6 +281,6 @@ def unit_text(line: Line, language: str, unit: str) -> str:
 
 
 __all__ = [
-    "WORDS", "amount_of", "clean", "clock", "hours", "lot_name", "remarks", "said",
-    "section_name", "unit_text",
+    "WORDS", "amount_of", "clean", "clock", "hours", "lot_name", "reasons", "remarks",
+    "said", "section_name", "titled", "unit_text",
 ]  # fmt: skip
