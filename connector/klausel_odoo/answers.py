@@ -415,11 +415,30 @@ def _each(**columns: _Kind | Check) -> Check:
     return every
 
 
+def _tuples(value: Any, kinds: Sequence[_Kind], name: str, place: str) -> None:
+    """A list of lists with one value of each of ``kinds``."""
+    size = len(kinds)
+    if type(value) is not list or not all(type(one) is list and len(one) == size for one in value):
+        raise StrangeError(f'{place} has something else than a list as "{name}"')
+    for number, kind in enumerate(kinds):
+        _hold([one[number] for one in value], kind, name, place)
+
+
 def _roles(value: Any, place: str) -> None:
-    if type(value) is not list or not all(type(one) is list and len(one) == 3 for one in value):
-        raise StrangeError(f"{place} is no list of roles")
-    for number, kind in enumerate((_ID, _DAY, _TEXT)):
-        _hold([one[number] for one in value], kind, "role", place)
+    _tuples(value, (_ID, _DAY, _TEXT), "role", place)
+
+
+_CHAIN = _dict(
+    {
+        "broken": _each(id=_ONE_ID, name=_TEXT),
+        "repairs": _each(id=_ID, name=_TEXT, on=_TEXT, by=_TEXT, why=_TEXT),
+    }
+)
+
+
+def _links(value: Any, place: str) -> None:
+    _CHAIN(value, place)
+    _tuples(value.get("archived", []), (_ONE_TEXT, _COUNT), "archived", place)
 
 
 def _fields(value: Any, place: str) -> None:
@@ -480,12 +499,7 @@ _SHAPES: dict[str, Check] = {
         now=_ONE_DECIMAL,
     ),
     "klausel_roles": _roles,
-    "klausel_links": _dict(
-        {
-            "broken": _each(id=_ID, name=_TEXT),
-            "repairs": _each(id=_ID, name=_TEXT, on=_TEXT, by=_TEXT, why=_TEXT),
-        }
-    ),
+    "klausel_links": _links,
     "klausel_reseal": _IDS_ALONE,
     "klausel_load": _IDS_ALONE,
     "klausel_published": _dict(
