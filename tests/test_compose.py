@@ -24,7 +24,7 @@ from klausel.policy.facts import NumberField, WordField
 from klausel.policy.load import content_hash
 from klausel.policy.named import MOST_VALUES
 from klausel.policy.overlap import overlaps
-from klausel.problems import Problem, ProblemError
+from klausel.problems import Problem
 from klausel.tree import parse
 from klausel_book.reader import read_policies
 from klausel_book.source import BookSource, demo_folder, policy_texts
@@ -758,10 +758,8 @@ def book(tmp_path: Path) -> Path:
 def read(folder: Path) -> Policy | list[Problem]:
     builder = BookBuilder()
     read_policies(builder, folder / "policies", "policies")
-    try:
-        return builder.build().policies["care"]
-    except ProblemError as error:
-        return error.problems
+    policies, problems = builder.policies()
+    return problems or policies["care"]
 
 
 def test_a_policy_folder_is_read_with_its_subfolders(book: Path) -> None:

@@ -284,7 +284,7 @@ def test_tests_in_the_documents_pass_and_reach_everything() -> None:
         assert not problems
         outcomes = play_tests(policy, tests)
         assert all(outcome.passed for outcome in outcomes)
-        assert not coverage(policy, [one for each in outcomes for one in each.observed]).missing
+        assert not coverage(policy, outcomes).missing
 
 
 def test_every_word_of_a_test_is_documented() -> None:

@@ -18,7 +18,7 @@ from klausel.model import Book
 from klausel.policy import Policy, load_policy
 from klausel.policy.load import POLICY_FILE
 from klausel.policy_tests import coverage, play_tests, propose, read_tests
-from klausel.policy_tests.coverage import goals_of
+from klausel.policy_tests.coverage import goals_of, reaches, removed
 from klausel.policy_tests.play import Observed, Player
 from klausel.policy_tests.read import ExpectShape, ShortShape, short_book
 from klausel_book.source import demo_folder
@@ -112,10 +112,11 @@ def test_tests_pass_and_say_what_they_reach(folder: Path, capsys: Capture) -> No
         == """\
 care 1  policies/care
   3 tests passed, 0 failed
-  reached: 6 of 6 rules, 1 of 4 boundaries
+  reached: 5 of 6 rules, 1 of 4 boundaries
     policies/care/policy.yaml:25:7: no test reaches P1: estimate_hours at 8
     policies/care/policy.yaml:25:7: no test reaches P1: estimate_hours at 40
     policies/care/policy.yaml:25:7: no test reaches P1: estimate_hours just above 40
+    policies/care/policy.yaml:21:5: tests reach B1, but none expects its watches
     klausel test --propose writes tests for them
 """
     )
@@ -165,6 +166,30 @@ def test_missing_tests_are_proposed_and_pass(folder: Path, capsys: Capture) -> N
     assert "no test reaches" not in out
 
 
+def test_what_no_test_would_miss_is_not_reached(folder: Path, capsys: Capture) -> None:
+    """A rule that a test reaches without a word about it could be taken away unnoticed."""
+    (folder / "tests" / "all.yaml").write_text(
+        """\
+tests:
+  - name: a large function on a Sunday
+    entry: {date: 2026-03-08, ticket: {tags: Feature, estimate_hours: "8.25"}}
+    expect: {disposition: change}
+  - name: an update
+    entry: {date: 2026-03-04, ticket: {tags: Update}}
+    expect: {approval: none}
+""",
+        encoding="utf-8",
+    )
+    code, out, _ = said(capsys)
+    assert code == 0
+    assert "  reached: 1 of 6 rules, 1 of 4 boundaries\n" in out  # P1
+    for name, word in (("W1", "rule"), ("Z1", "surcharges"), ("A1", "approval")):
+        assert f": tests reach {name}, but none expects its {word}\n" in out
+    _, out, _ = said(capsys, "--propose")
+    (folder / "tests" / "new.yaml").write_text(out[out.index("tests:\n") :], encoding="utf-8")
+    assert "  reached: 6 of 6 rules, 4 of 4 boundaries\n" in said(capsys)[1]
+
+
 def test_what_can_never_happen_is_said(folder: Path, capsys: Capture) -> None:
     never = "    - {id: N1, when: {work: update}, then: service, because: Never.}\n  otherwise:"
     text = POLICY.replace("  otherwise:", never)
@@ -205,7 +230,7 @@ def test_a_boundary_needs_a_number_close_to_it() -> None:
         _, files = read(POLICY, far % hours)
         (outcome,) = play_tests(policy, read_tests(policy, files)[0])
         assert outcome.passed
-        found = {goal.name for goal in coverage(policy, outcome.observed).reached}
+        found = {goal.name for goal in coverage(policy, [outcome]).reached}
         assert ("P1: estimate_hours just above 8" in found) == reached, hours
 
 
@@ -234,8 +259,10 @@ def test_json_and_junit(folder: Path, tmp_path: Path, capsys: Capture) -> None:
         "P1: estimate_hours at 8",
         "P1: estimate_hours at 40",
         "P1: estimate_hours just above 40",
+        "B1",
     ]
     assert [found["goal"]["kind"] for found in data["proposals"]] == ["rule"] * 3
+    assert "rule: otherwise, watches: [B1]}" in data["proposals"][0]["test"]
     suite = ElementTree.parse(tmp_path / "report.xml").getroot()[0]
     assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("care", "3", "1")
     first, second, _ = suite
@@ -434,12 +461,18 @@ def test_proposals_reach_their_goals_and_miss_only_what_cannot_be(data: dict[str
     assert not problems, tests
     outcomes = play_tests(policy, read_ones)
     assert all(outcome.passed for outcome in outcomes), tests
-    observed = [one for outcome in outcomes for one in outcome.observed]
-    missing = {goal.name for goal in coverage(policy, observed).missing}
+    missing = {goal.name for goal in coverage(policy, outcomes).missing}
     assert missing == {found.goal.name for found in proposals if found.text is None}
     every = _all_of(policy)
-    possible = {goal.name for goal in coverage(policy, every).reached}
+    possible = {goal.name for goal in goals for one in every if reaches(policy, goal, one)}
     assert not missing & possible
+    # Whatever is taken away, one of the proposed tests fails.
+    for goal in goals:
+        if goal.edge is None and goal.kind != "otherwise" and goal.name not in missing:
+            without = removed(policy, goal.rule.id)
+            played = play_tests(without, read_ones)
+            assert not all(outcome.passed for outcome in played), (goal.name, tests)
+            count("rules, approvals and surcharges whose removal a proposed test notices")
     count("goals of generated policies that a proposal reaches", len(goals) - len(missing))
     count("goals of generated policies that nothing can reach", len(missing))
 
@@ -543,7 +576,7 @@ def test_later_facts() -> None:
     assert not problems
     outcomes = play_tests(policy, tests)
     assert all(outcome.passed for outcome in outcomes), outcomes
-    reached = coverage(policy, [one for each in outcomes for one in each.observed])
+    reached = coverage(policy, outcomes)
     assert {goal.name for goal in reached.reached} == {
         "R4",
         "R4: ticket_hours at 4",

@@ -382,12 +382,21 @@ def test_policies_that_are_not_there(tmp_path: Path) -> None:
 def test_a_name_that_stands_in_two_folders_is_not_published(tmp_path: Path) -> None:
     shop(tmp_path, FEE)
     write(tmp_path, "copy", SHOP.format(version="2") + FEE)
+    with pytest.raises(ProblemError) as caught:
+        local(tmp_path)
+    assert str(caught.value) == (
+        f'{tmp_path}/copy/policy.yaml: warning: policy "shop" stands here too and is not read:'
+        f" that in {tmp_path}/shop is\n"
+        "    move the copy out of the folder of the policies, or give it a name of its own"
+    )
+    assert [policy.version for policy in local(tmp_path, ("shop",))] == ["1"]
+    (tmp_path / "shop").rename(tmp_path / "other")
     for names in ((), ("shop",)):
         with pytest.raises(ProblemError) as caught:
             local(tmp_path, names)
         assert str(caught.value) == (
-            f'{tmp_path}/shop/policy.yaml: error: policy "shop" stands in two folders\n'
-            "    give each policy a name of its own"
+            f'{tmp_path}/other/policy.yaml: error: policy "shop" stands in two folders,'
+            f" here and in {tmp_path}/copy\n    give each policy a name of its own"
         )
 
 

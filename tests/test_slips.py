@@ -14,6 +14,7 @@ import pytest
 
 import cli
 from klausel.shapes import months_hint
+from klausel.tree import parse
 from klausel_book.reader import LEDGER_FILE
 from tests.test_book_errors import laid_out
 
@@ -151,3 +152,70 @@ def test_diff_of_two_books_says_what_it_leaves_out(tmp_path: Path, capsys: Captu
 )  # fmt: skip
 def test_hints_are_made_of_what_was_written(written: str, hint: str) -> None:
     assert months_hint(written) == hint
+
+
+def test_what_lies_beside_the_policies_does_not_stop_a_check(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    book = laid_out("policy-folders-beside", tmp_path / "book")
+    (book / "policies" / ".git").mkdir()
+    (book / "policies" / ".git" / "policy.yaml").write_text("nothing", encoding="utf-8")
+    code, said = ran(capsys, "check", "--book", str(book), *AS_OF)
+    assert code == 2  # one of the policies cannot be read
+    assert f"{book}/policies/broken/policy.yaml:16:7: error" in said
+    assert f"{book}/policies/__pycache__: info: this folder has no policy.yaml" in said
+    assert f"{book}/policies/care/policy.yaml:" in said  # the others are looked at
+    assert ".git" not in said
+    shutil.rmtree(book / "policies" / "broken")
+    code, said = ran(capsys, "check", "--book", str(book), *AS_OF)
+    assert code == 0, said
+
+
+def test_a_folder_that_may_not_be_looked_into(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its customers wait, the others do not; root may look everywhere, so it is told otherwise."""
+    book = laid_out("policy-of-one-customer-broken", tmp_path / "book")
+    shut, look = book / "policies" / "shop", Path.iterdir
+
+    def refused(path: Path) -> object:
+        if path == shut:
+            raise PermissionError(13, "Permission denied")
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    code, said = ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes")
+    assert code == 2
+    assert "policies/shop: error: the file cannot be read: permission denied" in said
+    assert "BAKE-1" in (book / LEDGER_FILE).read_text("utf-8")
+    assert "BIKE-1" not in (book / LEDGER_FILE).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "lost"),
+    [
+        ("de: Ticket #5 nach Zeit", "Ticket", "#5 nach Zeit"),
+        ("- Kd.-Nr. #12", "Kd.-Nr.", "#12"),
+        ("a: 10 #per hour", "10", "#per hour"),
+        ("a:\tx\t#7", "x", "#7"),
+        ('a: so "b" #1 \\ c', 'so "b"', "#1 \\ c"),
+        ("a: x\n  y #3", "x y", "#3"),
+    ],
+)
+def test_text_behind_a_number_sign_is_not_lost_silently(text: str, left: str, lost: str) -> None:
+    tree = parse(text, "f")
+    assert (next(iter(tree.data.values())) if isinstance(tree.data, dict) else tree.data[0]) == left
+    (found,) = tree.doubts
+    assert found.message == f'"{lost}" is left out: a # behind a space begins a comment'
+    # What the advice says to write is the whole text.
+    written = found.hint.removeprefix("put it in double quotes: ").partition("; if it is")[0]
+    again = parse(f"a: {written}", "f")
+    assert not again.doubts
+    assert again.data == {"a": f"{left} {lost}"}
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 10  # per hour", "a: b#5", "#c\na: b", 'a: "x #5"', "a: |\n  x #5"]
+)
+def test_comments_and_other_number_signs_are_fine(text: str) -> None:
+    assert not parse(text, "f").doubts

@@ -3,8 +3,13 @@ what ``klausel init`` makes of it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,9 +33,9 @@ from klausel_run.preview import Options, preview
 from klausel_run.templates import (
     CONTRACT_FILE,
     Question,
-    answers,
     contract_problems,
-    new_policy,
+    draft,
+    given_answers,
     template,
     templates,
     templates_folder,
@@ -39,6 +44,8 @@ from klausel_shell import policies as shell
 from tests.counts import count
 from tests.oracle import bill as oracle
 from tests.test_oracle import WORDS_OF_THE_PRODUCT, case_view, differences
+
+ROOT = Path(__file__).parents[1]
 
 #: The contract models of the documents that the product was made after.
 MODELS = [
@@ -283,8 +290,8 @@ def test_the_list_of_models_in_a_language(capsys: Capture) -> None:
 
 def test_values_keep_their_place_and_comments(tmp_path: Path) -> None:
     found = template("contingent-monthly")
-    values = answers(found.questions, ["hours=12.5", "hours.price=1085.50"], None)
-    made = new_policy(found, tmp_path, "reserved", values)
+    values = given_answers(found.questions, ["hours=12.5", "hours.price=1085.50"])
+    made = draft(found, tmp_path, "reserved").write(values)
     assert (made / CONTRACT_FILE).read_text(encoding="utf-8").splitlines()[-5:] == [
         "    - id: hours",
         "      plan: contingent-monthly",
@@ -296,8 +303,8 @@ def test_values_keep_their_place_and_comments(tmp_path: Path) -> None:
 
 def test_values_that_are_no_plain_words_are_quoted(tmp_path: Path) -> None:
     found = template("maintenance-annual")
-    values = answers(found.questions, ["project=Site: new", 'code=W "1"'], None)
-    made = new_policy(found, tmp_path, "care", values)
+    values = given_answers(found.questions, ["project=Site: new", 'code=W "1"'])
+    made = draft(found, tmp_path, "care").write(values)
     (data,) = parse((made / CONTRACT_FILE).read_text(encoding="utf-8"), "").data
     assert data["covers"] == {"projects": ["Site: new"]}
     assert data["code"] == "W 1"
@@ -331,6 +338,98 @@ def test_questions_are_asked_on_a_terminal(
     assert cli.run([*run, "--name", "other", "--yes"]) == 0
     assert asked == []
     capsys.readouterr()
+
+
+def test_a_wrong_answer_is_asked_for_again_and_the_others_are_kept(
+    tmp_path: Path, monkeypatch: Patch, capsys: Capture
+) -> None:
+    replies = iter(
+        ["P 7", "c 3", "1.5.2026", "2026-05-01", "zwanzig", "1e3", "12.5", "92,00", " ", "98.00"]
+    )
+    asked: list[str] = []
+
+    def prompt(text: str, default: str) -> str:
+        asked.append(text)
+        return next(replies)
+
+    monkeypatch.setattr(shell.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(shell.click, "prompt", prompt)
+    assert cli.run(["init", "pool-monthly", "--to", str(tmp_path)]) == 0
+    assert [text.partition(":")[0] for text in asked] == [
+        "code of the contract", "id of the customer",
+        *["first day of the contract"] * 2, *["pool"] * 3, *["pool"] * 2, "projects",
+    ]  # fmt: skip
+    _, err = capsys.readouterr()
+    assert err.splitlines() == [
+        '--set start: error: "start": 1.5.2026 is not a date',
+        "    write it as YYYY-MM-DD: 2026-05-01",
+        '--set pool.hours: error: "hours": zwanzig is not a number',
+        "    write a plain number such as 12 or 12.50",
+        '--set pool.hours: error: "hours": 1e3 is not a number',
+        "    write a plain number such as 12 or 12.50",
+        '--set pool.price: error: "price": 92,00 is not a number',
+        "    write it with a point: 92.00",
+    ]
+    (data,) = parse((tmp_path / "pool-monthly" / CONTRACT_FILE).read_text("utf-8"), "").data
+    assert (data["code"], data["customer"], data["start"]) == ("P 7", "c 3", "2026-05-01")
+    assert data["terms"][0] == {
+        "id": "pool",
+        "plan": "pool-monthly",
+        "hours": "12.5",
+        "price": "92.00",
+    }
+
+
+def test_what_stands_in_the_way_is_said_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: Patch, capsys: Capture
+) -> None:
+    def never(text: str, default: str) -> str:
+        raise AssertionError(text)
+
+    monkeypatch.setattr(shell.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(shell.click, "prompt", never)
+    (tmp_path / "there").mkdir()
+    for given, said in (
+        (["--name", "there"], "the folder exists already"),
+        (["--name", "two words"], "a policy's name is one word"),
+        (["--set", "pool.price=92,00"], "92,00 is not a number"),
+        (["--set", "colour=red"], 'there is nothing called "colour"'),
+    ):
+        assert cli.run(["init", "pool-monthly", "--to", str(tmp_path), *given]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_answers_survive_an_interruption(tmp_path: Path) -> None:
+    """On a real terminal: nothing is written, and what was answered stands in a command."""
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(tmp_path)
+        path = os.pathsep.join(str(ROOT / name) for name in (".", "rules", "connector"))
+        env = {**os.environ, "PYTHONPATH": path}
+        os.execve(sys.executable, [sys.executable, str(ROOT / "cli.py"), "init", "punch-card"], env)
+    seen = ""
+
+    def until(text: str) -> None:
+        nonlocal seen
+        while text not in seen:
+            seen += os.read(terminal, 1024).decode()
+
+    until("code of the contract [")
+    os.write(terminal, b"O'Hara 1\n")
+    until("id of the customer [")
+    os.write(terminal, b"\x03")
+    with contextlib.suppress(OSError):  # that is how a terminal ends
+        while piece := os.read(terminal, 1024):
+            seen += piece.decode()
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 130, seen
+    told = seen.replace("\r\n", "\n")
+    command = "klausel init punch-card --set 'code=O'\"'\"'Hara 1'"
+    assert f"To go on with these answers:\n  {command}\n" in told
+    assert "interrupted; nothing was changed" in told
+    assert list(tmp_path.iterdir()) == []
+    assert shlex.split(command)[-1] == "code=O'Hara 1"
 
 
 def test_a_question_knows_what_it_is_about() -> None:
@@ -375,5 +474,5 @@ def test_reaching_is_more_than_passing() -> None:
     tests, _ = read_tests(found.policy, only)
     outcomes = play_tests(found.policy, tests)
     assert all(outcome.passed for outcome in outcomes)
-    missing = coverage(found.policy, [one for each in outcomes for one in each.observed]).missing
+    missing = coverage(found.policy, outcomes).missing
     assert {goal.name for goal in missing} >= {"I1", "Q2", "U2"}

@@ -11,20 +11,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from klausel.assemble import BookBuilder
+from klausel.dialects import laid_out, understand
 from klausel.fields import TABLES
 from klausel.model import Book, Opening
 from klausel.port import OpeningChange
-from klausel.problems import ErpError, ProblemError, Where, problem
+from klausel.problems import ErpError, Problem, ProblemError, Where, problem
 from klausel.sheet import Cell, unguarded, write
-from klausel_book.files import bytes_of, opened, put
-from klausel_book.reader import guarded
+from klausel_book.files import bytes_of, put
+from klausel_book.reader import add_table, guarded, sheet_text
 from klausel_book.writer import cell
 
 TABLE = TABLES["openings"]
 
 
-def read_rows(path: Path, book: Book, home: str) -> list[tuple[Opening, Where]]:
-    """The openings in the file ``path``, checked against ``book``, with their places.
+def read_rows(
+    path: Path, book: Book, home: str
+) -> tuple[list[tuple[Opening, Where]], list[Problem]]:
+    """The openings in the file ``path``, checked against ``book``, with their places, and what is
+    to be said of the file.
 
     ``home`` is where contracts are kept, if not in a book's files. Raises ``ProblemError``.
     """
@@ -33,9 +37,9 @@ def read_rows(path: Path, book: Book, home: str) -> list[tuple[Opening, Where]]:
         hint = "name a CSV file with the columns of openings.csv, see docs/fields.md"
         raise ProblemError([problem("file-missing", Where(shown), hint=hint)])
     builder = BookBuilder()
-    with guarded(builder, path, shown), opened(path, "utf-8-sig", newline="") as lines:
-        builder.add_csv("openings", lines, shown)
-    return builder.openings_of(book, home)
+    with guarded(builder, path, shown):
+        add_table(builder, "openings", path, shown)
+    return builder.openings_of(book, home), builder.warnings
 
 
 class _Record(NamedTuple):
@@ -51,7 +55,15 @@ def change(folder: Path, change: OpeningChange) -> None:
     """Writes ``change`` to the book's file in one move. Raises ``ErpError`` where it cannot."""
     try:
         path = (folder / TABLE.file).resolve()
-        old = bytes_of(path).decode("utf-8") if path.exists() else ""
+        data = bytes_of(path) if path.exists() else b""
+        grid = laid_out(sheet_text(data), TABLE)
+        sheet = understand(TABLE, grid)
+        if data and (sheet.said or sheet.read):
+            raise ErpError(
+                f"{folder / TABLE.file} is as a spreadsheet has saved it: rows cannot be added",
+                "save it with commas, decimal points and days as 2026-12-31, and load again",
+            )
+        old = data.decode("utf-8")
         _replace(path, changed(old, change).encode("utf-8"))
     except OSError as error:
         raise ErpError(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from typing import IO
 
 from klausel.assemble import BookBuilder
+from klausel.dialects import Text, windows_text
 from klausel.fields import TABLES
 from klausel.model import Book
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, problem
 from klausel_book import ledger_file
-from klausel_book.files import opened, text_of
+from klausel_book.files import bytes_of, opened, text_of
 from klausel_book.ledger_file import LEDGER_FILE
 from klausel_book.policy_folder import policy_files, policy_folders, unreadable
 
@@ -57,14 +61,8 @@ def read_book(folder: Path, damaged: bool = False) -> tuple[Book, ledger_file.St
     for record, table in TABLES.items():
         path = folder / table.file
         if present(path):
-            with (
-                guarded(builder, path, table.file),
-                opened(path, newline="") as lines,
-            ):
-                # Python reads utf-8-sig much more slowly than utf-8.
-                if lines.read(1) != BYTE_ORDER_MARK:
-                    lines.seek(0)
-                builder.add_csv(record, lines, table.file)
+            with guarded(builder, path, table.file):
+                add_table(builder, record, path, table.file)
         else:
             builder.lack(record)
     _each(builder, folder, CONTRACTS_FILE, builder.add_contracts_file)
@@ -84,6 +82,40 @@ def refuse_unreadable(folder: Path) -> None:
         (folder / BOOK_FILE).is_file()
     except OSError as error:
         raise ProblemError([unreadable(folder, str(folder), error)]) from None
+
+
+def add_table(builder: BookBuilder, record: str, path: Path, shown: str) -> None:
+    """The CSV file of ``record`` at ``path``, as it stands or as a spreadsheet has saved it.
+
+    Raises ``UnicodeDecodeError`` and ``OSError``.
+    """
+    with opened(path, newline="") as lines:
+        builder.add_table(record, _marked(lines), shown, lambda: sheet_text(bytes_of(path)))
+
+
+def _marked(lines: IO[str]) -> Iterator[str]:
+    """``lines`` without the mark that some programs begin a file with."""
+    # Python reads utf-8-sig much more slowly than utf-8.
+    if lines.read(1) != BYTE_ORDER_MARK:
+        lines.seek(0)
+    yield from lines
+
+
+def sheet_text(data: bytes) -> Text:
+    """The text of a CSV file in one of the encodings in which spreadsheets save them.
+
+    Raises ``UnicodeDecodeError`` where it may be any other.
+    """
+    for mark in (BOM_UTF16_LE, BOM_UTF16_BE):
+        if data.startswith(mark):
+            return Text(data.decode("utf-16"), "UTF-16")
+    try:
+        return Text(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        text = windows_text(data)
+        if text is None:
+            raise
+        return Text(text, "Windows-1252")
 
 
 def add_ledger(builder: BookBuilder, stored: ledger_file.Stored, damaged: bool) -> None:
@@ -110,9 +142,7 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
         shown = f"{name}/{child.name}" if name else child.name
         files, problems = policy_files(child, shown)
         if problems:
-            for found in problems:
-                builder.say(found)
-            builder.lose_policy(child.name, files.get(POLICY_FILE, ""))
+            builder.lose_policy(child.name, problems, files.get(POLICY_FILE, ""))
         else:
             builder.add_policy(shown, files, child.name)
 
@@ -162,7 +192,7 @@ def _meant(path: Path, missing: Sequence[str]) -> tuple[str, str] | None:
         return None
     try:
         with opened(path, "utf-8-sig", errors="replace") as lines:
-            header = {name.strip(' "\t\r\n') for name in lines.readline(10_000).split(",")}
+            header = {name.strip(' "\r\n') for name in re.split("[,;\t]", lines.readline(10_000))}
     except OSError:
         return None
     for table in TABLES.values():

@@ -60,11 +60,19 @@ def policy_texts(folder: Path) -> dict[str, dict[str, str]]:
     return {
         child.name: {
             name: _text(path)
-            for name, path in policy_paths(child)
+            for name, path in _paths(child)
             if path.is_file() and not leaves(path, child)
         }
         for child in policy_folders(folder)
     }
+
+
+def _paths(child: Path) -> list[tuple[str, Path]]:
+    """The files of a policy; none where it may not be looked into, which was said."""
+    try:
+        return list(policy_paths(child))
+    except OSError:
+        return []
 
 
 def policy_signature(folder: Path) -> Signature:

@@ -216,14 +216,13 @@ def _policies(source: OdooSource) -> Check:
         return Check("policies", False, f"there is no folder {folder}", hint)
     builder = BookBuilder()
     read_policies(builder, folder, POLICIES)
-    try:
-        book = builder.build()
-    except ProblemError as error:
-        return _first("policies", error.problems)
-    if not book.policies:
+    policies, errors = builder.policies()
+    if errors:
+        return _first("policies", errors)
+    if not policies:
         hint = "put each policy in a folder of its own there"
         return Check("policies", False, f"{folder} has no policy in it", hint)
-    return Check("policies", True, listed(sorted(book.policies)))
+    return Check("policies", True, listed(sorted(policies)))
 
 
 def contracts(source: OdooSource, session: Session) -> Iterator[Check]:

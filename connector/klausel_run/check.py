@@ -22,6 +22,9 @@ from klausel_book.policy_folder import policy_files
 from klausel_book.reader import CONTRACTS_FILE
 from klausel_run.policies import policy_folders, shown
 
+#: What is said of a book's files that were read.
+_OF_FILES = ("sheet-read", "policy-folder-stray", "policy-copy")
+
 
 class Outcome(NamedTuple):
     report: Report
@@ -60,9 +63,19 @@ def check_policies(folders: Sequence[Path], book: Path | None, as_of: date) -> O
     unread = bool(found)
     found += doubts
     facts: Book | None = None
-    if book is not None and not unread:
-        facts = BookSource(book).read(date.max)
+    if book is not None:
+        try:
+            facts = BookSource(book).read(date.max)
+        except ProblemError:
+            if not unread:
+                raise  # else enough is wrong already
+    if book is not None and facts is not None:
         texts |= _contracts(book)
+        found += [
+            _as_finding(one, book)._replace(severity="info")
+            for one in facts.problems
+            if one.code in _OF_FILES
+        ]
     for policy, raw in policies:
         found += [_in_book(one, book) for one in check(policy, raw, as_of, facts)]
     names = tuple(folder.as_posix() for folder in places)
@@ -115,8 +128,11 @@ def _place(name: str, inside: str) -> str:
     return f"{name}/{inside}" if name else inside
 
 
-def _as_finding(found: Problem) -> Finding:
-    return Finding(found.code, found.severity, found.message, found.hint, found.where)
+def _as_finding(found: Problem, book: Path | None = None) -> Finding:
+    where = found.where
+    if book is not None:
+        where = where._replace(file=(book / where.file).as_posix())
+    return Finding(found.code, found.severity, found.message, found.hint, where)
 
 
 def _version() -> str:

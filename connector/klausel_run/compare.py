@@ -79,7 +79,11 @@ def policies_in(folder: Path) -> dict[str, Policy]:
         if problems:
             raise ProblemError(problems)
         builder.add_policy(shown(one), files, one.name)
-    return dict(builder.build().policies)
+    policies, found = builder.policies()
+    errors = [one for one in found if one.severity == "error"]
+    if errors:
+        raise ProblemError(errors)
+    return dict(policies)
 
 
 def _refused(place: str, reason: str, hint: str) -> ProblemError:

@@ -18,6 +18,10 @@ What Klausel reads: the columns of a book's files, and where each stands in Odoo
 Ids are text. Hours are decimal numbers (`1.5`), dates are `YYYY-MM-DD`, several tags or tickets
 are separated by `;`. Columns that are not required may be empty or missing. Contracts and their
 terms stand in `contracts.yaml`; in Odoo they are `klausel.contract` and what belongs to it.
+
+A spreadsheet set to German or Dutch saves CSV otherwise (semicolons, `1,5`, `31.12.2026`,
+`WAHR`). Such a file is read where it can mean one thing only, and the preview says what was
+understood; a doubtful cell is refused. The names of the columns are these in any case.
 """
 
 _KINDS = {

@@ -23,8 +23,10 @@ def openings(
     with screen.progress("reading"):
         book = erp.read(as_of)
         home = "Odoo" if erp.capabilities().name == "odoo" else ""
-        rows = read_rows(file, book, home)
+        rows, notes = read_rows(file, book, home)
         found = loading(book, rows, as_of, replacing)
+    for note in notes:
+        screen.say(str(note))
     screen.say(loading_text(found, str(file), erp.name))
     if dry_run:
         screen.say("Nothing was written: this was a dry run.")

@@ -37,10 +37,11 @@ def _inside(folder: Path) -> list[Path]:
     if (folder / POLICY_FILE).is_file():
         return [folder]
     if (folder / POLICIES).is_dir():
-        return folders_in(folder / POLICIES)
+        folder /= POLICIES
     if not folder.is_dir():
         return []
-    return sorted(child for child in folder.iterdir() if (child / POLICY_FILE).is_file())
+    # What else lies there, such as an empty folder, is said where a book is read.
+    return [child for child in folders_in(folder) if (child / POLICY_FILE).is_file()]
 
 
 def _nothing(folder: Path) -> Problem:
@@ -86,6 +87,6 @@ def _tested(folder: Path, proposing: bool) -> Report | list[Problem]:
     if problems:
         return problems
     outcomes = play_tests(policy, tests)
-    found = coverage(policy, [one for outcome in outcomes for one in outcome.observed])
+    found = coverage(policy, outcomes)
     proposals = tuple(propose(policy, found.missing)) if proposing else None
     return Report(policy, name or ".", tuple(outcomes), found, proposals)

@@ -23,7 +23,7 @@ from klausel.tree import Path as Place
 from klausel.tree import Tree, parse
 from klausel_book.policy_folder import policy_files
 from klausel_book.reader import POLICIES
-from klausel_book.writer import whole_folder
+from klausel_book.writer import refuse_existing, whole_folder
 
 CONTRACT_FILE = "contract.yaml"
 
@@ -128,10 +128,8 @@ def _questions(policy: Policy, contract: str) -> list[Question]:
     return found
 
 
-def answers(
-    questions: Sequence[Question], given: Sequence[str], ask: Callable[[Question], str] | None
-) -> dict[str, str]:
-    """What is wanted otherwise: ``given`` as ``name=value``; ``ask`` is asked for the others.
+def given_answers(questions: Sequence[Question], given: Sequence[str]) -> dict[str, str]:
+    """What is wanted otherwise: ``given`` as ``name=value``.
 
     Raises ``ProblemError`` where ``given`` names nothing that can be set.
     """
@@ -141,11 +139,25 @@ def answers(
         if not sign or not value.strip():
             _refuse(f"--set {text}", "no value is given", "write it as: --set start=2026-01-01")
         found[_named(name.strip(), questions).name] = value.strip()
-    if ask is not None:
-        for question in questions:
-            if question.name not in found:
-                found[question.name] = ask(question)
     return found
+
+
+def ask_for(
+    draft: Draft,
+    found: dict[str, str],
+    ask: Callable[[Question], str],
+    say: Callable[[Problem], None],
+) -> None:
+    """Fills ``found`` with answers to all other questions; one that does not fit is asked for
+    again, and what is wrong with it is said."""
+    for question in draft.template.questions:
+        while question.name not in found:
+            answer = ask(question).strip() or question.default
+            problems = draft.problems({**found, question.name: answer})
+            for wrong in problems:
+                say(wrong)
+            if not problems:
+                found[question.name] = answer
 
 
 def _named(name: str, questions: Sequence[Question]) -> Question:
@@ -167,10 +179,44 @@ def _refuse(where: str, reason: str, hint: str) -> None:
     raise ProblemError([problem("option", Where(where), reason=reason, hint=hint)])
 
 
-def new_policy(found: Template, folder: Path, name: str, values: Mapping[str, str]) -> Path:
-    """Writes a policy called ``name`` to a folder of that name in ``folder``; where it is.
+class Draft(NamedTuple):
+    """A policy that is to be made: all but the answers is known, and fits."""
 
-    Nothing is written over. Raises ``ProblemError``, also where a value does not fit.
+    template: Template
+    target: Path
+    texts: Mapping[str, str]
+    policy: Policy
+
+    def problems(self, values: Mapping[str, str]) -> list[Problem]:
+        """What is wrong with ``values``; the example's own ones stand for the others."""
+        questions = self.template.questions
+        text = _filled(self.texts[CONTRACT_FILE], questions, values)
+        lines = {question.line: Where(f"--set {question.name}") for question in questions}
+        return [
+            one._replace(where=lines.get(one.where.line, one.where))
+            for one in contract_problems(self.policy, text)
+        ]
+
+    def write(self, values: Mapping[str, str]) -> Path:
+        """Writes the policy; where it is. Nothing is written over.
+
+        Raises ``ProblemError``, also where a value does not fit.
+        """
+        problems = self.problems(values)
+        if problems:
+            raise ProblemError(problems)
+        contract = _filled(self.texts[CONTRACT_FILE], self.template.questions, values)
+        with whole_folder(self.target) as work:
+            for file, text in {**self.texts, CONTRACT_FILE: contract}.items():
+                (work / file).parent.mkdir(exist_ok=True)
+                (work / file).write_text(text, encoding="utf-8")
+        return self.target
+
+
+def draft(found: Template, folder: Path, name: str) -> Draft:
+    """A policy called ``name``, to be written to a folder of that name in ``folder``.
+
+    Raises ``ProblemError`` where it cannot be called so, or stands there already.
     """
     texts = dict(found.files)
     for file in (POLICY_FILE, CONTRACT_FILE):
@@ -184,19 +230,8 @@ def new_policy(found: Template, folder: Path, name: str, values: Mapping[str, st
     if policy.name != name:
         reason, hint = "a policy's name is one word", "use letters, digits and hyphens"
         raise ProblemError([problem("option", Where("--name"), reason=reason, hint=hint)])
-    texts[CONTRACT_FILE] = _filled(texts[CONTRACT_FILE], found.questions, values)
-    problems = contract_problems(policy, texts[CONTRACT_FILE])
-    if problems:
-        lines = {question.line: Where(f"--set {question.name}") for question in found.questions}
-        raise ProblemError(
-            [one._replace(where=lines.get(one.where.line, one.where)) for one in problems]
-        )
-    target = folder / name
-    with whole_folder(target) as work:
-        for file, text in texts.items():
-            (work / file).parent.mkdir(exist_ok=True)
-            (work / file).write_text(text, encoding="utf-8")
-    return target
+    refuse_existing(folder / name)
+    return Draft(found, folder / name, texts, policy)
 
 
 def _filled(text: str, questions: Sequence[Question], values: Mapping[str, str]) -> str:

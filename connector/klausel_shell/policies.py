@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,21 +94,41 @@ def init(
     MODEL is one of those that are listed without it. On a terminal the values of the example
     contract are asked. Nothing is written over.
     """
-    from klausel_run.templates import USUAL_FOLDER, answers, new_policy, template, templates
+    from klausel.problems import ProblemError
+    from klausel_run import templates as job
 
     if model is None:
-        for found in templates():
+        for found in job.templates():
             say(f"{found.name:<26}{found.title(language)}")
         say("\nMake a policy of one of them: klausel init MODEL")
         return 0
-    chosen = template(model)
-    ask = _asked if not yes and sys.stdin.isatty() else None
-    values = answers(chosen.questions, given, ask)
-    folder = new_policy(chosen, to or USUAL_FOLDER, chosen.name if name is None else name, values)
+    chosen = job.template(model)
+    values = job.given_answers(chosen.questions, given)
+    made = job.draft(chosen, to or job.USUAL_FOLDER, chosen.name if name is None else name)
+    asking = not yes and sys.stdin.isatty()
+    if asking and (wrong := made.problems(values)):
+        raise ProblemError(wrong)  # before anything is asked
+    try:
+        if asking:
+            job.ask_for(made, values, _asked, lambda wrong: say(str(wrong), err=True))
+        folder = made.write(values)
+    except (click.Abort, KeyboardInterrupt, ProblemError):
+        if asking:
+            again = _again(model, to, name, values)
+            say(f"\nTo go on with these answers:\n  {again}", err=True)
+        raise
     say(f"The policy {folder.name} is in {folder}: {chosen.title(language)}")
     say(f"  klausel test {folder}")
     say(f"{folder / 'contract.yaml'} is an example of a contract that uses it.")
     return 0
+
+
+def _again(model: str, to: Path | None, name: str | None, values: Mapping[str, str]) -> str:
+    """The command that goes on where this one ended."""
+    words = ["klausel", "init", model]
+    words += ["--to", str(to)] if to is not None else []
+    words += ["--name", name] if name is not None else []
+    return shlex.join([*words, *(w for n, v in values.items() for w in ("--set", f"{n}={v}"))])
 
 
 def _asked(question: Question) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass, replace
 from datetime import date
@@ -22,8 +22,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, ConfigDict, field_validator, model_validator
 from pydantic import Field as ShapeField
 
-from klausel import currency, model
+from klausel import currency, dialects, model
 from klausel.charges.milestone import MilestoneShape
+from klausel.dialects import Grid, Sheet, Text
 from klausel.doubts import hours_in_thousands, thousands
 from klausel.fields import TABLES, Table
 from klausel.model import (
@@ -44,7 +45,7 @@ from klausel.policy import Policy, load_policy
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, near, problem, sorted_problems
 from klausel.publishing import differing
-from klausel.rows import AT_ONCE, BadValue, Columns
+from klausel.rows import AT_ONCE, BadValue, Columns, Read
 from klausel.shapes import (
     BusinessDay,
     Months,
@@ -65,8 +66,8 @@ from klausel.words import SPOKEN, unknown
 _DAY = 24 * 3600
 _WORKED_ON = attrgetter("employee", "date")
 _LENGTH_HINTS = (
-    "write a comma for every field, also for empty ones: one,,three",
-    'put text that has a comma in it in double quotes: "one, two"',
+    "write a {between} for every field, also for empty ones: one{sign}{sign}three",
+    'put text that has a {between} in it in double quotes: "one{sign} two"',
 )
 _NOTHING: Mapping[str, Any] = {}
 #: Fields of ledger rows by kind.
@@ -94,6 +95,26 @@ _DOUBTS = {"number": thousands, "hours": hours_in_thousands}
 
 #: Rows with their places, by contract and term.
 _ByTerm = defaultdict[tuple[str, str], list[tuple[Any, Where]]]
+
+
+class _Lost(NamedTuple):
+    """A policy that could not be read: its folder's own name, names that contracts may have for
+    it, and why."""
+
+    folder: str
+    names: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
+class _Taken(NamedTuple):
+    """What a builder knew before a file was read."""
+
+    kept: _Kept
+    problems: int
+    bad_rows: int
+    doubts: int
+    unread: set[str]
+    bad_ids: set[str]
 
 
 class _Kept(NamedTuple):
@@ -215,7 +236,9 @@ class BookBuilder:
         self._documents: tuple[model.Documents, ...] = ()
         self._problems: list[Problem] = []
         self._bad_rows: list[tuple[str, Mapping[str, str], Problem]] = []
-        self._bad_policies: set[str] = set()
+        self._lost_policies: list[_Lost] = []
+        self._homes: dict[str, tuple[str, str]] = {}
+        """Names of policies -> their folders' own names, and the folders."""
         self._owners: dict[str, str] = {}
         """Contract's code -> customer, of bad contracts too."""
         self._places: list[tuple[Tree, Path, list[int]]] = []
@@ -249,10 +272,11 @@ class BookBuilder:
         """Says that the book has no file of ``record``."""
         self._lacking.add(record)
 
-    def lose_policy(self, name: str, text: str = "") -> None:
+    def lose_policy(self, name: str, problems: Sequence[Problem], text: str = "") -> None:
         """Says that the policy in folder ``name`` is there and could not be read; ``text`` is that
         of its policy.yaml."""
-        self._bad_policies.update((name, *_POLICY_NAME.findall(text)))
+        names = frozenset((name, *_POLICY_NAME.findall(text)))
+        self._lost_policies.append(_Lost(name, names, tuple(problems)))
 
     def set_company(self, company: Company) -> None:
         self._company = company
@@ -260,6 +284,7 @@ class BookBuilder:
     def add_book_file(self, text: str, file: str) -> None:
         """``book.yaml``."""
         tree = parse(text, file)
+        self._problems += tree.doubts
         if tree.problems:
             self._problems += tree.problems
             return
@@ -297,24 +322,96 @@ class BookBuilder:
             self.lose(problem("csv-empty", Where(file, 1), known=",".join(known)))
             return
         header = [name.strip() for name in header]
-        if not self._header_ok(table, header, known, file):
+        if not self._header_ok(record, header, Where(file, 1)):
             return
         self._tables[record] = _Kept([], [], file)
         deque(islice(again, reader.line_num), maxlen=0)
         columns = Columns(table, header)
-        doubted = [
-            (header.index(field.column), field.column, _DOUBTS[field.kind])
-            for field in table.fields
-            if record != "entries" and field.kind in _DOUBTS and field.column in header
-        ]
         for numbers, written in self._csv_rows(reader, again, len(header), file):
             rows = unguarded_rows(written)
             self._add_some(record, header, numbers, rows, columns)
+            self._doubt(record, header, zip(numbers, rows, strict=True), file)
+
+    def add_table(
+        self, record: str, lines: Iterable[str], file: str, text: Callable[[], Text]
+    ) -> None:
+        """A CSV file of ``record``: its ``lines`` as they stand or, where they are not those of a
+        book, as a spreadsheet may have saved them (semantics 1). ``text`` is that of all the file.
+
+        Raises as ``lines`` and ``text`` do.
+        """
+        before = _Taken(
+            self._tables[record], len(self._problems), len(self._bad_rows), len(self._doubts),
+            set(self._unread), set(self._bad_ids[record]),
+        )  # fmt: skip
+        unread = False
+        try:
+            self.add_csv(record, lines, file)
+        except UnicodeDecodeError:
+            unread = True
+        if not unread and before[1:3] == (len(self._problems), len(self._bad_rows)):
+            return
+        grid = dialects.laid_out(text(), TABLES[record])
+        sheet = dialects.understand(TABLES[record], grid)
+        if unread or sheet.said or sheet.read:
+            self._take_back(record, before)
+            self._add_sheet(record, grid, sheet, file)
+
+    def _take_back(self, record: str, before: _Taken) -> None:
+        """Forgets what was added since."""
+        self._tables[record] = before.kept
+        del self._problems[before.problems :]
+        del self._bad_rows[before.bad_rows :]
+        del self._doubts[before.doubts :]
+        self._unread = before.unread
+        self._bad_ids[record] = before.bad_ids
+
+    def _add_sheet(self, record: str, grid: Grid, sheet: Sheet, file: str) -> None:
+        header = grid.header[: sheet.width]
+        where = Where(file, grid.line)
+        if not header:
+            known = ",".join(field.column for field in TABLES[record].fields)
+            self.lose(problem("csv-empty", where, known=known))
+        elif self._header_ok(record, header, where):
+            if sheet.said:
+                self.say(problem("sheet-read", where, said=", ".join(sheet.said)))
+            expected, rows = len(grid.header), []
+            for line, row in grid.rows:
+                if len(row) != expected:
+                    self._say_length(Where(file, line), len(row), expected, grid.between)
+                elif any(map(str.strip, row)):
+                    rows.append((line, row[: sheet.width]))
+            self.add_rows(record, header, rows, file, sheet.read)
+            self._doubt(record, header, rows, file, sheet.read)
+        if grid.broken is not None:
+            line, error = grid.broken
+            self.lose(_csv_broken(Where(file, line), error))
+
+    def _say_length(self, where: Where, found: int, expected: int, between: str) -> None:
+        sign = dialects.SIGNS[between]
+        hint = _LENGTH_HINTS[found > expected].format(between=between, sign=sign)
+        self.lose(problem("csv-row-length", where, found=found, expected=expected, hint=hint))
+
+    def _doubt(
+        self,
+        record: str,
+        header: Sequence[str],
+        rows: Iterable[tuple[int, Sequence[str]]],
+        file: str,
+        read: Mapping[str, Read] = dialects.PLAIN,
+    ) -> None:
+        """Warns about numbers in ``rows`` but for those in columns that ``read`` makes plain."""
+        doubted = [
+            (header.index(field.column), field.column, _DOUBTS[field.kind])
+            for field in TABLES[record].fields
+            if record != "entries" and field.kind in _DOUBTS and field.column in header
+            and field.column not in read
+        ]  # fmt: skip
+        for line, row in rows if doubted else ():
             for place, column, doubt in doubted:
-                for number, row in zip(numbers, rows, strict=True):
-                    found = doubt(row[place], Where(file, number), column)
-                    if found is not None:
-                        self._doubts.append(found)
+                found = doubt(row[place], Where(file, line), column)
+                if found is not None:
+                    self._doubts.append(found)
 
     def _csv_rows(
         self, reader: Any, again: Iterator[str], expected: int, file: str
@@ -355,27 +452,16 @@ class BookBuilder:
                 first, line = line + 1, before + reader.line_num
                 if len(row) != expected:
                     if row:
-                        self.lose(
-                            problem(
-                                "csv-row-length", Where(file, first),
-                                found=len(row), expected=expected,
-                                hint=_LENGTH_HINTS[len(row) > expected],
-                            )
-                        )  # fmt: skip
+                        self._say_length(Where(file, first), len(row), expected, "comma")
                     continue
                 yield first, row
         except csv.Error as error:
             self.lose(_csv_broken(Where(file, line + 1), error))
 
-    def _header_ok(
-        self, table: Table, header: Sequence[str], known: Sequence[str], file: str
-    ) -> bool:
+    def _header_ok(self, record: str, header: Sequence[str], where: Where) -> bool:
         before = len(self._problems)
-        where = Where(file, 1)
-        if len(header) == 1 and header[0].split(";")[0].strip() in known and ";" in header[0]:
-            reason, hint = "semicolons stand between the fields", "save it with commas between them"
-            self.lose(problem("csv-broken", where, reason=reason, hint=hint))
-            return False
+        table = TABLES[record]
+        known = [field.column for field in table.fields]
         if not any(name in known or near(name, known) for name in header):
             self.lose(problem("csv-empty", where, known=",".join(known)))
             return False
@@ -397,10 +483,12 @@ class BookBuilder:
         header: Sequence[str],
         rows: Iterable[tuple[int, Sequence[str]]],
         file: str,
+        read: Mapping[str, Read] = dialects.PLAIN,
     ) -> None:
-        """Rows of text values under ``header``; ``(line, values)`` each."""
+        """Rows of text values under ``header``; ``(line, values)`` each. ``read`` makes cells of
+        some columns plain."""
         self._tables[record] = self._tables[record]._replace(file=file)
-        columns = Columns(TABLES[record], header, self._any_day)
+        columns = Columns(TABLES[record], header, self._any_day, read)
         left = iter(rows)
         while some := list(islice(left, AT_ONCE)):
             lines, texts = zip(*some, strict=True)
@@ -460,6 +548,7 @@ class BookBuilder:
     def add_contracts_file(self, text: str, file: str) -> None:
         """``contracts.yaml``: a list of contracts."""
         tree = parse(text, file)
+        self._problems += tree.doubts
         if tree.problems:
             self._problems += tree.problems
             self._unread.add("contracts")
@@ -530,27 +619,86 @@ class BookBuilder:
     def add_policy(self, folder: str, files: Mapping[str, str], name: str = "") -> None:
         """A policy folder; ``name`` is the folder's own name, for what it leaves unsaid."""
         found = load_policy(folder, files)
-        if isinstance(found, list):
-            self._problems += found
-            self.lose_policy(name, files.get(POLICY_FILE, ""))
+        if POLICY_FILE not in files and name:
+            self.say(problem("policy-folder-stray", Where(folder), file=POLICY_FILE))
+        elif isinstance(found, list):
+            self.lose_policy(name, found, files.get(POLICY_FILE, ""))
         elif found.name in self._policies:
-            self.say(
-                problem(
-                    "shape", Where(f"{folder}/{POLICY_FILE}"),
-                    reason=f'policy "{found.name}" stands in two folders',
-                    hint="give each policy a name of its own",
-                )
-            )  # fmt: skip
-            self._bad_policies.add(found.name)
+            self._add_namesake(folder, found, name)
         else:
+            self._homes[found.name] = (name, folder)
             self._policies[found.name] = found
-            self._doubts += found.doubts
+            # Of numbers more is said below, where money has two digits.
+            self._doubts += [one for one in found.doubts if one.code != "yaml-comment"]
+            self._problems += [one for one in found.doubts if one.code == "yaml-comment"]
+
+    def _add_namesake(self, folder: str, policy: Policy, name: str) -> None:
+        """A second folder with a policy of that name: the folder called like it has it, the other
+        one is a copy; where none is called so, nobody knows which is meant."""
+        called = policy.name
+        home, other = self._homes[called]
+        if called == name:
+            self._policies[called] = policy
+            self._homes[called] = (name, folder)
+            folder, other = other, folder
+        elif called != home:
+            reason = f'policy "{called}" stands in two folders, here and in {other}'
+            hint = "give each policy a name of its own"
+            where = Where(f"{folder}/{POLICY_FILE}")
+            found = problem("shape", where, reason=reason, hint=hint)
+            self._lost_policies.append(_Lost("", frozenset((called,)), (found,)))
+            return
+        where = Where(f"{folder}/{POLICY_FILE}")
+        self.say(problem("policy-copy", where, name=called, other=other))
 
     def policies(self) -> tuple[Mapping[str, Policy], list[Problem]]:
         """The policies that were read and have no error, by name, and the errors so far."""
-        errors = [found for found in self._problems if found.severity == "error"]
-        good = {name: one for name, one in self._policies.items() if name not in self._bad_policies}
-        return good, errors
+        errors = [
+            found
+            for found in self._problems
+            if found.severity == "error" or found.code == "policy-copy"
+        ]
+        errors += [found for lost in self._lost_policies for found in lost.problems]
+        bad = self._bad_policies()
+        return {name: one for name, one in self._policies.items() if name not in bad}, errors
+
+    def _bad_policies(self) -> dict[str, _Lost]:
+        """Names that policies have which could not be read; not those of a copy beside one that
+        could, in the folder that is called so."""
+        found: dict[str, _Lost] = {}
+        for lost in self._lost_policies:
+            for name in lost.names:
+                home = self._homes.get(name, ("", ""))[0]
+                if home != name or lost.folder == name:
+                    found.setdefault(name, lost)
+        return found
+
+    def _say_lost_policies(self, book: Book) -> None:
+        """Whoever has a contract with a policy that could not be read waits, the others do not."""
+        bad = self._bad_policies()
+        first: dict[int, Contract] = {}
+        said: set[tuple[int, str]] = set()
+        for contract in self._contracts:
+            lost = bad.get(contract.policy)
+            if lost is None:
+                continue
+            owner = contract.customer
+            here = (id(lost), book.root(owner) if owner in book.customers else owner)
+            if id(lost) not in first:
+                first[id(lost)] = contract
+                self._problems += [found._replace(customer=owner) for found in lost.problems]
+            elif here not in said:
+                other = lost.problems[0].where
+                found = problem(
+                    "policy-broken", contract.where, owner,
+                    contract=contract.code, policy=contract.policy, other=other,
+                )  # fmt: skip
+                self.say(found)
+            said.add(here)
+        for lost in self._lost_policies:
+            if id(lost) not in first:
+                found = lost.problems[0]
+                self.say(problem("policy-left-out", found.where, reason=found.message))
 
     def add_policies(self, policies: Iterable[Policy]) -> None:
         """Policies that are read already."""
@@ -624,6 +772,7 @@ class BookBuilder:
         )
         self._cycles(book)
         self._unknown_words(book)
+        self._say_lost_policies(book)
         self._check_contracts(book)
         self._long_days(book)
         if "entries" in self._lacking:
@@ -657,10 +806,15 @@ class BookBuilder:
         self._terms()
         self._check_openings()
         problems = {*self._problems, *(found for *_, found in self._bad_rows)}
-        if problems:
+        if any(found.severity == "error" for found in problems):
             raise ProblemError(problems)
         kept = self._tables["openings"]
         return [(record, kept.where(number)) for number, record in enumerate(kept.records)]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What was said so far that keeps nothing from being read."""
+        return [found for found in self._problems if found.severity == "warning"]
 
     def _check_openings(self) -> None:
         """One opening for each lot, and no hours that had expired before their day."""
@@ -810,6 +964,7 @@ class BookBuilder:
     def _check_contracts(self, book: Book) -> None:
         purchases, acceptances = self._by_term("purchases"), self._by_term("acceptances")
         openings = self._by_term("openings")
+        bad = self._bad_policies()
         for contract, place in zip(book.contracts, self._places, strict=True):
             tree, path, _ = place
             owner = contract.customer
@@ -821,7 +976,7 @@ class BookBuilder:
                         table="customer", id=owner, hint=hint,
                     )
                 )  # fmt: skip
-            if contract.policy not in self._bad_policies:
+            if contract.policy not in bad:
                 at = partial(_place, *place)
                 bound = bind_contract(contract, book.policies, book.company, at)
                 if isinstance(bound, list):

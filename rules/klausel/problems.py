@@ -170,7 +170,18 @@ CATALOG: dict[str, Message] = {
         "{hint}",
     ),
     "csv-broken": _error("this is not CSV: {reason}", "{hint}"),
+    "sheet-read": _warning(
+        "read as a spreadsheet has saved it: {said}",
+        "if that is not what it says, save it with commas, decimal points and days as 2026-12-31",
+    ),
     # values
+    "value-ambiguous": _error(
+        '"{field}": {value} may be {one} or {other}', "write {one} or {other}, whichever is meant"
+    ),
+    "value-mixed": _error(
+        '"{field}": {value} has another decimal sign than others in the column, such as {example}',
+        "{hint}",
+    ),
     "value-missing": _error('"{field}" is empty', "{hint}"),
     "value-date": _error('"{field}": {value} is not a date', "write it as YYYY-MM-DD{example}"),
     "value-number": _error('"{field}": {value} is not a number', "{hint}"),
@@ -217,6 +228,10 @@ CATALOG: dict[str, Message] = {
     "yaml-broken": _error("this is not YAML: {reason}", "{hint}"),
     "yaml-key-doubled": _error(
         '"{key}" stands twice here', "keep one of them; the other is in line {line}"
+    ),
+    "yaml-comment": _warning(
+        '"{value}" is left out: a # behind a space begins a comment',
+        'put it in double quotes: "{whole}"; if it is a comment, write a space behind the #',
     ),
     "yaml-unsupported": _error("{what} is not used in these files", "{hint}"),
     "key-unknown": _error('unknown word "{key}"', "{hint}"),
@@ -410,6 +425,21 @@ CATALOG: dict[str, Message] = {
     ),
     "test-doubled": _error(
         'test "{name}" stands twice', "give each test its own name; the other stands at {other}"
+    ),
+    "policy-folder-stray": _warning(
+        "this folder has no {file} and is not read",
+        "add its {file}, or move the folder out of the folder of the policies",
+    ),
+    "policy-copy": _warning(
+        'policy "{name}" stands here too and is not read: that in {other} is',
+        "move the copy out of the folder of the policies, or give it a name of its own",
+    ),
+    "policy-left-out": _warning(
+        "the policy cannot be read, and no contract that was read names it: {reason}",
+        "mend it (klausel check says all that is wrong), or move it out of the policies' folder",
+    ),
+    "policy-broken": _error(
+        'policy "{policy}" of contract {contract} cannot be read', "mend it: see {other}"
     ),
     "policy-problems-many": _error(
         "this policy has more problems than are shown", "mend these first, and look again"

@@ -6,7 +6,7 @@ was seen before is looked up. Where one cannot be converted, its rows are gone t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import repeat
@@ -17,6 +17,7 @@ from klausel.problems import listed, near
 from klausel.shapes import (
     OddDay,
     date_hint,
+    either_day,
     months_hint,
     parse_date,
     parse_day,
@@ -31,6 +32,10 @@ AT_ONCE = 256
 
 #: Kinds whose texts come again and again.
 _REPEATED = frozenset(("date", "hours", "tags", "yes_no", "months", "choice"))
+
+
+#: A cell -> the same as the files of a book have it. Raises :class:`BadValue`.
+Read = Callable[[str], str]
 
 
 class BadValue(ValueError):
@@ -66,7 +71,7 @@ def converter(field: Field, any_day: bool = False) -> Callable[[str], Any]:
         except OddDay as error:
             raise BadValue("day-odd", field=name, value=text, hint=str(error)) from None
         except ValueError:
-            raise BadValue("value-date", field=name, value=text, example=date_hint(text)) from None
+            raise _no_date(name, text) from None
 
     def to_hours(text: str) -> int:
         try:
@@ -118,16 +123,37 @@ def converter(field: Field, any_day: bool = False) -> Callable[[str], Any]:
     return kinds.get(field.kind, str.strip)
 
 
+def _no_date(name: str, text: str) -> BadValue:
+    both = either_day(text)
+    if both is not None:
+        return BadValue("value-ambiguous", field=name, value=text, one=both[0], other=both[1])
+    return BadValue("value-date", field=name, value=text, example=date_hint(text))
+
+
+def _translated(convert: Callable[[str], Any], read: Read) -> Callable[[str], Any]:
+    """``convert`` for cells that ``read`` makes plain; errors speak of what stands in the cell."""
+
+    def converted(text: str) -> Any:
+        try:
+            return convert(read(text))
+        except BadValue as error:
+            raise BadValue(error.code, **{**error.parts, "value": text}) from None
+
+    return converted
+
+
 class _Known(dict[str, Any]):
     """Values of one field by their texts; a new text is converted, and kept if it may come again.
 
     Looking up raises :class:`BadValue`.
     """
 
-    def __init__(self, field: Field, any_day: bool) -> None:
+    def __init__(self, field: Field, any_day: bool, read: Read | None = None) -> None:
         super().__init__()
         self._field = field
         self._convert = converter(field, any_day)
+        if read is not None:
+            self._convert = _translated(self._convert, read)
         self._keep = field.kind in _REPEATED or bool(field.refers)
         if not field.required:
             self[""] = _empty(field)
@@ -146,12 +172,19 @@ class _Known(dict[str, Any]):
 class Columns:
     """What the columns of one file mean, in the order of the record's fields."""
 
-    def __init__(self, table: Table, header: Sequence[str], any_day: bool = False) -> None:
+    def __init__(
+        self,
+        table: Table,
+        header: Sequence[str],
+        any_day: bool = False,
+        read: Mapping[str, Read] | None = None,
+    ) -> None:
+        """``read`` makes cells of some columns plain (:mod:`klausel.dialects`)."""
         self._columns = [
             (
                 header.index(field.column) if field.column in header else -1,
                 field,
-                _Known(field, any_day),
+                _Known(field, any_day, (read or {}).get(field.column)),
             )
             for field in table.fields
         ]
@@ -185,4 +218,4 @@ class Columns:
         return values, errors
 
 
-__all__ = ["AT_ONCE", "BadValue", "Columns"]
+__all__ = ["AT_ONCE", "BadValue", "Columns", "Read"]

@@ -32,6 +32,9 @@ _OTHER_DATES = (
     (re.compile(r"(1[3-9]|2\d|3[01])/(\d{1,2})/(\d{4})"), (3, 2, 1)),
     (re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"), (1, 2, 3)),
     (re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})"), (3, 2, 1)),
+    (re.compile(r"(\d{1,2})[/-](\1)[/-](\d{4})"), (3, 2, 1)),
+    (re.compile(r"(1[3-9]|2\d|3[01])-(\d{1,2})-(\d{4})"), (3, 2, 1)),
+    (re.compile(r"(\d{1,2})-(1[3-9]|2\d|3[01])-(\d{4})"), (3, 1, 2)),
 )
 _MONTHS = re.compile(r"(\d{1,4}) months?")
 _MINUTES = re.compile(r"(\d{1,4}) ?([mh])")
@@ -99,6 +102,24 @@ def date_hint(text: str) -> str:
         return f": {date(year, month, day).isoformat()}"
     except ValueError:
         return f"; that month has no day {day}"
+
+
+_SWAPPED = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2(\d{4})")
+
+
+def either_day(text: str) -> tuple[str, str] | None:
+    """The two days that ``text`` may be where nobody knows whether the month comes first."""
+    match = _SWAPPED.fullmatch(text.strip())
+    if match is None or match[1].zfill(2) == match[3].zfill(2):
+        return None
+    try:
+        one, other = (
+            date(int(match[4]), int(match[month]), int(match[day])).isoformat()
+            for day, month in ((1, 3), (3, 1))
+        )
+    except ValueError:
+        return None
+    return one, other
 
 
 def parse_number(text: str) -> Decimal:
@@ -371,6 +392,9 @@ def _problems_of(
         if name and isinstance(full[-1], int):
             said = f"each of {said}" if given is not None else f"a line of {said}"
         reason, hint = _plain_words(kind, said, given, context)
+        lost = next((one for one in tree.doubts if one.where[:2] == where[:2]), None)
+        if given is None and lost is not None:
+            hint = lost.hint
         known = _known_words(model, loc)
         if kind in ("model_type", "model_attributes_type") and given is not None and known:
             hint = f"{hint}; words here: {listed(known, 20)}"

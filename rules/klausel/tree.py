@@ -7,7 +7,7 @@ means. Anchors, aliases and tags are refused: these files are lists of plain fac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -42,6 +42,8 @@ class Tree(NamedTuple):
     places: dict[Path, Where]
     """Of values; for a mapping's entry, of its key."""
     problems: tuple[Problem, ...]
+    doubts: tuple[Problem, ...] = ()
+    """Warnings about what can be read and was hardly meant so."""
 
     def where(self, path: Path) -> Where:
         """The place of ``path``, or of the nearest thing around it that has one."""
@@ -56,14 +58,15 @@ def parse(text: str, file: str) -> Tree:
     found = _no_text(text, file) or _tab(text, file)
     if found is not None:
         return Tree(None, {}, (found,))
+    lost = _comments(text)
     try:
-        return _Builder(file).tree(_events(text, pure=False))
+        return _Builder(file, lost).tree(_events(text, pure=False))
     except YAMLError as error:
         if len(text) > _MOST_EXPLAINED:
             return Tree(None, {}, (_explained(error, text, file),))
     # Its errors are the ones that are explained, and it takes a little more; but it is slow.
     try:
-        return _Builder(file).tree(_events(text, pure=True))
+        return _Builder(file, lost).tree(_events(text, pure=True))
     except YAMLError as error:
         return Tree(None, {}, (_explained(error, text, file),))
 
@@ -84,6 +87,8 @@ def _explained(error: YAMLError, text: str, file: str) -> Problem:
     where = Where(file, mark.line + 1, mark.column + 1)
     line = split_lines(text)[mark.line :][:1]
     before, after = (line[0][: mark.column], line[0][mark.column :]) if line else ("", "")
+    if _plain_reason(reason) in (_BRACE, _BRACKET) and _NUMBER_SIGN.search(after):
+        reason = "a comment in a list"
     if _plain_reason(reason) == _MISFIT and before.strip(" -"):
         reason = "a bracket too many" if after[:1] in tuple("]}") else "behind the end"
     return _broken(where, reason or error.context or "")
@@ -100,8 +105,11 @@ class _Refused(Exception):
 class _Builder:
     """Events of the parser -> tree, one after the other: no file can make it go deep or copy."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, comments: Mapping[int, tuple[int, str]]) -> None:
         self._file = file
+        self._comments = comments
+        """What looks like text and is none, by line: its column and what it is."""
+        self._doubts: list[Problem] = []
         self._places: dict[Path, Where] = {}
         self._problems: list[Problem] = []
 
@@ -121,7 +129,7 @@ class _Builder:
             return Tree(None, self._places, (refused.problem,))
         if not self._places:
             self._places[()] = Where(self._file)
-        return Tree(data, self._places, tuple(self._problems))
+        return Tree(data, self._places, tuple(self._problems), tuple(self._doubts))
 
     def _where(self, event: Any) -> Where:
         mark = event.start_mark
@@ -139,6 +147,8 @@ class _Builder:
             raise _Refused(_broken(where, "it is nested too deeply"))
         self._plainly(event, where)
         if isinstance(event, ScalarEvent):
+            if self._comments and not event.style:
+                self._lost(event)
             return None if not event.style and event.value in _NULL else self._text(event)
         if isinstance(event, SequenceStartEvent):
             items: list[Any] = []
@@ -189,11 +199,35 @@ class _Builder:
             hint = f'put a text that begins with "!" in double quotes, or remove {said}'
             self._say(where, "a tag (!name)", hint)
 
+    def _lost(self, event: Any) -> None:
+        """Warns where text of a value is taken for a comment: ``Ticket #5``."""
+        column, text = self._comments.get(event.end_mark.line, (0, ""))
+        if text and column >= event.end_mark.column:
+            whole = f"{event.value} {text}".strip().replace("\\", "\\\\").replace('"', '\\"')
+            where = Where(self._file, event.end_mark.line + 1, column + 1)
+            self._doubts.append(problem("yaml-comment", where, value=text, whole=whole))
+
     def _text(self, event: Any) -> str:
         text = str(event.value)
         if event.style == '"' and _NO_TEXT.search(text):
             self._problems.append(_broken(self._where(event), "special characters"))
         return text
+
+
+#: A comment that begins without a space: perhaps a number sign.
+_NUMBER_SIGN = re.compile(r"(?<=[ \t])#[^\s#!].*")
+
+
+def _comments(text: str) -> dict[int, tuple[int, str]]:
+    """By line, from 0, what is perhaps no comment, and the column where it begins. A line that is
+    nothing else is one."""
+    if not _NUMBER_SIGN.search(text):
+        return {}
+    return {
+        number: (found.start(), found[0].rstrip())
+        for number, line in enumerate(split_lines(text))
+        if (found := _NUMBER_SIGN.search(line)) and not line.lstrip().startswith("#")
+    }
 
 
 #: Characters that are no text: YAML has none of them, and no database takes them.
@@ -301,6 +335,10 @@ _REASONS = {
     "found unexpected end of stream": _QUOTE,
     "found unexpected document separator": _QUOTE,
     "found unknown escape character": _BACKSLASH,
+    "a comment in a list": (
+        "a bracket, brace or quote is not closed: what follows the # is left out",
+        'put text that has " #" in it in double quotes',
+    ),
     "a bracket too many": ("a bracket is closed that is not open", "remove it, or open it before"),
     "behind the end": (
         "text stands behind the quote or bracket that ends the value",

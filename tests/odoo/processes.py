@@ -133,7 +133,9 @@ def as_root(command: Command) -> Command | None:
 def install_debian(package: str, why: str) -> None:
     """Installs a package of the machine's own Debian."""
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = as_root(["apt-get", "install", "-y", "--no-install-recommends", package])
+    # Another half of the tests may install something at this moment.
+    wait = ["-o", "DPkg::Lock::Timeout=600"]
+    install = as_root(["apt-get", *wait, "install", "-y", "--no-install-recommends", package])
     if not install or not shutil.which("apt-get"):
         raise Unavailable(f"{why}: install it with `apt-get install {package}` and try again.")
 

@@ -70,7 +70,9 @@ def compose(
     tree: Tree, data: Any, path: Path, main: str, folder: Folder
 ) -> Composition | list[Problem]:
     """The policy that ``data``, at ``path`` of ``tree``, begins; ``main`` is that file's name."""
-    return _Composer(main, folder).composed(node_at(tree, data, path, tree.where(path)))
+    composer = _Composer(main, folder)
+    composer.doubts += tree.doubts
+    return composer.composed(node_at(tree, data, path, tree.where(path)))
 
 
 class _Composer:
@@ -79,6 +81,8 @@ class _Composer:
         self._folder = folder
         self._taken: dict[str, Where] = {main: Where(folder.place(main), 1)}
         """Files that were read, and where they are asked for."""
+        self.doubts: list[Problem] = []
+        """What is doubtful in the files."""
         self._problems = Problems()
 
     def composed(self, node: Node) -> Composition | list[Problem]:
@@ -90,7 +94,7 @@ class _Composer:
     def _composed(self, node: Node) -> Composition | list[Problem]:
         if not isinstance(node.value, dict):
             found = flat(node)
-            return Composition(found.tree, found.again, (), ())
+            return Composition(self._doubted(found.tree), found.again, (), ())
         whole = self._included(self._main, node, (self._main,))
         whole = self._with_tables(whole)
         if self._problems:
@@ -111,7 +115,7 @@ class _Composer:
             resolved.value["tests"] = tests
         tree, again = flat(resolved)
         return Composition(
-            tree,
+            self._doubted(tree),
             again,
             tuple(
                 Named(word, name, child.where, (word, name) in names.used)
@@ -120,6 +124,9 @@ class _Composer:
             ),
             tuple(name for name in sorted(self._folder.files) if name not in self._taken),
         )
+
+    def _doubted(self, tree: Tree) -> Tree:
+        return tree._replace(doubts=tuple(self.doubts))
 
     # -- include ---------------------------------------------------------------------------
 
@@ -163,6 +170,7 @@ class _Composer:
         if tree.problems:
             self._problems.extend(tree.problems)
             return None
+        self.doubts += tree.doubts
         node = node_at(tree, {} if tree.data is None else tree.data, (), Where(shown, 1))
         if not isinstance(node.value, dict):
             reason = "an included file should be lines of word: value"

@@ -115,7 +115,7 @@ def _policy(
     policy = _Reader(found, digest).policy(shape)
     if isinstance(policy, list):
         return _some(policy)
-    return replace(policy, doubts=of_policy(found.tree))
+    return replace(policy, doubts=(*found.tree.doubts, *of_policy(found.tree)))
 
 
 def _some(problems: list[Problem]) -> list[Problem]:

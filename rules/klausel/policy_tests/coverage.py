@@ -7,7 +7,8 @@ it decides. A boundary that somebody moves then fails a test.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from klausel.fields import DISPOSITIONS
@@ -16,8 +17,9 @@ from klausel.money import hours_exact, shortest
 from klausel.policy import Policy
 from klausel.policy.facts import NumberField
 from klausel.policy.ir import CHARGED, Rule
-from klausel.policy_tests.play import Observed, holds
+from klausel.policy_tests.play import Observed, Outcome, holds
 from klausel.problems import Where
+from klausel.scenario import play
 
 Kind = Literal["rule", "otherwise", "surcharge", "approval", "watch"]
 
@@ -67,6 +69,8 @@ class Goal(NamedTuple):
 class Coverage(NamedTuple):
     reached: tuple[Goal, ...]
     missing: tuple[Goal, ...]
+    unnoticed: tuple[Goal, ...] = ()
+    """Those of the missing that tests reach without a word that would fail if they were gone."""
 
     @property
     def total(self) -> int:
@@ -80,18 +84,77 @@ def hours_said(seconds: int) -> str:
     return shortest(hours_exact(seconds))
 
 
-def coverage(policy: Policy, observed: Iterable[Observed]) -> Coverage:
-    """Which goals of ``policy`` are reached by what its rules saw."""
-    seen = list(dict.fromkeys(observed))
+def coverage(policy: Policy, outcomes: Iterable[Outcome]) -> Coverage:
+    """Which goals of ``policy`` are reached by tests that would fail without them."""
+    seen = {
+        (one, outcome.words, outcome.words is None and outcome.test.name): outcome
+        for outcome in outcomes
+        for one in outcome.observed
+    }
     goals: dict[tuple[str, str, int, int], Goal] = {}
     done: set[tuple[str, str, int, int]] = set()
+    met: set[tuple[str, str, int, int]] = set()
     for goal in goals_of(policy):
         goals.setdefault(goal.key, goal)
-        if goal.key not in done and any(reaches(policy, goal, one) for one in seen):
+        if goal.key in done:
+            continue
+        there = [found for found in seen.items() if reaches(policy, goal, found[0][0])]
+        met |= {goal.key} if there else set()
+        short = ((one, words) for (one, words, _), _ in there if words is not None)
+        if any(compares(policy, goal, one, words) for one, words in short) or any(
+            _notices(policy, goal, found)
+            for found in {id(found): found for _, found in there if found.words is None}.values()
+        ):
             done.add(goal.key)
+    missing = tuple(goal for key, goal in goals.items() if key not in done)
     return Coverage(
         tuple(goal for key, goal in goals.items() if key in done),
-        tuple(goal for key, goal in goals.items() if key not in done),
+        missing,
+        tuple(goal for goal in missing if goal.key in met),
+    )
+
+
+#: Kind of a goal -> the word of ``expect`` that is about it.
+WORDS: dict[Kind, str] = {"approval": "approval", "surcharge": "surcharges", "watch": "watches"}
+
+
+def compares(policy: Policy, goal: Goal, one: Observed, words: Container[str]) -> bool:
+    """Whether a test of an entry that the rules saw as ``one`` and that compares ``words`` would
+    fail without what ``goal`` is about, or with another boundary."""
+    if goal.kind in WORDS:
+        return WORDS[goal.kind] in words
+    if "rule" in words or goal.kind == "otherwise":
+        return "rule" in words or "disposition" in words
+    return "disposition" in words and _decided(policy, goal, one, True) != _decided(
+        policy, goal, one, False
+    )
+
+
+def _decided(policy: Policy, goal: Goal, one: Observed, held: bool) -> str:
+    """The disposition of ``one`` if the goal's rule held, or did not."""
+    for rule in policy.rules:
+        if held if rule.id == goal.rule.id else holds(rule, one.day, one.combination):
+            return rule.disposition
+    return policy.otherwise.disposition
+
+
+def _notices(policy: Policy, goal: Goal, outcome: Outcome) -> bool:
+    """Whether a scenario's lines and amounts would be others without what ``goal`` is about."""
+    scenario = outcome.test.scenario
+    if goal.kind not in WORDS or scenario is None:
+        return True
+    without = scenario._replace(policies=(removed(policy, goal.rule.id),))
+    return tuple(play(without)[1]) != outcome.mismatches
+
+
+def removed(policy: Policy, id_: str) -> Policy:
+    """``policy`` without the rule, surcharge, approval or watch ``id_``."""
+    return replace(
+        policy,
+        rules=tuple(found for found in policy.rules if found.id != id_),
+        surcharges=tuple(found for found in policy.surcharges if found.rule.id != id_),
+        requirements=tuple(found for found in policy.requirements if found.rule.id != id_),
+        watches=tuple(found for found in policy.watches if found.rule.id != id_),
     )
 
 

@@ -42,6 +42,8 @@ class Outcome(NamedTuple):
     test: PolicyTest
     mismatches: tuple[Mismatch, ...]
     observed: tuple[Observed, ...]
+    words: frozenset[str] | None = None
+    """What a short test compares: words of ``expect``. None: a scenario's lines and amounts."""
 
     @property
     def passed(self) -> bool:
@@ -103,7 +105,7 @@ class Player:
             for word, value in wanted.items()
             if found[word] != value
         ]
-        return Outcome(test, tuple(mismatches), (observed,))
+        return Outcome(test, tuple(mismatches), (observed,), frozenset(wanted))
 
     def _found(self, subject: Subject) -> dict[str, Any]:
         """What the rules say, in the words of ``expect``."""

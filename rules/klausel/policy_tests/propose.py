@@ -8,6 +8,7 @@ in the book for that line to hold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import combinations, islice, product
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from klausel.fields import DISPOSITIONS
 from klausel.policy import Policy
 from klausel.policy.facts import WEEKDAYS, NumberField, VocabularyField, is_holiday
 from klausel.policy.ir import Rule, text_in
-from klausel.policy_tests.coverage import Goal, Kind, hours_said, reaches, rule_groups
+from klausel.policy_tests.coverage import WORDS, Goal, hours_said, reaches, rule_groups
 from klausel.policy_tests.play import Observed, Player
 from klausel.policy_tests.read import USUAL_DAY, ExpectShape, PolicyTest, ShortShape
 from klausel.problems import ProblemError, Where
@@ -87,22 +88,39 @@ class _Played(NamedTuple):
 
 
 def propose(policy: Policy, missing: Iterable[Goal]) -> list[Proposal]:
-    """A test for each goal that is ``missing``, as YAML below ``tests:``; every one was played."""
+    """A test for each goal that is ``missing``, as YAML below ``tests:``; every one was played and
+    would fail without what it is for."""
     search = _Search(policy)
-    reached: list[Observed] = []
-    found: list[Proposal] = []
+    made: list[_Made] = []
     for goal in missing:
-        if any(reaches(policy, goal, one) for one in reached):
+        there = next((m for m in made if m.reaches(policy, goal)), None)
+        if there is not None:
+            there.words.update(dict.fromkeys(_shown(goal)))
             continue
         hit = search.entry(goal)
-        if hit is None:
-            found.append(Proposal(goal, None))
-            continue
-        entry, played = hit
-        reached.append(played.observed)
-        expect = {word: played.said[word] for word in _shown(goal)}
-        found.append(Proposal(goal, _yaml(_title(goal), entry, expect)))
-    return found
+        made.append(_Made(goal, *hit, dict.fromkeys(_shown(goal))) if hit else _Made(goal))
+    return [Proposal(one.goal, one.text) for one in made]
+
+
+@dataclass
+class _Made:
+    """A test that is being written for ``goal``; without an entry where none was found."""
+
+    goal: Goal
+    entry: dict[str, Any] = field(default_factory=dict)
+    played: _Played | None = None
+    words: dict[str, None] = field(default_factory=dict)
+    """What it compares."""
+
+    def reaches(self, policy: Policy, goal: Goal) -> bool:
+        return self.played is not None and reaches(policy, goal, self.played.observed)
+
+    @property
+    def text(self) -> str | None:
+        if self.played is None:
+            return None
+        expect = {word: self.played.said[word] or "none" for word in self.words}
+        return _yaml(_title(self.goal), self.entry, expect)
 
 
 class _Search:
@@ -140,10 +158,7 @@ class _Search:
 
 def _shown(goal: Goal) -> list[str]:
     """The words of ``expect`` that ``goal`` is about."""
-    words: dict[Kind, str] = {
-        "approval": "approval", "surcharge": "surcharges", "watch": "watches",
-    }  # fmt: skip
-    return ["disposition", "rule", *filter(None, [words.get(goal.kind)])]
+    return ["disposition", "rule", *filter(None, [WORDS.get(goal.kind)])]
 
 
 def _title(goal: Goal) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from klausel.policy import Policy
-from klausel.policy_tests.coverage import Coverage, Goal
+from klausel.policy_tests.coverage import WORDS, Coverage, Goal
 from klausel.policy_tests.play import Outcome
 from klausel.policy_tests.propose import Proposal
 from klausel.signs import in_json, visible
@@ -44,7 +44,7 @@ def _lines(report: Report) -> list[str]:
     passed = len(report.outcomes) - len(report.failed)
     lines.append(f"  {_count(passed, 'test')} passed, {len(report.failed)} failed")
     lines.append(f"  reached: {_share(covered, False)} rules, {_share(covered, True)} boundaries")
-    lines += [f"    {goal.where}: no test reaches {goal.name}" for goal in covered.missing]
+    lines += [f"    {goal.where}: {_missing(goal, covered)}" for goal in covered.missing]
     if report.proposals is None:
         if covered.missing:
             lines.append("    klausel test --propose writes tests for them")
@@ -60,6 +60,12 @@ def _lines(report: Report) -> list[str]:
         if found.text is None
     ]
     return lines
+
+
+def _missing(goal: Goal, covered: Coverage) -> str:
+    if goal not in covered.unnoticed:
+        return f"no test reaches {goal.name}"
+    return f"tests reach {goal.name}, but none expects its {WORDS.get(goal.kind, 'rule')}"
 
 
 def _count(number: int, word: str) -> str:

@@ -56,7 +56,23 @@ def _never_needed(checked: Checked, rules: Sequence[Rule], number: int) -> Findi
         "approval-never:covered", rule.where,
         tuple(Related(other.where, f"approval {other.id}") for other in above),
         id=rule.id, others=joined(dict.fromkeys(other.id for other in above)),
+        advice=_moved(checked, rules, rule, above),
     )  # fmt: skip
+
+
+def _moved(checked: Checked, rules: Sequence[Rule], rule: Rule, above: Sequence[Rule]) -> str:
+    """To move an approval above others, where these are then still needed; else to remove it."""
+    ids = list(dict.fromkeys(found.id for found in above))
+    where = f"above {ids[0]}" if len(ids) == 1 else "above them"
+    first = next(number for number, found in enumerate(rules) if found.id == ids[0])
+    mine = [found for found in rules if found.id == rule.id]
+    rest = [found for found in rules if found.id != rule.id]
+    order = [*rest[:first], *mine, *rest[first:]]
+    requirements = {id(found.rule): found for found in checked.policy.requirements}
+    after = checked.with_policy(requirements=tuple(requirements[id(found)] for found in order))
+    if checked.alive | {rule.id} <= after.alive:
+        return f"move {rule.id} {where}, or remove it"
+    return f"remove it, or let {joined(ids)} ask for less"
 
 
 def _idle_watch(checked: Checked, watch: Watch) -> Finding | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -61,6 +61,12 @@ class Raw:
                 if found is not None:
                     return found
         return where
+
+    def is_text(self, where: Where, word: str) -> bool:
+        """Whether a single text is written as ``word`` below what stands at ``where``."""
+        known = self._paths.get(where, ())
+        found = (self.get(*above[len(self._base) :], word) for above in known)
+        return isinstance(next((one for one in found if one is not None), None), str)
 
     def at(self, where: Where) -> Any:
         """What is written at ``where``: the outermost of it."""
@@ -157,6 +163,25 @@ class Checked:
         if stack.hole(box, above) is not None:
             return Verdict("")
         return Verdict("unreachable", cover(stack, box, above))
+
+    @cached_property
+    def alive(self) -> frozenset[str]:
+        """Ids of the rules that decide something, and of the approvals that some work needs."""
+        stack, policy = self.stack, self.policy
+        found = {
+            rule.id
+            for number, rule in enumerate(policy.rules)
+            if stack.hole(self.boxes[number], stack.meeting(self.boxes[number]) & (1 << number) - 1)
+        }
+        return frozenset(found).union(
+            one.rule.id
+            for number, one in enumerate(policy.requirements)
+            if self.applies(self.needed[number], asked(policy, one.rule), number)
+        )
+
+    def with_policy(self, **changes: Any) -> Checked:
+        """The same check of a policy with other rules or approvals."""
+        return replace(self, policy=replace(self.policy, **changes))
 
     @cached_property
     def yielded(self) -> dict[str, Rule]:

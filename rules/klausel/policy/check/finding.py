@@ -61,13 +61,30 @@ SENTENCES: dict[str, Sentence] = {
         'rule {id} can never hold: no line gives "{field}" the value {values}',
         "add such a line below from: in the field, or remove the rule",
     ),
+    "rule-impossible:exception": _error(
+        "rule {id} can never hold: it and {other}, whose exception it is, never ask for the same"
+        ' "{field}"',
+        "let {id} ask for some of what {other} asks for, or remove {id}",
+    ),
+    "rule-impossible:days": _error(
+        "rule {id} can never hold: it and {other}, whose exception it is, have no day in common",
+        "correct the days of one of the two, or remove {id}",
+    ),
     "rule-subsumed": _error(
         "rule {id} never decides: rule {other} stands above it and takes all that it asks for",
-        "move {id} above {other} if it is the exception; otherwise remove it",
+        "{advice}",
+    ),
+    "rule-subsumed:exception": _error(
+        "rule {id} never decides: its exception {other} takes all that it asks for",
+        "let {other} ask for less than {id} does, or let {id} decide what {other} does",
+    ),
+    "rule-unreachable:exceptions": _error(
+        "rule {id} never decides: its exceptions take all that it asks for ({other})",
+        "let them ask for less than {id} does, or let {id} decide what the last of them does",
     ),
     "rule-unreachable": _error(
         "rule {id} never decides: the rules above it take all that it asks for ({others})",
-        "move {id} above them if it is the exception; otherwise remove it",
+        "{advice}",
     ),
     "only-otherwise": _info(
         "otherwise decides ({disposition}) {cases}",
@@ -83,11 +100,11 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "days-gap": _warning(
         "{other} and {id} ask for the same, and neither is in force {days}",
-        "let {id} begin on {first}, or {other} end on {last}",
+        "{advice}",
     ),
     "days-overlap": _warning(
         "{other} and {id} ask for the same, and both are in force {days}",
-        "let {other} end on {last}, the day before {id} begins",
+        "{advice}",
     ),
     "rate-gap": _info(
         "plan {plan}: {whose} has no price before {first}; {instead}",
@@ -124,6 +141,10 @@ SENTENCES: dict[str, Sentence] = {
         "{what} is missing in {languages}",
         "add it as {examples}; until then the {instead} text is shown",
     ),
+    "text-missing:plain": _warning(
+        "{what} is one sentence for readers of {languages}",
+        "write it once for each language: {{{examples}}}; until then all are shown this one",
+    ),
     # approvals, budgets, surcharges
     "approval-never:disposition": _error(
         "approval {id} never applies: it asks for {dispositions}, and no rule decides so",
@@ -143,7 +164,7 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "approval-never:covered": _error(
         "approval {id} never applies: all of it falls to {others} above it",
-        "move {id} above, or remove it; the first approval that fits is the one that is needed",
+        "{advice}; the first approval that fits is the one that is needed",
     ),
     "threshold-without-effect:disposition": _warning(
         "watch {id} never counts anything: it asks for {dispositions}, and no rule decides so",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from klausel.policy.check.context import Checked
 from klausel.policy.check.finding import Finding, finding
-from klausel.policy.check.space import Box, contains, widened
+from klausel.policy.check.space import Box, Stack, contains, widened
 from klausel.policy.check.texts import languages_of
 from klausel.policy.check.words import row, said_box, said_example
 
@@ -23,7 +23,9 @@ def only_otherwise(checked: Checked) -> Iterator[Finding]:
     found, all_of_them = maximal_gaps(checked)
     boxes = [box for box in found if box != space.whole]
     ids = {rule.id for rule in checked.everything}
-    languages = languages_of(policy) or ["en"]
+    languages = languages_of(checked)
+    if policy.hit == "unique":
+        boxes = _apart(checked, boxes)
     shown = boxes[:MOST_SHOWN]
     otherwise = policy.otherwise
     for box in shown:
@@ -64,6 +66,19 @@ def maximal_gaps(checked: Checked) -> tuple[list[Box], bool]:
             found.append(widened(stack, hole, among))
     boxes = sorted(dict.fromkeys(found), key=lambda box: (-_volume(box), box))
     return boxes, next(parts, None) is None
+
+
+def _apart(checked: Checked, boxes: Sequence[Box]) -> list[Box]:
+    """``boxes`` in parts that have nothing in common: of rules that may not overlap, all can be
+    added."""
+    stack = Stack(checked.space, boxes, checked.steps)
+    found: list[Box] = []
+    for number, box in enumerate(boxes):
+        before = stack.meeting(box) & ((1 << number) - 1)
+        found += islice(stack.holes(box, before), MOST_PARTS)
+        if len(found) > MOST_PARTS:
+            break
+    return found
 
 
 def _volume(box: Box) -> int:

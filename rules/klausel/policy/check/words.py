@@ -156,5 +156,5 @@ def row(
         lines.append(f"  when: {{{', '.join(wanted)}}}")
     lines.append(f"  then: {disposition}")
     texts = ", ".join(f'{language}: "..."' for language in languages)
-    lines.append(f"  because: {{{texts}}}")
+    lines.append(f"  because: {{{texts}}}" if texts else '  because: "..."')
     return "\n".join(lines)
