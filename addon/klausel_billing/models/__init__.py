@@ -4,6 +4,7 @@ from . import (
     account_move_line,
     account_partial_reconcile,
     contract_part,
+    guarded,
     klausel_acceptance,
     klausel_approval,
     klausel_attribute,

@@ -4,9 +4,10 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
+from .guarded import is_on, switched_on
 from .klausel_override import DECISIONS
 
-#: Set while a billing manager changes a settled entry; of no effect for anybody else.
+#: On while a billing manager changes a settled entry; of no effect for anybody else.
 OVERRIDE = "klausel_override"
 
 #: What an entry was settled by. Its description is not among it and may always be changed, nor
@@ -27,7 +28,8 @@ GUARDED = (
 
 
 class AccountAnalyticLine(models.Model):
-    _inherit = "account.analytic.line"
+    _name = "account.analytic.line"
+    _inherit = ["account.analytic.line", "klausel.guarded"]
 
     # Internal facts: a customer on the portal reads the outcome, not these.
     klausel_activity = fields.Char(
@@ -55,6 +57,27 @@ class AccountAnalyticLine(models.Model):
         string="Under Contract",
         groups="base.group_user",
         help="A service contract bills this time, so sales orders do not.",
+    )
+    klausel_left_hours = fields.Float(
+        compute="_compute_klausel_standing",
+        compute_sudo=True,
+        string="Hours Left",
+        groups="klausel_billing.group_classify",
+        help="Under contract, and neither settled nor held yet.",
+    )
+    klausel_held_hours = fields.Float(
+        compute="_compute_klausel_standing",
+        compute_sudo=True,
+        string="Hours Held",
+        groups="klausel_billing.group_classify",
+        help="Looked at by a billing run, and not billed yet.",
+    )
+    klausel_held = fields.Char(
+        compute="_compute_klausel_standing",
+        compute_sudo=True,
+        search="_search_klausel_held",
+        string="Held Because",
+        groups="klausel_billing.group_classify",
     )
     klausel_override_ids = fields.One2many(
         comodel_name="klausel.override",
@@ -109,6 +132,43 @@ class AccountAnalyticLine(models.Model):
         hours = f"{self.unit_amount:g} h"
         parts = (self.date and str(self.date), self.employee_id.sudo().name, hours, self.name)
         return ", ".join(filter(None, parts)) if self else ""
+
+    # --- where it stands, without amounts -----------------------------------------------------
+
+    @api.depends(
+        "unit_amount", "klausel_covered", "klausel_ledger_ids.state", "klausel_ledger_ids.seconds"
+    )
+    def _compute_klausel_standing(self):
+        rows = self.env["klausel.ledger"]._read_group(
+            [("entry_ref", "in", self._origin.ids), ("state", "=", "live")],
+            ["entry_ref", "held"],
+            ["seconds:sum"],
+        )
+        seconds = {line.id: {} for line in self._origin}
+        for entry, held, some in rows:
+            seconds[entry][held or ""] = some
+        for line in self:
+            found = seconds.get(line._origin.id, {})
+            held = {reason: some for reason, some in found.items() if reason and some}
+            left = round(line.unit_amount * 3600) - sum(found.values())
+            line.klausel_held = ", ".join(sorted(held)) or False
+            line.klausel_held_hours = sum(held.values()) / 3600
+            line.klausel_left_hours = max(left, 0) / 3600 if line.klausel_covered else 0
+
+    def _search_klausel_held(self, operator, value):
+        if operator not in ("in", "not in") or set(value) != {False}:
+            return NotImplemented
+        rows = (
+            self.env["klausel.ledger"]
+            .sudo()
+            ._read_group(
+                [("entry_id", "!=", False), ("state", "=", "live"), ("held", "!=", False)],
+                ["entry_id", "held"],
+                having=[("seconds:sum", "!=", 0)],
+            )
+        )
+        ids = list({entry.id for entry, _held in rows})
+        return [("id", "in" if operator == "not in" else "not in", ids)]
 
     # --- covered or not -----------------------------------------------------------------------
 
@@ -229,7 +289,7 @@ class AccountAnalyticLine(models.Model):
 
     def _klausel_followers(self):
         """Those that go along when their task or project moves: what is settled stays."""
-        if self.env.context.get(OVERRIDE) and self._klausel_is_manager():
+        if is_on(self, OVERRIDE) and self._klausel_is_manager():
             return self
         return self - self._klausel_settled()
 
@@ -253,7 +313,7 @@ class AccountAnalyticLine(models.Model):
 
     def _check_can_write(self, values):
         """Odoo's own lock on invoiced time gives way to a billing manager, too."""
-        if not (self.env.context.get(OVERRIDE) and self._klausel_is_manager()):
+        if not (is_on(self, OVERRIDE) and self._klausel_is_manager()):
             return super()._check_can_write(values)
         settled = self._klausel_settled()
         super(AccountAnalyticLine, settled)._check_can_write({})
@@ -284,7 +344,7 @@ class AccountAnalyticLine(models.Model):
                 )
             )
         before = {line: line._klausel_texts(names) for line, names in changes.items()}
-        lines = self.with_context(**{OVERRIDE: True})
+        lines = switched_on(self, OVERRIDE)
         result = super(AccountAnalyticLine, lines).write(vals)
         # What follows from the change is decided now, while it may.
         lines.mapped("project_id")

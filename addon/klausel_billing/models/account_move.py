@@ -3,16 +3,18 @@ from odoo.exceptions import UserError
 from odoo.tools.misc import formatLang
 
 from .application import VISIBLE
+from .guarded import is_on
 
 #: What reverses what.
 OPPOSITE = {"out_invoice": "out_refund", "out_refund": "out_invoice"}
 
-#: Set while "reverse and create" runs: it moves the ledger to the new draft.
+#: On while "reverse and create" runs: it moves the ledger to the new draft.
 REPLACING = "klausel_replacing"
 
 
 class AccountMove(models.Model):
-    _inherit = "account.move"
+    _name = "account.move"
+    _inherit = ["account.move", "klausel.guarded"]
 
     klausel_run_id = fields.Many2one(
         comodel_name="klausel.run",
@@ -24,7 +26,7 @@ class AccountMove(models.Model):
         groups="base.group_user",
         help="The last run that wrote it.",
     )
-    klausel_stamp = fields.Char(copy=False, groups=fields.NO_ACCESS)
+    klausel_stamp = fields.Char(copy=False, readonly=True, groups=fields.NO_ACCESS)
     klausel_replaces_id = fields.Many2one(
         comodel_name="account.move",
         string="Takes the Place of",
@@ -56,10 +58,18 @@ class AccountMove(models.Model):
         action = self.env["klausel.ledger"]._klausel_action([("move_id", "=", self.id)])
         return {**action, "context": {}}
 
+    def _klausel_refuses(self, field):
+        # The draft that takes the place of an invoice is made in the name of who reverses it.
+        replaces = field.name == "klausel_replaces_id" and is_on(self, REPLACING)
+        return super()._klausel_refuses(field) and not replaces
+
     def write(self, vals):
         state = vals.get("state")
         if state not in ("draft", "cancel"):
             return super().write(vals)
+        # Rights first: what is wrong with a change is told to those who may make it.
+        if self:
+            self.check_access("write")
         ledger = self.env["klausel.ledger"].sudo()
         reversed_ = self._klausel_reversed()
         cancelled = self.browse()
@@ -79,6 +89,7 @@ class AccountMove(models.Model):
     def unlink(self):
         if not self:  # Odoo deletes nothing, many times for every invoice that it makes
             return super().unlink()
+        self.check_access("unlink")
         # Its own ledger rows go with the lines.
         reversed_ = self._klausel_reversed() - self
         self._klausel_before_release()
@@ -185,7 +196,7 @@ class AccountMove(models.Model):
         What Klausel wrote itself is a correction, and in the ledger: it goes with the document.
         ``refuse``: stop what would leave more, or less, in force than is on record.
         """
-        if self.env.context.get(REPLACING):
+        if is_on(self, REPLACING):
             return
         ledger = self.env["klausel.ledger"].sudo()
         documents = (

@@ -7,6 +7,8 @@ class AccountMoveLine(models.Model):
     _inherit = "account.move.line"
 
     def unlink(self):
+        if self:
+            self.check_access("unlink")
         # Before the line goes: the foreign key would empty the ledger's link behind our back.
         rows = self.env["klausel.ledger"].sudo()._klausel_of_lines(self)
         rows._klausel_drop_corrections()

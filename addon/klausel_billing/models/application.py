@@ -29,6 +29,9 @@ KEY = (
     "lot",
 )
 TEXTS = ("term", "component", "line_group", "lot")
+#: What of a timesheet a row of the ledger puts on record, in seconds.
+TIMES = ("seconds", "rounded", "drawn")
+NONE = (0, 0, 0)
 
 
 class Application(Call):
@@ -45,6 +48,7 @@ class Application(Call):
         self._check_policies()
         self.entries = self._entries()
         self._check_entries()
+        self._check_taken_back()
         self.early = self._early()
         self._check_parts()
         self.run = self.env["klausel.run"].create(
@@ -236,6 +240,50 @@ class Application(Call):
                     customer=customer,
                 )
             self._refuse("duplicate", sentence)
+
+    def _check_taken_back(self):
+        """Of timesheets that nobody has read no more is taken back than is on record.
+
+        They may be gone, or another customer's or company's by now: what is left of them here
+        keeps nobody from billing them.
+        """
+        others = {row.entry for row in self.asked.rows} - self.entries.keys() - {0}
+        if not others:
+            return
+        found = self.env["klausel.ledger"]._read_group(
+            [
+                ("entry_ref", "in", list(others)),
+                ("state", "=", "live"),
+                ("company_id", "=", self.company.id),
+                ("partner_id", "=", self.customer.id),
+            ],
+            ["entry_ref", "held"],
+            [f"{name}:sum" for name in TIMES],
+        )
+        before, after = {}, {}
+        for entry, held, *times in found:
+            place = entry, bool(held)
+            before[place] = [a + b for a, b in zip(before.get(place, NONE), times, strict=True)]
+            after[place] = before[place]
+        for row in self.asked.rows:
+            if row.entry in others:
+                place = row.entry, bool(row.held)
+                times = (getattr(row, name) for name in TIMES)
+                after[place] = [a + b for a, b in zip(after.get(place, NONE), times, strict=True)]
+        known = {entry for entry, _held in before}
+        for place in sorted(after):
+            entry, _held = place
+            pairs = zip(before.get(place, NONE), after[place], strict=True)
+            if entry not in known or not all(0 <= b <= a or a <= b <= 0 for a, b in pairs):
+                self._refuse(
+                    "entry-missing",
+                    self.env._(
+                        "No more of timesheet %(id)s can be taken back than is on record with"
+                        " %(customer)s.",
+                        id=entry,
+                        customer=self.customer.display_name,
+                    ),
+                )
 
     def _is_ours(self, contract):
         owner = contract.company_id, contract.commercial_partner_id
@@ -812,7 +860,13 @@ class Application(Call):
             *(self.lines[key].move_id for key in corrections)
         )
         billed = rows.filtered(
-            lambda row: row.entry_id and row.move_id and row.move_id not in corrected
+            lambda row: (
+                row.entry_id
+                and row.move_id
+                and row.move_id not in corrected
+                # Of what has gone to somebody else nothing is billed here.
+                and (row.entry_ref in self.entries or row.fingerprint)
+            )
         )
         rows._klausel_link_entries({row.entry_id.id: row.move_id.id for row in billed})
         self._let_go(rows)

@@ -6,13 +6,14 @@ from .application import Application
 from .call import PROTOCOL
 from .contract_part import NO_NOTES
 from .documents import Documents
+from .guarded import switched_on
 from .linked import linked
 
 
 class KlauselContract(models.Model):
     _name = "klausel.contract"
     _description = "Service Contract"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["klausel.guarded", "mail.thread", "mail.activity.mixin"]
     _order = "code, id"
     _rec_names_search = ["code", "name", "partner_id"]
     _check_company_auto = True
@@ -211,11 +212,13 @@ class KlauselContract(models.Model):
         for vals in vals_list:
             if vals.get("policy_id") and not vals.get("policy"):
                 vals["policy"] = policies.browse(vals["policy_id"]).name
-        contracts = super(KlauselContract, self.with_context(**{NO_NOTES: True})).create(vals_list)
+        contracts = super(KlauselContract, switched_on(self, NO_NOTES)).create(vals_list)
         contracts._klausel_bump()
         return contracts.with_env(self.env)
 
     def write(self, vals):
+        # Rights first: what is wrong with a change is told to those who may make it.
+        self.check_access("write")
         self._klausel_check_billed(vals)
         before = self._klausel_places()
         result = super().write(vals)

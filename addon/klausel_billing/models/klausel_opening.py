@@ -75,9 +75,12 @@ class KlauselOpening(models.Model):
             )
         company = self.env["klausel.contract"]._klausel_check_writer(company_id)
         # Nothing of the caller's context may steer what is created: no defaults, no switches.
-        names = ("lang", "tz")
-        context = {name: self.env.context.get(name) for name in names}
-        openings = self.env(context={**context, "allowed_company_ids": company.ids})[self._name]
+        context = {
+            "lang": self.env.context.get("lang"),
+            "tz": self.env.context.get("tz"),
+            "allowed_company_ids": company.ids,
+        }
+        openings = self.env(context=context)[self._name]
         terms = {
             (contract, term): openings._klausel_term(company, contract, term)
             for contract, term in sorted(

@@ -22,6 +22,7 @@ class KlauselOverride(models.Model):
 
     _name = "klausel.override"
     _description = "Billing Decision"
+    _inherit = "klausel.guarded"
     _order = "id desc"
     _rec_name = "entry_text"
     _rec_names_search = ["entry_text", "reason"]
@@ -144,7 +145,15 @@ class KlauselOverride(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        # Whoever decides must see what about, and decides in their own name.
+        # Whoever decides must see what about, and decides in their own name: what somebody says
+        # of that goes unheard.
+        self.check_access("create")
+        kept = set(self._klausel_kept())
+        named = self.default_get(["entry_id"])
+        vals_list = [
+            {**named, **{name: vals[name] for name in vals if name not in kept}}
+            for vals in vals_list
+        ]
         entries = self.env["account.analytic.line"].browse(
             vals["entry_id"] for vals in vals_list if vals.get("entry_id")
         )
@@ -154,16 +163,12 @@ class KlauselOverride(models.Model):
                 **vals,
                 "entry_ref": vals.get("entry_id") or 0,
                 "entry_text": entries.browse(vals.get("entry_id") or ())._klausel_said(),
-                "user_id": self.env.uid,
                 "decided_by": self.env.user.name,
-                "state": "live",
-                "revoked_by": False,
-                "revoked_on": False,
-                "revoked_because": False,
             }
             for vals in vals_list
         ]
-        decisions = super().create(decided)
+        decisions = super(KlauselOverride, self.sudo()).create(decided).with_env(self.env)
+        decisions.check_access("create")
         decisions._klausel_bump()
         return decisions
 

@@ -6,7 +6,7 @@ from odoo.tools import format_date
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
 
-#: Set while a whole term is saved: it is checked when all of its parameters stand.
+#: On while a whole term is saved: it is checked when all of its parameters stand.
 WHOLE_TERM = "klausel_whole_term"
 
 

@@ -2,6 +2,7 @@
 
 from odoo import api, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .linked import linked
@@ -103,7 +104,8 @@ class KlauselReference(models.AbstractModel):
         """
         contracts = self.env["klausel.contract"]
         company = contracts._klausel_check_caller(company_id)
-        domain = [*domain, ("company_id", "=", company.id)]
+        # Not beside it in one list: whose first word is "or" would ask for other companies', too.
+        domain = Domain(domain) & Domain("company_id", "=", company.id)
         rows = contracts.web_search_read(domain, specification, order="id")["records"]
         contracts = contracts.browse(row["id"] for row in rows)
         found = [

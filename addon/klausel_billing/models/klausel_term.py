@@ -3,6 +3,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 from odoo.tools import format_date
 
+from .guarded import is_on, switched_on
 from .klausel_parameter import WHOLE_TERM
 
 DISPOSITIONS = ("included", "service", "change", "third_party", "warranty", "internal")
@@ -162,7 +163,7 @@ class KlauselTerm(models.Model):
 
     def _klausel_check_single(self):
         """After a parameter was changed on its own, not as a part of its term."""
-        if not self.env.context.get(WHOLE_TERM):
+        if not is_on(self, WHOLE_TERM):
             self._klausel_check_plan()
 
     @api.model_create_multi
@@ -171,17 +172,18 @@ class KlauselTerm(models.Model):
         for vals in vals_list:
             if vals.get("plan_id") and not vals.get("plan"):
                 vals["plan"] = plans.browse(vals["plan_id"]).name
-        terms = super(KlauselTerm, self.with_context(**{WHOLE_TERM: True})).create(vals_list)
+        terms = super(KlauselTerm, switched_on(self, WHOLE_TERM)).create(vals_list)
         return terms.with_env(self.env)
 
     def write(self, vals):
+        self.check_access("write")
         self.filtered(
             lambda term: (
                 term.code != vals.get("code", term.code)
                 or term.contract_id.id != vals.get("contract_id", term.contract_id.id)
             )
         )._klausel_check_settled()
-        return super(KlauselTerm, self.with_context(**{WHOLE_TERM: True})).write(vals)
+        return super(KlauselTerm, switched_on(self, WHOLE_TERM)).write(vals)
 
     def _klausel_check_settled(self):
         """The ledger knows a term by its code: under another one it would be billed again."""

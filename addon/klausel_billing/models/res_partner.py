@@ -1,10 +1,10 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-#: Set while contacts are merged: what was billed to one of them was billed to the one that stays.
+from .guarded import is_on
+
+#: On while contacts are merged: what was billed to one of them was billed to the one that stays.
 MERGING = "klausel_merging"
-#: Its value. No caller can send it.
-MERGE = object()
 
 
 class ResPartner(models.Model):
@@ -57,7 +57,7 @@ class ResPartner(models.Model):
         contracts._klausel_bump()
         result = super().write(vals)
         if contracts:
-            if self.env.context.get(MERGING) is not MERGE:
+            if not is_on(self, MERGING):
                 contracts._klausel_check_customers(customers)
             contracts._klausel_bump()
             contracts._klausel_coverage_changed(before, contracts._klausel_coverage())

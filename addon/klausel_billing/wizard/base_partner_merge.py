@@ -1,13 +1,14 @@
 from odoo import models
 
-from ..models.res_partner import MERGE, MERGING
+from ..models.guarded import switched_on
+from ..models.res_partner import MERGING
 
 
 class MergePartnerAutomatic(models.TransientModel):
     _inherit = "base.partner.merge.automatic.wizard"
 
     def _merge(self, partner_ids, dst_partner=None, extra_checks=True):
-        wizard = self.with_context(**{MERGING: MERGE})
+        wizard = switched_on(self, MERGING)
         kept = dst_partner and dst_partner.with_env(wizard.env)
         return super(MergePartnerAutomatic, wizard)._merge(partner_ids, kept, extra_checks)
 
