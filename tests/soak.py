@@ -35,7 +35,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "hostile": ("test_hostile_texts.py",),
     "oracle": ("test_oracle.py",),
     "lives": ("test_life_properties.py", "test_properties.py"),
-    "adjust": ("test_adjust_property.py", "test_moves_property.py", "test_ends.py"),
+    "adjust": (
+        "test_adjust_property.py", "test_moves_property.py", "test_ends.py",
+        "test_ends_property.py",
+    ),
     "limits": ("test_limits.py", "test_openings.py"),
     "kills": ("odoo/test_bill_kills.py",),
     "records": (
@@ -44,6 +47,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "policies": (
         "test_check_geometry.py", "test_compare.py", "test_compose.py", "test_policy_tests.py",
         "test_cli_policies.py", "test_book_errors.py", "test_foreign_ids.py", "test_seeds.py",
+        "test_check_advice.py", "test_sheets.py",
     ),
     "words": (
         "test_policy_fuzz.py", "test_schema.py", "test_matching.py", "test_periods_rrule.py",

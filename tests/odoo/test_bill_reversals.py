@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
@@ -135,7 +136,8 @@ class Scene:
             assert tuple(scene.number(found[name]) for name in numbers) == (
                 line.quantity, line.price, line.amount,
             )  # fmt: skip
-            assert found["name"] == line.text
+            # Marks are of a draft: alone on one a line has none.
+            assert re.sub(r"( \[\d+\])+$", "", found["name"]) == line.text
         (total,) = self.client.find("account.move", [("id", "=", move)], ["amount_untaxed"])
         assert scene.number(total["amount_untaxed"]) == sum(line.amount for line in expected)
         again = self.preview()

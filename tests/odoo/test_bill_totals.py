@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from klausel.result import Draft, Result
+from klausel.result import Draft, Marks, Result
 from klausel_run.preview import Options, preview
 from tests.counts import count
 
@@ -192,7 +192,7 @@ def test_every_draft_and_line_is_the_previews(world: World, company: str) -> Non
         orders = [line["sequence"] for line in lines]
         assert orders == sorted(orders)
         for line, row in zip(draft.lines, lines, strict=True):
-            assert row["name"] == line.description
+            assert row["name"] == line.description + Marks(draft).behind(line, told=True)
             shown = (line.quantity, line.unit_price, line.discount, line.amount)
             numbers = ("quantity", "price_unit", "discount", "price_subtotal")
             assert tuple(scene.number(row[name]) for name in numbers) == shown, line.key
