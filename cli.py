@@ -208,9 +208,9 @@ def doctor(source: Source) -> int:
     """Check that everything a run needs works.
 
     That is server, login, addon, rights, policies. Settings for Odoo come from options, then the
-    environment (KLAUSEL_ODOO_URL, _DATABASE, _LOGIN, _PASSWORD, _COMPANY; KLAUSEL_POLICIES), then
-    klausel.toml, table [odoo]. The password or API key comes from KLAUSEL_ODOO_PASSWORD or the
-    keyring, never from a file.
+    environment (KLAUSEL_ODOO_URL, _DATABASE, _LOGIN, _PASSWORD, _COMPANY, _TIMEOUT, _ANSWER_LIMIT,
+    _TRANSPORT; KLAUSEL_POLICIES), then klausel.toml, table [odoo]. The password or API key comes
+    from KLAUSEL_ODOO_PASSWORD or the keyring, never from a file.
     """
     from klausel_run.doctor import examine
     from klausel_shell.show import show_checks

@@ -26,6 +26,30 @@ Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (b"w\xf6rd", "the password is not UTF-8 text\n    set it as UTF-8 text\n"),
+        (b"\xff\xfe", "the password is not UTF-8 text\n    set it as UTF-8 text\n"),
+        (
+            b"word\n",
+            "the password ends with a line end\n    take that off: nobody can log in with it\n",
+        ),
+    ],
+)
+def test_a_password_of_any_bytes(word: bytes, said: str, tmp_path: Path) -> None:
+    """As the environment has it: what is no text is refused before it is sent."""
+    environment = {**os.environb, b"KLAUSEL_ODOO_PASSWORD": word, b"KLAUSEL_ODOO_TRANSPORT": b""}
+    done = subprocess.run(
+        [
+            sys.executable, str(Path(cli.__file__)), "preview", "--odoo", "--url",
+            "https://odoo.invalid", "--database", "d", "--login", "l",
+        ],
+        env=environment, cwd=tmp_path, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.decode()) == (2, f"KLAUSEL_ODOO_PASSWORD: error: {said}")
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: Patch) -> Path:
     """A folder to stand in, with what the commands are about."""

@@ -22,7 +22,16 @@ from klausel.port import Application, Refused
 from klausel.problems import ErpError, ProblemError, Where
 from klausel.tree import Tree
 from klausel_book import read_folder, write_folder
-from klausel_odoo import OdooSettings, OdooSource, erp, failures, records, versions, writing
+from klausel_odoo import (
+    OdooSettings,
+    OdooSource,
+    answers,
+    erp,
+    failures,
+    records,
+    versions,
+    writing,
+)
 from klausel_run import fields_doc
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +46,16 @@ GIVEN: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings but those of the test."""
-    for name in ("URL", "DATABASE", "LOGIN", "PASSWORD", "COMPANY", "TIMEOUT", "TRANSPORT"):
+    for name in (
+        "URL",
+        "DATABASE",
+        "LOGIN",
+        "PASSWORD",
+        "COMPANY",
+        "TIMEOUT",
+        "TRANSPORT",
+        "ANSWER_LIMIT",
+    ):
         monkeypatch.delenv(f"KLAUSEL_ODOO_{name}", raising=False)
     monkeypatch.delenv("KLAUSEL_POLICIES", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -76,6 +94,7 @@ def test_every_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatc
         "KLAUSEL_ODOO_PASSWORD": "p",
         "KLAUSEL_ODOO_COMPANY": "3",
         "KLAUSEL_ODOO_TIMEOUT": "12.5",
+        "KLAUSEL_ODOO_ANSWER_LIMIT": "0.5",
         "KLAUSEL_ODOO_TRANSPORT": "json2",
         "KLAUSEL_POLICIES": "rules",
         "POLICIES": "not-ours",
@@ -89,6 +108,7 @@ def test_every_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatc
         "login": "l",
         "company": "3",
         "timeout": 12.5,
+        "answer_limit": 0.5,
         "transport": "json2",
         "policies": Path("rules"),
     }
@@ -215,14 +235,16 @@ def test_urls_as_people_copy_them(url: str, meant: str) -> None:
 def test_wrong_values_name_where_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("klausel.toml").write_text(
         '# firm\n[odoo]\nurl = "https://o.example.com"\n\ntimeout = "soon"\ndatabase = 7\n'
+        "answer_limit = 0\n"
     )
     monkeypatch.setenv("KLAUSEL_ODOO_TRANSPORT", "soap")
     assert problems(None, login="l", password="p") == [
         'KLAUSEL_ODOO_TRANSPORT: error: "transport" is not known\n'
         "    write auto, odoorpc, xmlrpc or json2",
-        'klausel.toml:5: error: "timeout" is not a number of seconds\n    write it as: 60',
+        'klausel.toml:5: error: "timeout" is not a number of seconds\n    write it as: 300',
         'klausel.toml:6: error: "database" should be a text\n'
         "    give --database, set KLAUSEL_ODOO_DATABASE, or add it to [odoo] in klausel.toml",
+        'klausel.toml:7: error: "answer_limit" is not a number of megabytes\n    write it as: 200',
     ]
 
 
@@ -257,6 +279,54 @@ def test_what_the_file_should_not_have() -> None:
     assert broken.startswith("klausel.toml: error: the file is not UTF-8 text (byte 15)")
     assert problems(Path("other.toml"), **GIVEN) == [
         "other.toml: error: the file is missing\n    name a file such as klausel.toml"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "hint"),
+    [
+        ("word\n", "the password ends with a line end", None),
+        ("word\r\n", "the password ends with a line end", None),
+        ("wo\trd", "the password has a control character in it", None),
+        ("wo\x1brd", "the password has a control character in it", None),
+        ("\x7f", "the password has a control character in it", None),
+        ("w\udcf6rd", "the password is not UTF-8 text", "set it as UTF-8 text"),
+    ],
+)
+def test_passwords_that_nobody_can_log_in_with(
+    password: str, said: str, hint: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hint = hint or "take that off: nobody can log in with it"
+    for name in ("option", "KLAUSEL_ODOO_PASSWORD"):
+        values = dict(GIVEN)
+        if name != "option":
+            del values["password"]
+            monkeypatch.setenv(name, password)
+        where = "--password" if name == "option" else name
+        assert problems(None, **values | ({"password": password} if name == "option" else {})) == [
+            f"{where}: error: {said}\n    {hint}"
+        ]
+
+
+def test_a_password_of_the_keyring_that_nobody_can_log_in_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("keyring.get_password", lambda service, user: "word\n")
+    without = {name: value for name, value in GIVEN.items() if name != "password"}
+    assert problems(None, **without) == [
+        "the keyring: error: the password ends with a line end\n"
+        "    take that off: nobody can log in with it"
+    ]
+
+
+@pytest.mark.parametrize("name", ["url", "database", "login", "company"])
+def test_settings_that_are_no_text(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = GIVEN.get(name, "x")
+    assert problems(None, **{**GIVEN, name: f"{good}\udcff"}) == [
+        f'--{name}: error: "{name}" is not UTF-8 text\n    write it as UTF-8 text'
+    ]
+    assert problems(None, **{**GIVEN, name: f"{good}\x1b[31m"}) == [
+        f'--{name}: error: "{name}" has a control character in it\n    write it without'
     ]
 
 
@@ -609,6 +679,79 @@ def test_a_company_speaks_its_own_language_first() -> None:
     assert company.languages == ("de_DE", "nl_NL", "en_US")
     assert (company.name, company.region, company.rounding_method) == ("Mill", "", "line")
     assert records.company(info, "").languages == ("nl_NL", "en_US", "de_DE")
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+PAGE = {"domain": [("id", ">", 7)], "fields": ["name"], "order": "id", "limit": 2}
+TAG = {"id": 8, "name": "x"}
+HALF = "\ud800"
+DEEP = {"specification": {"term_ids": {"fields": {"discount": {}}}, "currency_id": {}}}
+TERM = {"id": 1, "discount": 2.5}
+CONTRACT_ROW = {"id": 1, "term_ids": [TERM], "currency_id": 1, "klausel_seq": 0}
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "arguments", "ids", "answer", "said"),
+    [
+        ("project.tags", "search_read", PAGE, None, [TAG, {**TAG, "id": 9}], ""),
+        ("project.tags", "search_read", PAGE, None, [], ""),
+        ("project.tags", "search_read", PAGE, None, {"records": []}, "is no list of records"),
+        ("project.tags", "search_read", PAGE, None, [{"id": 8}], 'has no "name"'),
+        ("project.tags", "search_read", PAGE, None, [TAG, TAG], "has a record twice"),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "id": 7}],
+         "has other records than were asked for"),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "id": 9}, TAG],
+         "has other records than were asked for"),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "id": id_} for id_ in (8, 9, 10)],
+         "has more records than were asked for"),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "name": HALF}],
+         'has something else than a text as "name"'),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "name": True}],
+         'has something else than a text as "name"'),
+        ("project.tags", "search_read", PAGE, None, [{**TAG, "id": "8"}],
+         'has something else than an id as "id"'),
+        ("project.tags", "web_read", {"specification": {"name": {}}}, [8, 9], [TAG],
+         "left out project.tags 9, perhaps just deleted"),
+        ("project.tags", "web_read", {"specification": {"name": {}}}, [9], [TAG],
+         "has other records than were asked for"),
+        ("klausel.reference", "klausel_contracts", DEEP, None, [CONTRACT_ROW], ""),
+        ("klausel.reference", "klausel_contracts", DEEP, None,
+         [{**CONTRACT_ROW, "term_ids": False}],
+         'has something else than records as "term_ids"'),
+        ("klausel.reference", "klausel_contracts", DEEP, None,
+         [{**CONTRACT_ROW, "term_ids": [{**TERM, "discount": float("nan")}]}],
+         ', in "term_ids", has something else than a number as "discount"'),
+        ("klausel.reference", "klausel_contracts", DEEP, None,
+         [{**CONTRACT_ROW, "klausel_seq": "0"}],
+         'has something else than a number of things as "klausel_seq"'),
+        ("klausel.ledger", "search_read", {"fields": ["amount", "period", "state"]}, None,
+         [{"id": 1, "amount": "12.50", "period": "2026-01-01", "state": "live"}], ""),
+        ("klausel.ledger", "search_read", {"fields": ["amount"]}, None,
+         [{"id": 1, "amount": "NaN"}], 'has something else than a decimal number as "amount"'),
+        ("klausel.ledger", "search_read", {"fields": ["period"]}, None,
+         [{"id": 1, "period": "2026-02-30"}], 'has something else than a date as "period"'),
+        ("klausel.ledger", "search_read", {"fields": ["state"]}, None,
+         [{"id": 1, "state": "dead"}], 'has something else than live or released as "state"'),
+        ("klausel.contract", "klausel_apply", {}, None,
+         {"moves": [{"key": "k", "id": 3}], "rows": 1, "replayed": False}, ""),
+        ("klausel.contract", "klausel_apply", {}, None, {"moves": [], "rows": 1},
+         'has no "replayed"'),
+        ("klausel.contract", "klausel_apply", {}, None,
+         {"moves": [{"key": "k"}], "rows": 1, "replayed": False}, ', in "moves", has no "id"'),
+    ],
+)  # fmt: skip
+def test_what_an_answer_looks_like(
+    model: str, method: str, arguments: Any, ids: Any, answer: Any, said: str
+) -> None:
+    if not said:
+        answers.check(model, method, arguments, ids, answer)
+        return
+    with pytest.raises(answers.StrangeError) as caught:
+        answers.check(model, method, arguments, ids, answer)
+    place = f"{method} of {model}"
+    assert str(caught.value) == (f"{place}{said}" if said[0] == "," else f"{place} {said}")
 
 
 # --- sentences ------------------------------------------------------------------------------------

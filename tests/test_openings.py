@@ -296,7 +296,7 @@ def test_a_book_that_cannot_be_written_stays_as_it_was(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("klausel_book.openings_file.os.fsync", full)
+    monkeypatch.setattr("klausel_book.files.os.fsync", full)
     assert load("BIKE-1,service,,2026-03-31,,,,2026-03-31\n", "--yes") == 3
     assert capsys.readouterr().err == (
         "error: book/openings.csv cannot be written: no space left on device\n"

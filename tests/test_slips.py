@@ -186,7 +186,7 @@ def test_a_folder_that_may_not_be_looked_into(
     monkeypatch.setattr(Path, "iterdir", refused)
     code, said = ran(capsys, "bill", "--book", str(book), *AS_OF, "--yes")
     assert code == 2
-    assert "policies/shop: error: the file cannot be read: permission denied" in said
+    assert "policies/shop: error: the folder cannot be read: permission denied" in said
     assert "BAKE-1" in (book / LEDGER_FILE).read_text("utf-8")
     assert "BIKE-1" not in (book / LEDGER_FILE).read_text("utf-8")
 

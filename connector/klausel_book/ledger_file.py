@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from klausel.chain import Chain, Seal
+from klausel.problems import ProblemError, Where, problem
+from klausel_book.files import bytes_of, put, regular
 
 LEDGER_FILE = "ledger.jsonl"
 SEAL_FILE = "ledger.seal"
@@ -99,7 +101,7 @@ def load(path: Path) -> Stored | None:
     Raises ``OSError`` where it cannot be read. What is wrong with it its chain says.
     """
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=regular) as stream:
             with suppress(OSError):  # some file systems have no locks
                 fcntl.flock(stream, fcntl.LOCK_SH)
             return _whole(stream, path)
@@ -135,8 +137,18 @@ def _whole(stream: IO[bytes], path: Path) -> Stored:
 
 @contextmanager
 def locked(path: Path) -> Iterator[IO[bytes]]:
-    """The ledger, made where it is missing, with nobody else writing."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    """The ledger, made where it is missing, with nobody else writing.
+
+    Raises ``ProblemError`` where one may not write to it.
+    """
+    try:
+        descriptor = regular(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        reason = f"the ledger cannot be written: {(error.strerror or 'unknown').lower()}"
+        hint = "see that you may write to the book's folder"
+        raise ProblemError(
+            [problem("option", Where(str(path)), reason=reason, hint=hint)]
+        ) from None
     with os.fdopen(descriptor, "r+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield stream
@@ -146,8 +158,25 @@ def write_seal(path: Path, seal: Seal) -> None:
     """Puts ``seal`` beside the ledger at ``path``, in one step."""
     target = path.with_name(SEAL_FILE)
     new = target.with_name(f".{SEAL_FILE}.new")
-    new.write_text(json.dumps(seal._asdict()) + "\n", encoding="utf-8")
-    new.replace(target)
+    try:
+        put(new, (json.dumps(seal._asdict()) + "\n").encode())
+        new.replace(target)
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise
+
+
+def take_back(stream: IO[bytes], end: int) -> None:
+    """Leaves the open ledger as it was up to byte ``end``, as far as the disk allows: what is there
+    behind it nobody was told of."""
+    with suppress(OSError):
+        os.ftruncate(stream.fileno(), end)
+        os.fsync(stream.fileno())
+    # What is still in the stream's buffer would be written when it is closed, behind a gap.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def has_seal(path: Path) -> bool:
@@ -157,7 +186,7 @@ def has_seal(path: Path) -> bool:
 def _seal(path: Path) -> Seal | None:
     """The seal beside the ledger at ``path``; none is known where it cannot be read."""
     try:
-        data = json.loads(path.with_name(SEAL_FILE).read_bytes())
+        data = json.loads(bytes_of(path.with_name(SEAL_FILE)))
         seal = Seal(data["lines"], data["checksum"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

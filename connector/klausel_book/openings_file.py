@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from klausel.model import Book, Opening
 from klausel.port import OpeningChange
 from klausel.problems import ErpError, Problem, ProblemError, Where, problem
 from klausel.sheet import Cell, unguarded, write
+from klausel_book.files import bytes_of, put
 from klausel_book.reader import add_table, guarded, sheet_text
 from klausel_book.writer import cell
 
@@ -53,9 +53,9 @@ class _Record(NamedTuple):
 
 def change(folder: Path, change: OpeningChange) -> None:
     """Writes ``change`` to the book's file in one move. Raises ``ErpError`` where it cannot."""
-    path = (folder / TABLE.file).resolve()
     try:
-        data = path.read_bytes() if path.exists() else b""
+        path = (folder / TABLE.file).resolve()
+        data = bytes_of(path) if path.exists() else b""
         grid = laid_out(sheet_text(data), TABLE)
         sheet = understand(TABLE, grid)
         if data and (sheet.said or sheet.read):
@@ -150,10 +150,7 @@ def _replace(path: Path, data: bytes) -> None:
     """Puts ``data`` in the place of ``path``: all of it, also after a crash, or nothing."""
     work = path.with_name(f".{path.name}.part")
     try:
-        with work.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        put(work, data, sync=True)
         if path.exists():
             shutil.copymode(path, work)
         work.replace(path)

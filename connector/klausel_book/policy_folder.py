@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from klausel.problems import Problem, Where, problem
+from klausel_book.files import bytes_of, text_of
 
 #: Larger policies are not read: nobody maintains them by hand.
 MOST_POLICY_BYTES = 4_000_000
@@ -40,7 +41,10 @@ def policy_paths(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def leaves(path: Path, folder: Path) -> bool:
     """Whether ``path`` is a link to something outside of ``folder``."""
-    return not path.resolve().is_relative_to(folder.resolve())
+    try:
+        return not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        return False  # it leads round in a circle: it cannot be read, and that is said then
 
 
 def policy_files(folder: Path, shown: str) -> tuple[dict[str, str], list[Problem]]:
@@ -50,9 +54,11 @@ def policy_files(folder: Path, shown: str) -> tuple[dict[str, str], list[Problem
     problems: list[Problem] = []
     size = 0
     try:
-        paths = list(policy_paths(folder))
-    except OSError as error:  # one of its folders may not be looked into
-        return {}, [unreadable(folder, shown or ".", error)]
+        paths = [*policy_paths(folder)]
+    except OSError as error:
+        inside = Path(error.filename or folder)
+        below = inside.relative_to(folder).as_posix()
+        return {}, [unreadable(inside, f"{shown}/{below}".rstrip("./") or ".", error)]
     for name, path in paths:
         place = f"{shown}/{name}" if shown else name
         if leaves(path, folder):
@@ -65,7 +71,7 @@ def policy_files(folder: Path, shown: str) -> tuple[dict[str, str], list[Problem
             if size > MOST_POLICY_BYTES:
                 problems.append(_too_large(path, place))
                 break
-            files[name] = path.read_text(encoding="utf-8-sig")
+            files[name] = text_of(path)
         except (UnicodeDecodeError, OSError) as error:
             problems.append(unreadable(path, place, error))
     return files, problems
@@ -88,13 +94,16 @@ def unreadable(path: Path, shown: str, error: UnicodeDecodeError | OSError) -> P
     if path.is_symlink() and not path.exists():
         return problem("file-link-dangling", Where(shown))
     reason = (error.strerror or "it cannot be opened").lower()
+    if path.is_dir() and not isinstance(error, IsADirectoryError):
+        reason, hint = f"the folder cannot be read: {reason}", "make it a folder that you may read"
+        return problem("option", Where(shown), reason=reason, hint=hint)
     hint = "make it a file that you may read"
     return problem("file-unreadable", Where(shown), reason=reason, hint=hint)
 
 
 def _bad_byte(path: Path, error: UnicodeDecodeError) -> tuple[int, int, int]:
     """Line and column of the first byte that is no UTF-8 and its position in the file, from 1."""
-    data = path.read_bytes()
+    data = bytes_of(path)
     try:
         data.decode("utf-8-sig")
     except UnicodeDecodeError as whole:

@@ -18,6 +18,7 @@ from klausel.model import Book
 from klausel.policy.load import POLICY_FILE
 from klausel.problems import Problem, ProblemError, Where, listed, problem
 from klausel_book import ledger_file
+from klausel_book.files import bytes_of, opened, text_of
 from klausel_book.ledger_file import LEDGER_FILE
 from klausel_book.policy_folder import policy_files, policy_folders, unreadable
 
@@ -48,6 +49,7 @@ def read_book(folder: Path, damaged: bool = False) -> tuple[Book, ledger_file.St
         file = folder.is_file()
         hint = "name the folder that " + ("this file is in" if file else "has contracts.yaml in it")
         raise ProblemError([problem("folder-missing", Where(str(folder)), hint=hint)])
+    refuse_unreadable(folder)
     builder = BookBuilder()
     for found in stray_files(folder):
         builder.say(found)
@@ -73,13 +75,22 @@ def read_book(folder: Path, damaged: bool = False) -> tuple[Book, ledger_file.St
     return builder.build(), stored
 
 
+def refuse_unreadable(folder: Path) -> None:
+    """Raises ``ProblemError`` where one may not look into ``folder``."""
+    try:
+        next(folder.iterdir(), None)
+        (folder / BOOK_FILE).is_file()
+    except OSError as error:
+        raise ProblemError([unreadable(folder, str(folder), error)]) from None
+
+
 def add_table(builder: BookBuilder, record: str, path: Path, shown: str) -> None:
     """The CSV file of ``record`` at ``path``, as it stands or as a spreadsheet has saved it.
 
     Raises ``UnicodeDecodeError`` and ``OSError``.
     """
-    with path.open(encoding="utf-8", newline="") as lines:
-        builder.add_table(record, _marked(lines), shown, lambda: sheet_text(path.read_bytes()))
+    with opened(path, newline="") as lines:
+        builder.add_table(record, _marked(lines), shown, lambda: sheet_text(bytes_of(path)))
 
 
 def _marked(lines: IO[str]) -> Iterator[str]:
@@ -122,7 +133,12 @@ def read_policies(builder: BookBuilder, folder: Path, name: str) -> None:
     """Every policy folder below ``folder``; ``name`` stands for it in messages."""
     if not folder.is_dir():
         return
-    for child in policy_folders(folder):
+    try:
+        children = policy_folders(folder)
+    except OSError as error:
+        builder.lose(unreadable(folder, name or str(folder), error))
+        return
+    for child in children:
         shown = f"{name}/{child.name}" if name else child.name
         files, problems = policy_files(child, shown)
         if problems:
@@ -135,7 +151,7 @@ def _each(builder: BookBuilder, folder: Path, name: str, add: Callable[[str, str
     path = folder / name
     if present(path):
         with guarded(builder, path, name):
-            add(path.read_text(encoding="utf-8-sig"), name)
+            add(text_of(path), name)
 
 
 def present(path: Path) -> bool:
@@ -175,7 +191,7 @@ def _meant(path: Path, missing: Sequence[str]) -> tuple[str, str] | None:
     if path.suffix.lower() != ".csv":
         return None
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        with opened(path, "utf-8-sig", errors="replace") as lines:
             header = {name.strip(' "\r\n') for name in re.split("[,;\t]", lines.readline(10_000))}
     except OSError:
         return None

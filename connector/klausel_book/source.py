@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -21,9 +24,10 @@ from klausel.port import (
     Wanted,
     Written,
 )
-from klausel.problems import ProblemError
+from klausel.problems import ErpError, ProblemError
 from klausel.record import settled_with
 from klausel_book import ledger_file, openings_file
+from klausel_book.files import text_of
 from klausel_book.ledger_file import LEDGER_FILE, SEAL_FILE
 from klausel_book.policy_folder import leaves, policy_folders, policy_paths
 from klausel_book.reader import POLICIES, read_book
@@ -80,15 +84,23 @@ def _signature(folder: Path, but: Collection[str]) -> Signature:
     return tuple(
         (str(path), status.st_mtime_ns, status.st_size)
         for path in sorted(folder.rglob("*"))
-        if path.name not in but and path.is_file()
-        for status in (path.stat(),)
+        if path.name not in but
+        for status in _status(path)
     )
+
+
+def _status(path: Path) -> Iterator[os.stat_result]:
+    """What is known of a file; nothing of what is none, or cannot be looked at."""
+    with suppress(OSError):
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            yield status
 
 
 def _text(path: Path) -> str:
     """The text of a file; what cannot be read was said when the book was."""
     try:
-        return path.read_text(encoding="utf-8-sig", errors="replace")
+        return text_of(path, errors="replace")
     except OSError:
         return ""
 
@@ -176,15 +188,22 @@ class BookSource:
         """Appends a line, and says beside the ledger that it is there."""
         path, stored = self.folder / LEDGER_FILE, self._ledger
         assert stored is not None
-        if not ledger_file.has_seal(path):
-            # If this run breaks off, it must be known that nobody was told of its first line.
-            ledger_file.write_seal(path, stored.chain.seal)
+        end = stored.end
         try:
+            if not ledger_file.has_seal(path):
+                # If this run breaks off, it must be known that nobody was told of its first line.
+                ledger_file.write_seal(path, stored.chain.seal)
             stored.append(stream, line())
-        except BaseException:
+            ledger_file.write_seal(path, stored.chain.seal)
+        except BaseException as error:
             self._ledger = None  # it has taken up what may not be there
-            raise
-        ledger_file.write_seal(path, stored.chain.seal)
+            ledger_file.take_back(stream, end)
+            if not isinstance(error, OSError):
+                raise
+            said = (error.strerror or "unknown").lower()
+            raise ErpError(
+                f"{path} cannot be written: {said}", "see that there is room and that you may write"
+            ) from None
 
     def records(self, wanted: Wanted) -> list[Kept]:
         """See :class:`klausel.port.Erp`: all of them, the ledger has to be read anyway."""

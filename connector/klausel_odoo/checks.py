@@ -23,9 +23,6 @@ from klausel_run.doctor import Check
 if TYPE_CHECKING:
     from klausel_odoo.erp import OdooSource, Session
 
-#: Hosts that a password reaches without leaving the machine.
-_LOCAL = ("localhost", "127.0.0.1", "[::1]")
-
 
 def checks(source: OdooSource) -> Iterator[Check]:
     """All checks; the first that all later ones depend on ends them where it fails."""
@@ -79,7 +76,7 @@ def _server(source: OdooSource, version: str) -> Check:
     said = f"{source.settings.url}, Odoo {version}"
     if not known(version):
         said += f"; Klausel knows {OLDEST} to {NEWEST} and treats it as {NEWEST}"
-    if not source.settings.secure and source.settings.host not in _LOCAL:
+    if source.settings.exposed:
         said += "; not encrypted, everybody on the way can read the password"
     return Check("server", True, said)
 

@@ -47,6 +47,9 @@ PAGE = 5_000
 #: Records of other tables a call.
 CHUNK = 2_000
 
+#: So many tasks above one another are no plan of anybody's.
+MOST_LEVELS = 1_000
+
 ENTRIES = TABLES["entries"]
 CONTRACT = "klausel.contract"
 #: Where the addon answers the same whoever asks.
@@ -645,7 +648,13 @@ class _Reading:
         specification = records.specification(table)
         rows = {row["id"]: row for row in self._wanted("tickets")}
         above = {row["parent_id"] for row in rows.values()} - {False} - rows.keys()
+        levels = 0
         while above:
+            levels += 1
+            if levels > MOST_LEVELS:
+                raise failures.strange(
+                    self._settings.url, f"above a task stand more than {MOST_LEVELS} others"
+                )
             found = self._by_ids(table.odoo, above, specification)
             rows |= {row["id"]: row for row in found}
             above = {row["parent_id"] for row in found} - {False} - rows.keys()

@@ -6,6 +6,7 @@ same.
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 import ssl
@@ -14,6 +15,14 @@ from contextlib import contextmanager
 
 from klausel.problems import ErpError
 from klausel.publishing import KEEP_PLAN
+
+#: What a connection fails with that is not one of HTTP's own refusals.
+BROKEN = (OSError, http.client.HTTPException)
+
+#: The connection ended before the answer did.
+_CUT_OFF = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+
+REDIRECTS = (301, 302, 303, 307, 308)
 
 #: The group of the addon that may read everything a run needs.
 GROUP = "Klausel / Connector"
@@ -112,8 +121,30 @@ def not_odoo(url: str) -> ErpError:
     )
 
 
+#: Said where nothing was written, or it is not known.
+_LOOK = "if that stays, look at the log of the Odoo server, or of the proxy in front of it"
+
+
+def strange(url: str, what: str, writing: bool = False) -> ErpError:
+    """Something answered, and not as Odoo does; ``writing``: it was asked to write."""
+    message = f"the server at {url} answered something else than Odoo does: {what}"
+    unknown = "whether it has done what was asked is not known: " if writing else ""
+    return ErpError(message, f"{unknown}{AGAIN}; {_LOOK}")
+
+
+def no_http(url: str) -> ErpError:
+    return strange(url, "what came back is no HTTP")
+
+
+def too_large(url: str, megabytes: float) -> ErpError:
+    return ErpError(
+        f"the answer of {url} is larger than {megabytes:g} MB",
+        "if that can be, set a higher limit (KLAUSEL_ODOO_ANSWER_LIMIT, in MB)",
+    )
+
+
 def redirected(url: str, target: str) -> ErpError:
-    return ErpError(f"{url} redirects to {target}", "give the URL that it redirects to")
+    return ErpError(f"{url} redirects to {shortened(target)}", "give the URL that it redirects to")
 
 
 def untrusted(url: str, reason: str) -> ErpError:
@@ -136,6 +167,7 @@ def wrong_database(url: str, database: str) -> ErpError:
 
 def http_error(url: str, status: int, reason: str) -> ErpError:
     """The server, or something before it, answered with an HTTP error."""
+    reason = shortened(reason)
     if status == 404:
         return not_odoo(url)
     if status == 429:
@@ -167,12 +199,21 @@ def refused_call(name: str, said: str, model: str, login: str, database: str, ur
     return FailedCallError(kind, said, model)
 
 
+#: More of a text that another machine wrote is not shown in a sentence.
+_LONGEST = 300
+
+
+def shortened(said: str) -> str:
+    """``said`` on one line, and no longer than a sentence may be."""
+    return " ".join(said.split())[:_LONGEST]
+
+
 def one_line(said: str) -> str:
     """The line of ``said`` that says what happened: the last one of a traceback, else the first."""
     lines = [line.strip() for line in _TAG.sub(" ", said).splitlines() if line.strip()]
     if not lines:
         return "no reason given"
-    return lines[-1 if lines[0].startswith("Traceback") else 0][:300]
+    return lines[-1 if lines[0].startswith("Traceback") else 0][:_LONGEST]
 
 
 def _model_in(said: str) -> str:
@@ -188,6 +229,8 @@ def network(url: str, timeout: float, error: BaseException) -> ErpError:
             return untrusted(url, _lower(cause.verify_message))
         if isinstance(cause, TimeoutError):
             return too_slow(url, timeout)
+        if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUT_OFF):
+            return no_http(url)
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return unreachable(url, "there is no such host")

@@ -7,6 +7,7 @@ file can be committed.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -24,6 +25,7 @@ from pydantic_settings import (
 
 from klausel.problems import Problem, ProblemError, Where, listed, near, problem
 from klausel.shapes import complain
+from klausel_book.files import bytes_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -39,6 +41,12 @@ _POLICIES = "KLAUSEL_POLICIES"
 _SECRETS = ("password", "api_key", "apikey", "key", "token", "secret")
 #: What people copy from the browser behind Odoo's own address.
 _PAGES = re.compile(r"/(odoo|web)(/.*)?$")
+#: What environment variables hold in the place of bytes that are no UTF-8.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: Neither a form of Odoo's nor XML nor a header of HTTP carries them.
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+#: A shorter password stands in nearly every text.
+_SHORTEST = 4
 _AT = re.compile(r" \(at line (\d+), column (\d+)\)")
 
 
@@ -61,8 +69,10 @@ class OdooSettings(BaseSettings):
     """Password or API key."""
     company: str = ""
     """Id or name; empty: the company that the user works for."""
-    timeout: float = Field(default=60, gt=0, le=3600)
-    """Seconds that one call may take."""
+    timeout: float = Field(default=300, gt=0, le=3600)
+    """Seconds that one call may take, from looking up the host to the last byte of the answer."""
+    answer_limit: float = Field(default=200, gt=0, le=10_000)
+    """Megabytes that one answer may have."""
     transport: Literal["auto", "odoorpc", "xmlrpc", "json2"] = "auto"
     policies: Path = Field(default=Path("policies"), validation_alias=_POLICIES)
     """Folder of the policy folders."""
@@ -91,9 +101,51 @@ class OdooSettings(BaseSettings):
     def _company(cls, value: object) -> object:
         return str(value) if isinstance(value, int) else value
 
+    @field_validator("password")
+    @classmethod
+    def _sendable(cls, value: SecretStr) -> SecretStr:
+        said = value.get_secret_value()
+        if _SURROGATE.search(said):
+            raise complain("the password is not UTF-8 text", "set it as UTF-8 text")
+        if _CONTROL.search(said):
+            what = "ends with a line end" if said[-1] in "\r\n" else "has a control character in it"
+            raise complain(f"the password {what}", "take that off: nobody can log in with it")
+        return value
+
+    @field_validator("database", "login", "company", "url", mode="before")
+    @classmethod
+    def _readable(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        if _SURROGATE.search(value):
+            raise complain(f'"{info.field_name}" is not UTF-8 text', "write it as UTF-8 text")
+        if _CONTROL.search(value):
+            raise complain(f'"{info.field_name}" has a control character in it', "write it without")
+        return value
+
     @property
     def secure(self) -> bool:
         return self.url.startswith("https:")
+
+    @property
+    def exposed(self) -> bool:
+        """Whether the password leaves this machine for everybody on the way to read."""
+        host = urlsplit(self.url).hostname or ""
+        if self.secure or host == "localhost" or host.endswith(".localhost"):
+            return False
+        try:
+            return not ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return True
+
+    @property
+    def answer_bytes(self) -> int:
+        return int(self.answer_limit * 1_000_000)
+
+    def without_secret(self, said: str) -> str:
+        """``said``, a text of another machine, where the password must not come back in it."""
+        secret = self.secret()
+        return said.replace(secret, "***") if len(secret) >= _SHORTEST else said
 
     @property
     def host(self) -> str:
@@ -128,7 +180,7 @@ class OdooSettings(BaseSettings):
             known = _loaded({**given, "password": ""}, values)
             secret = _from_keyring(known)
             if secret:
-                return _loaded({**given, "password": secret}, values)
+                return _with_stored(secret, given, values)
             hint = _how_to_give_password(_keyring_user(known))
             raise ProblemError(
                 [problem("key-missing", Where(str(path)), key="password", hint=hint)]
@@ -161,13 +213,13 @@ def _loaded(given: dict[str, Any], values: dict[str, Any]) -> OdooSettings:
 def _read(path: Path, named: bool) -> tuple[dict[str, Any], dict[str, int]]:
     """Values of the file's table and the line of each. Raises :class:`ProblemError`."""
     where = Where(str(path))
-    if not path.is_file():
+    if not path.exists() and not path.is_symlink():
         if named:
             hint = "name a file such as klausel.toml"
             raise ProblemError([problem("file-missing", where, hint=hint)])
         return {}, {}
     try:
-        raw = path.read_bytes()
+        raw = bytes_of(path)
         text = raw.decode("utf-8-sig")
         data = tomllib.loads(text.replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
@@ -264,6 +316,15 @@ def _from_keyring(settings: OdooSettings) -> str:
 # --- what is wrong ------------------------------------------------------------------------------
 
 
+def _with_stored(secret: str, given: dict[str, Any], values: dict[str, Any]) -> OdooSettings:
+    try:
+        return _loaded({**given, "password": secret}, values)
+    except ValidationError as error:
+        context = error.errors(include_url=False)[0].get("ctx") or {}
+    where, reason, hint = Where("the keyring"), context["reason"], context["hint"]
+    raise ProblemError([problem("shape", where, reason=reason, hint=hint)])
+
+
 def _only_password_missing(error: ValidationError) -> bool:
     return [(e["loc"], e["type"]) for e in error.errors()] == [(("password",), "missing")]
 
@@ -287,7 +348,9 @@ def _problems(
         elif name == "transport":
             reason, hint = '"transport" is not known', "write auto, odoorpc, xmlrpc or json2"
         elif name == "timeout":
-            reason, hint = '"timeout" is not a number of seconds', "write it as: 60"
+            reason, hint = '"timeout" is not a number of seconds', "write it as: 300"
+        elif name == "answer_limit":
+            reason, hint = '"answer_limit" is not a number of megabytes', "write it as: 200"
         else:
             reason, hint = f'"{name}" should be a text', _how_to_give(name)
         found.append(problem("shape", where, reason=reason, hint=hint))

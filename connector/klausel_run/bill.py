@@ -198,6 +198,12 @@ def write(
         except ErpError as error:
             message = f"{error.message}; that was while writing {name}"
             raise BrokenOffError(message, error.hint, report) from error
+        except ProblemError as error:
+            if not report.applied:
+                raise  # nothing was written
+            (first, *_) = error.problems
+            message = f"{first.where}: {first.message}; that was while writing {name}"
+            raise BrokenOffError(message, first.hint, report) from error
         except KeyboardInterrupt as error:
             raise BrokenOffError(f"interrupted while writing {name}", "", report) from error
     return report
@@ -237,7 +243,10 @@ def bill(
             report = write(erp, result, refresh, tick, far)
     except BrokenOffError as error:
         screen.say(summary(error.report))
-        _record(result, error.report, record_in, screen)
+        try:
+            _record(result, error.report, record_in, screen)
+        except ProblemError as more:  # the same disk, most likely
+            screen.say(str(more))
         raise
     screen.say(summary(report, "Nothing new to write."))
     _record(result, report, record_in, screen)

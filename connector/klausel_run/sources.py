@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ class Source(NamedTuple):
     database: str | None = None
     login: str | None = None
     policies: Path | None = None
+    say: Callable[[str], object] = lambda text: None
+    """Takes a warning that whoever asks should see."""
 
     def open(self) -> Erp:
         """The ERP that is meant. Raises ``ProblemError`` where the options do not say."""
@@ -36,7 +39,13 @@ class Source(NamedTuple):
                 "policies": self.policies,
             }
             given = {name: value for name, value in values.items() if value is not None}
-            return OdooSource(OdooSettings.load(self.config, **given))
+            settings = OdooSettings.load(self.config, **given)
+            if settings.exposed:
+                self.say(
+                    f"warning: {settings.url} is not encrypted: everybody on the way can read the"
+                    " password and all that is billed; use https"
+                )
+            return OdooSource(settings)
         reason = "both a book and Odoo are given" if odoo else "no source is given"
         hint = "give --book FOLDER, or --odoo with settings (see klausel doctor --help)"
         raise ProblemError([problem("option", Where("klausel"), reason=reason, hint=hint)])

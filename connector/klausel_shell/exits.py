@@ -59,10 +59,7 @@ def run(command: click.Command, arguments: list[str]) -> int:
         sys.stdout, sys.stderr = streams  # click wraps them where the reader has gone, and exits
         return _nobody_reads()
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            return _bug(error)
-        say("error: the output cannot be written: no space is left", err=True)
-        return EXIT_INPUT
+        return _file_failed(error)
     except Exception as error:
         return _bug(error)
 
@@ -71,6 +68,22 @@ def _nobody_reads() -> int:
     """The reader has seen enough (``| head``): that is no mistake."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _file_failed(error: OSError) -> int:
+    """A file, a folder or the output cannot be used: that is the machine's doing, not ours."""
+    if error.errno is None:
+        return _bug(error)
+    said = (error.strerror or "it cannot be used").lower()
+    if error.filename is None:
+        said = "no space is left" if error.errno == errno.ENOSPC else said
+        say(f"error: the output cannot be written: {said}", err=True)
+    else:
+        say(f"error: {os.fsdecode(error.filename)}: {said}", err=True)
+        say("    see that it is there and that you may use it", err=True)
+    if os.environ.get("KLAUSEL_DEBUG"):
+        say("".join(traceback.format_exception(error)), err=True, end="")
+    return EXIT_INPUT
 
 
 def _bug(error: Exception) -> int:

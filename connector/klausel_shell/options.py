@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from klausel_shell import out
+
 if TYPE_CHECKING:
     DayType = click.ParamType[date]
 else:
@@ -107,7 +109,8 @@ def source_options(command: F) -> F:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         from klausel_run.sources import Source
 
-        source = Source(**{name: kwargs.pop(name) for name in Source._fields})
+        given = {name: kwargs.pop(name) for name in Source._fields if name in kwargs}
+        source = Source(**given, say=functools.partial(out.say, err=True))
         return command(*args, source=source, **kwargs)
 
     return wrapped  # type: ignore[return-value]

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import NamedTuple
 
 from klausel.formats import View, render
@@ -49,9 +49,15 @@ class Terminal(NamedTuple):
 
     def show(self, result: Result) -> None:
         out.put((render(result, "text", view(False, True, self.short)), "\n"))
+        sys.stdout.flush()  # before anything is written: somebody must be able to see it
 
     def say(self, text: str) -> None:
-        out.say(text)
+        try:
+            out.say(text)
+        except OSError:
+            with suppress(OSError):  # what was done must not be lost with a full disk
+                out.say(text, err=True)
+            raise
 
     def ask(self, question: str) -> None:
         if not self.yes:

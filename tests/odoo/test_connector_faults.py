@@ -20,6 +20,7 @@ from klausel_odoo import OdooSettings, OdooSource, erp
 from klausel_run.doctor import examine
 
 from .processes import run
+from .rpc import Rpc
 from .server import Odoo, Server
 
 TRANSPORTS = ("odoorpc", "xmlrpc", "json2")
@@ -275,6 +276,19 @@ def test_an_issuer_of_ones_own(
         assert said(source(url, transport)).startswith(f"{url} failed with 500 ")
 
 
+@pytest.mark.odoo
+@every_transport
+def test_a_certificate_of_another_host(
+    transport: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with secured(certificate) as url:
+        other = url.replace("127.0.0.1", "localhost")
+        assert said(source(other, transport)).startswith(
+            f"the certificate of {other} cannot be trusted: hostname mismatch, "
+        )
+
+
 @every_transport
 def test_https_where_there_is_none(transport: str) -> None:
     with serving(answer(200, "")) as url:
@@ -313,6 +327,39 @@ def test_a_wrong_login(transport: str, wrong: dict[str, str], odoo: Odoo) -> Non
         f"database {odoo.database} refuses login {login} with this password or API key\n"
         "    check both; with two-factor login Odoo takes only an API key"
     )
+
+
+@pytest.mark.odoo
+@pytest.mark.parametrize("transport", ["odoorpc", "xmlrpc"])
+def test_passwords_of_all_letters(transport: str, odoo: Odoo) -> None:
+    """The login works: what is refused comes after it."""
+    rpc = Rpc(odoo)
+    login = f"letters-{transport}"
+    (user,) = rpc.call("res.users", "create", [{"name": "Letters", "login": login}])
+    for word in (
+        "wörd €🙂 ñ漢字", " spaces around ", "\"'`$\\&<>;|*?", "%2F%00{}[]]]>",
+        "a\u0301 \u00a0\u2028x", "long " * 50,
+    ):  # fmt: skip
+        rpc.call("res.users", "write", [user], {"password": word})
+        assert said(real(odoo, transport, login=login, password=word)) == (
+            f"user {login} may not read klausel.contract\n"
+            '    in Odoo, add the user to the group "Klausel / Connector"'
+        ), word
+        with pytest.raises(ErpError, match="with this password or API key"):
+            real(odoo, transport, login=login, password=f"{word}x").read(date(2026, 12, 31))
+
+
+@pytest.mark.parametrize("word", ["wörd", "two words", " key", "key ", "€", "\u00a0"])
+def test_what_can_be_no_api_key(word: str) -> None:
+    """It is not sent: a header cannot carry it."""
+    with serving(versioned("19.0")) as url:
+        with pytest.raises(ErpError) as caught:
+            source(url, "json2", password=word).read(date(2026, 12, 31))
+        assert str(caught.value) == (
+            "an API key has no spaces and no letters other than A to Z in it: what is given as"
+            " password is none\n    make one in Odoo (preferences of the user, Account Security);"
+            " json2 takes no password"
+        )
 
 
 @pytest.mark.odoo

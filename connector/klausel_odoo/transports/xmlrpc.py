@@ -8,37 +8,62 @@ import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
-from xml.parsers.expat import ExpatError
 
 from klausel.problems import ErpError
-from klausel_odoo import failures
+from klausel_odoo import answers, failures
 from klausel_odoo.settings import OdooSettings
+from klausel_odoo.transports.body import PIECE, pieces, whole
 
 #: Odoo's own fault codes (its rpc controllers).
 _WARNING, _DENIED, _FORBIDDEN = 2, 3, 4
 _NAMES = {_WARNING: "UserError", _DENIED: "AccessDenied", _FORBIDDEN: "AccessError"}
 
 
+class _Response(http.client.HTTPResponse):
+    def read(self, amt: int | None = None) -> bytes:
+        """The library reads the page of an error to its end; nobody looks at it."""
+        return super().read(PIECE if amt is None else amt)
+
+
 class _Http(xmlrpc.client.Transport):
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, settings: OdooSettings) -> None:
         super().__init__()
-        self._timeout = timeout
+        self._settings = settings
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         connection = super().make_connection(host)
-        connection.timeout = self._timeout
+        connection.timeout = self._settings.timeout
+        connection.response_class = _Response
         return connection
+
+    def parse_response(self, response: http.client.HTTPResponse) -> Any:
+        return _parsed(self, self._settings, response)
 
 
 class _Https(xmlrpc.client.SafeTransport):
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, settings: OdooSettings) -> None:
         super().__init__(context=ssl.create_default_context())
-        self._timeout = timeout
+        self._settings = settings
 
     def make_connection(self, host: Any) -> http.client.HTTPSConnection:
         connection = super().make_connection(host)
-        connection.timeout = self._timeout
+        connection.timeout = self._settings.timeout
+        connection.response_class = _Response
         return connection
+
+    def parse_response(self, response: http.client.HTTPResponse) -> Any:
+        return _parsed(self, self._settings, response)
+
+
+def _parsed(
+    transport: xmlrpc.client.Transport, settings: OdooSettings, response: http.client.HTTPResponse
+) -> Any:
+    packed = response.getheader("Content-Encoding", "")
+    body = whole(settings, pieces(response), packed)
+    parser, unmarshaller = transport.getparser()
+    parser.feed(body)
+    parser.close()
+    return unmarshaller.close()
 
 
 class XmlRpc:
@@ -49,7 +74,7 @@ class XmlRpc:
     def __init__(self, settings: OdooSettings) -> None:
         self._settings = settings
         self._user = 0
-        self._http = _Https(settings.timeout) if settings.secure else _Http(settings.timeout)
+        self._http = _Https(settings) if settings.secure else _Http(settings)
         self._common = self._proxy("common")
         self._object = self._proxy("object")
 
@@ -60,7 +85,8 @@ class XmlRpc:
     def version(self) -> str:
         with failures.spoken(self._sentence):
             said: Any = self._common.version()
-            return str(said["server_version"])
+            found: str = said["server_version"]
+            return found
 
     def login(self) -> None:
         settings = self._settings
@@ -68,9 +94,11 @@ class XmlRpc:
             said: Any = self._common.authenticate(
                 settings.database, settings.login, settings.secret(), {}
             )
-        if not said:
+        if said is False:
             raise failures.WrongLoginError(settings.database, settings.login)
-        self._user = int(said)
+        if not answers.is_id(said):
+            raise TypeError("no user")
+        self._user = said
 
     def call(
         self,
@@ -93,7 +121,7 @@ class XmlRpc:
     def _sentence(self, error: Exception, model: str = "") -> ErpError | None:
         settings = self._settings
         if isinstance(error, xmlrpc.client.Fault):
-            name, said = _NAMES.get(error.faultCode, ""), error.faultString
+            name, said = _NAMES.get(error.faultCode, ""), settings.without_secret(error.faultString)
             if not name:
                 # A whole traceback: only its last line is for people.
                 name, _, said = failures.one_line(said).partition(": ")
@@ -101,12 +129,12 @@ class XmlRpc:
                 name, said, model, settings.login, settings.database, settings.url
             )
         if isinstance(error, xmlrpc.client.ProtocolError):
-            if error.errcode in (301, 302, 303, 307, 308):
-                target = error.headers.get("Location") or "another place"
+            self._http.close()  # what is left of the page is no answer to the next call
+            if error.errcode in failures.REDIRECTS:
+                target = settings.without_secret(error.headers.get("Location") or "another place")
                 return failures.redirected(settings.url, target)
-            return failures.http_error(settings.url, error.errcode, error.errmsg)
-        if isinstance(error, (OSError, http.client.HTTPException)):
+            reason = settings.without_secret(error.errmsg)
+            return failures.http_error(settings.url, error.errcode, reason)
+        if isinstance(error, failures.BROKEN):
             return failures.network(settings.url, settings.timeout, error)
-        if isinstance(error, (xmlrpc.client.Error, ExpatError, KeyError, TypeError, ValueError)):
-            return failures.not_odoo(settings.url)
         return None
