@@ -383,6 +383,7 @@ def _repay_more(
     least, until = used[id(lot)]
     new = until - lot["drawn"]
     paid = repay(desk.balance(term, component), lot, new if most is None else min(new, most))
+    lot["repaid_more"] = lot.get("repaid_more", 0) + paid
     used[id(lot)] = (least + paid, until)
     return paid
 
@@ -652,13 +653,22 @@ def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
 
 
 def resize(balance: Facts, lot: Lot, fresh: int | Fraction) -> None:
-    """Other hours of an open period: never less than work has drawn, but it may repay less."""
+    """Other hours of an open period: never less than work has drawn, but it may repay less.
+
+    What a later end has repaid is owed again where the end is an earlier one after all.
+    """
+    undone = int(min(max(lot["granted"] - fresh, 0), lot.get("repaid_more", 0)))
+    if undone:
+        lot["repaid_more"] -= undone
+        lot["repaid"], lot["drawn"] = lot["repaid"] - undone, lot["drawn"] - undone
+        balance["deficit"] += undone
     used = lot["granted"] - stock.remaining(lot)
     repaid = lot.get("repaid", 0)
     lot["granted"] = max(fresh, used - repaid)
     if used > lot["granted"]:
         over = used - lot["granted"]
         lot["repaid"], lot["drawn"] = repaid - over, lot["drawn"] - over
+        lot["repaid_more"] = min(lot.get("repaid_more", 0), lot["repaid"])
         balance["deficit"] += over
 
 
