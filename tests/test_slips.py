@@ -163,7 +163,7 @@ def test_what_lies_beside_the_policies_does_not_stop_a_check(
     code, said = ran(capsys, "check", "--book", str(book), *AS_OF)
     assert code == 2  # one of the policies cannot be read
     assert f"{book}/policies/broken/policy.yaml:16:7: error" in said
-    assert f"{book}/policies/__pycache__: info: this folder has no policy.yaml" in said
+    assert f"{book}/policies/drafts: info: this folder has no policy.yaml" in said
     assert f"{book}/policies/care/policy.yaml:" in said  # the others are looked at
     assert ".git" not in said
     shutil.rmtree(book / "policies" / "broken")

@@ -228,7 +228,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 key = ec.generate_private_key(ec.SECP256R1())
-name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a server of its own")])
 now = datetime.datetime.now(datetime.timezone.utc)
 alone = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
 made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
