@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import shlex
+import signal
 import shutil
 import sys
 from collections.abc import Iterator
@@ -403,6 +404,8 @@ def test_answers_survive_an_interruption(tmp_path: Path) -> None:
     """On a real terminal: nothing is written, and what was answered stands in a command."""
     child, terminal = pty.fork()
     if not child:
+        # Who runs tests in the background of a shell hands down that it ignores the signal.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(tmp_path)
         path = os.pathsep.join(str(ROOT / name) for name in (".", "rules", "connector"))
         env = {**os.environ, "PYTHONPATH": path}

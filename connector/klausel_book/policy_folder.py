@@ -32,10 +32,12 @@ def policy_paths(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir() and not path.is_symlink():
+        if path.suffix in _SUFFIXES:
+            yield path.name, path  # a folder or a pipe, too: that it cannot be read is said then
+        elif path.is_dir() and not path.is_symlink():
             for name, inside in policy_paths(path):
                 yield f"{path.name}/{name}", inside
-        elif path.is_dir() or (path.suffix in _SUFFIXES and (path.is_file() or path.is_symlink())):
+        elif path.is_dir():
             yield path.name, path
 
 
@@ -64,7 +66,7 @@ def policy_files(folder: Path, shown: str) -> tuple[dict[str, str], list[Problem
         if leaves(path, folder):
             problems.append(problem("file-link-outside", Where(place)))
             continue
-        if path.is_dir():
+        if path.is_dir() and path.suffix not in _SUFFIXES:
             continue  # what this link leads to is read where it stands
         try:
             size += path.stat().st_size

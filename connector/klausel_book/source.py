@@ -27,9 +27,8 @@ from klausel.port import (
 from klausel.problems import ErpError, ProblemError
 from klausel.record import settled_with
 from klausel_book import ledger_file, openings_file
-from klausel_book.files import text_of
 from klausel_book.ledger_file import LEDGER_FILE, SEAL_FILE
-from klausel_book.policy_folder import leaves, policy_folders, policy_paths
+from klausel_book.policy_folder import policy_files, policy_folders
 from klausel_book.reader import POLICIES, read_book
 from klausel_book.writer import whole_folder
 
@@ -54,25 +53,20 @@ def copy_demo(folder: Path) -> None:
 
 
 def policy_texts(folder: Path) -> dict[str, dict[str, str]]:
-    """Texts of the policy folders below ``folder``, by folder and file name."""
+    """Texts of the policy folders below ``folder``, by folder and file name.
+
+    Raises ``ProblemError`` where one of them cannot be read: a copy would lack it.
+    """
     if not folder.is_dir():
         return {}
-    return {
-        child.name: {
-            name: _text(path)
-            for name, path in _paths(child)
-            if path.is_file() and not leaves(path, child)
-        }
+    found = {
+        child.name: policy_files(child, f"{folder.name}/{child.name}")
         for child in policy_folders(folder)
     }
-
-
-def _paths(child: Path) -> list[tuple[str, Path]]:
-    """The files of a policy; none where it may not be looked into, which was said."""
-    try:
-        return list(policy_paths(child))
-    except OSError:
-        return []
+    problems = [one for _, problems in found.values() for one in problems]
+    if problems:
+        raise ProblemError(problems)
+    return {name: texts for name, (texts, _) in found.items()}
 
 
 def policy_signature(folder: Path) -> Signature:
@@ -95,14 +89,6 @@ def _status(path: Path) -> Iterator[os.stat_result]:
         status = path.stat()
         if stat.S_ISREG(status.st_mode):
             yield status
-
-
-def _text(path: Path) -> str:
-    """The text of a file; what cannot be read was said when the book was."""
-    try:
-        return text_of(path, errors="replace")
-    except OSError:
-        return ""
 
 
 def _settled_twice(rows: Iterable[LedgerRow], application: Application, book: Book) -> str:

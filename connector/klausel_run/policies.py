@@ -13,7 +13,7 @@ from klausel.policy_tests.report import Report
 from klausel.problems import Problem, ProblemError, Where, problem
 from klausel_book.policy_folder import policy_files
 from klausel_book.policy_folder import policy_folders as folders_in
-from klausel_book.reader import POLICIES
+from klausel_book.reader import POLICIES, present
 
 _HINT = f"name a folder with a {POLICY_FILE} in it, a folder of such folders, or a book"
 
@@ -34,14 +34,14 @@ def policy_folders(folders: Sequence[Path]) -> list[Path]:
 
 def _inside(folder: Path) -> list[Path]:
     """``folder``, if it is a policy's, else the policy folders of a book, else those in it."""
-    if (folder / POLICY_FILE).is_file():
+    if present(folder / POLICY_FILE):
         return [folder]
     if (folder / POLICIES).is_dir():
         folder /= POLICIES
     if not folder.is_dir():
         return []
     # What else lies there, such as an empty folder, is said where a book is read.
-    return [child for child in folders_in(folder) if (child / POLICY_FILE).is_file()]
+    return [child for child in folders_in(folder) if present(child / POLICY_FILE)]
 
 
 def _nothing(folder: Path) -> Problem:
