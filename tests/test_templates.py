@@ -8,8 +8,8 @@ import json
 import os
 import pty
 import shlex
-import signal
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
