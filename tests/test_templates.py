@@ -424,7 +424,7 @@ def test_answers_survive_an_interruption(tmp_path: Path) -> None:
     os.write(terminal, b"\x03")
     with contextlib.suppress(OSError):  # that is how a terminal ends
         while True:
-            # Python looks for signals while it waits for a key: it sees none that comes just before.
+            # Python looks for signals while it waits for a key: one just before is not seen.
             if not select.select([terminal], [], [], 5)[0]:
                 os.write(terminal, b"\x03")
             elif piece := os.read(terminal, 1024):
