@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,7 +99,8 @@ def run(firm: Firm, *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"klausel {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
+        said = f"klausel {' '.join(arguments)} ended with {done.returncode}"
+        raise RuntimeError(f"{said}: {done.stderr}")
     return done.stdout
 
 
@@ -126,6 +126,3 @@ def at_the_desk(firm: Firm, log: Path) -> Iterator[subprocess.Popen[bytes]]:
                 worker.wait(30)
             except subprocess.TimeoutExpired:
                 worker.kill()
-
-
-__all__ = ["PASSWORD", "PEOPLE", "Firm", "at_the_desk", "date", "demo_book", "furnish", "run"]

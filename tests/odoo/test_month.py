@@ -82,7 +82,9 @@ def test_why_a_line_is_there(page: Page, firm: Firm, tmp_path: Path) -> None:
 def test_drafts_for_three_customers(page: Page, firm: Firm, tmp_path: Path) -> None:
     client = WebClient(firm.odoo)
     shown = {
-        record["partner_id"][1] if isinstance(record["partner_id"], list) else record["partner_id"]: record
+        record["partner_id"][1]
+        if isinstance(record["partner_id"], list)
+        else record["partner_id"]: record
         for record in client.find("klausel.preview", [], ["partner_id", "amount", "draft_count"])
     }
     to_invoice(page, firm)
