@@ -164,7 +164,7 @@ def fill(rpc: Rpc, party: Party) -> None:
 def show(server: Server, odoo: Odoo, party: Party) -> None:
     """What the program beside Odoo shows of the customer."""
     whose = f"1, {party.customer}"
-    below = f"1, {whose}"
+    below = f"99, {whose}"
     contract = party.contract
     server.psql(odoo.database, f"""
 INSERT INTO klausel_worker (name, company_id, seen_on) VALUES ('Zebraflott', 1, now());
@@ -173,7 +173,7 @@ INSERT INTO klausel_request (id, kind, state, company_id, as_of, progress)
 INSERT INTO klausel_request_customer (request_id, company_id, partner_id, state)
     VALUES (1, {whose}, 'previewed');
 INSERT INTO klausel_preview (id, company_id, partner_id, currency_id, amount, stale, touched)
-    VALUES (1, {whose}, 1, 4321.09, true, true);
+    VALUES (99, {whose}, 1, 4321.09, true, true);
 INSERT INTO klausel_preview_line
     (id, preview_id, company_id, partner_id, contract_id, kind, draft, key, name, currency_id)
     VALUES (1, {below}, {contract}, 'invoice', 'd', 'k', 'Zebraflott', 1);

@@ -83,15 +83,13 @@ class Desk(NamedTuple):
 
     def ask(self, as_of: str, *parties: Party) -> None:
         """A request of ``as_of``, which people cannot ask for."""
+        ids = [party.customer for party in parties]
         self.sql(
-            "INSERT INTO klausel_request (kind, state, company_id, as_of, adjust, cancel)"
-            f" VALUES ('preview', 'waiting', 1, '{as_of}', false, false)"
+            "WITH made AS (INSERT INTO klausel_request (kind, state, company_id, as_of, adjust,"
+            f" cancel) VALUES ('preview', 'waiting', 1, '{as_of}', false, false) RETURNING id)"
+            " INSERT INTO klausel_request_customer (request_id, company_id, partner_id, state)"
+            f" SELECT id, 1, party, 'waiting' FROM made, unnest(ARRAY{ids}::int[]) AS party"
         )
-        for party in parties:
-            self.sql(
-                "INSERT INTO klausel_request_customer (request_id, company_id, partner_id, state)"
-                f" SELECT max(id), 1, {party.customer}, 'waiting' FROM klausel_request"
-            )
 
     # --- what is shown
 

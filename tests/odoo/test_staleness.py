@@ -409,8 +409,9 @@ def test_many_log_time_while_programs_take_and_tell(shown: Shown) -> None:
     """Whatever is told last of a customer is stale unless it was read after the last change."""
     desk, a = shown.desk, shown.a
     entries = [
-        desk.admin.call(ENTRY, "copy", [desk.entries(a)[0]], {"name": f"Mine {number}"})
+        int(id_)
         for number in range(3)
+        for id_ in desk.admin.call(ENTRY, "copy", [desk.entries(a)[0]], {"name": f"Mine {number}"})
     ]
     lost: list[str] = []
     stop = threading.Event()

@@ -232,10 +232,10 @@ class KlauselPreview(models.Model):
             SQL(
                 """
                 INSERT INTO klausel_preview
-                    (company_id, partner_id, currency_id, stale, touched, adjust, has_error,
-                     create_uid, create_date)
-                SELECT company.id, NULLIF(place.partner, 0), company.currency_id, TRUE, %s, FALSE,
-                       FALSE, %s, now() AT TIME ZONE 'UTC'
+                    (company_id, partner_id, currency_id, amount, stale, touched, adjust,
+                     has_error, create_uid, create_date)
+                SELECT company.id, NULLIF(place.partner, 0), company.currency_id, 0, TRUE, %s,
+                       FALSE, FALSE, %s, now() AT TIME ZONE 'UTC'
                   FROM unnest(%s, %s) AS place (company, partner)
                   JOIN res_company AS company ON company.id = place.company
                 ON CONFLICT (company_id, COALESCE(partner_id, 0)) DO NOTHING
@@ -285,7 +285,7 @@ class KlauselPreview(models.Model):
                             lock,
                         )
                     )
-                    self.env.cr.execute("SET LOCAL lock_timeout = 0")
+                    self.env.cr.execute("SET LOCAL lock_timeout TO DEFAULT")
                 break
             except LockNotAvailable:
                 continue
