@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from .held import sentences
+from .held import because
 
 
 class KlauselPreviewPart(models.Model):
@@ -83,9 +83,10 @@ class KlauselPreviewPart(models.Model):
 
     @api.depends("reason", "sentence")
     def _compute_said(self):
-        reasons = {**sentences(self.env), **self._klausel_uncovered()}
+        uncovered = self._klausel_uncovered()
         for part in self:
-            part.said = reasons.get(part.reason) or part.reason or part.sentence
+            reason = uncovered.get(part.reason) or (part.reason and because(self.env, [part.reason]))
+            part.said = reason or part.sentence
 
     @api.model
     def _klausel_uncovered(self):
