@@ -38,7 +38,8 @@ TIMESHEETS = frozenset(
 #: Whoever may write tickets in Odoo.
 TICKETS = frozenset({"project_user", "project_manager", "consultant", "administrator"})
 WRITERS = MANAGERS | {"connector"}
-READERS = WRITERS | {"reader"}
+PEOPLE = MANAGERS | {"reader"}
+READERS = WRITERS | PEOPLE
 
 # --- stored fields ------------------------------------------------------------------------------
 
@@ -139,8 +140,12 @@ DIALOGS = {"klausel.decide"}
 RECORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(MANAGED, (READERS, MANAGERS)),
     **dict.fromkeys(OURS, (READERS, NOBODY)),
+    # What only forms show.
+    **dict.fromkeys(
+        ("klausel.revision", "klausel.plan", "klausel.plan.parameter"), (PEOPLE, NOBODY)
+    ),
     # What forms offer to whoever says what kind of work it is.
-    "klausel.word": (READERS | TIMESHEETS, NOBODY),
+    "klausel.word": (PEOPLE | TIMESHEETS, NOBODY),
 }
 #: Decided by hand once, and never changed.
 CREATED = {"klausel.override": MANAGERS}
