@@ -85,7 +85,9 @@ class KlauselPreviewPart(models.Model):
     def _compute_said(self):
         uncovered = self._klausel_uncovered()
         for part in self:
-            reason = uncovered.get(part.reason) or (part.reason and because(self.env, [part.reason]))
+            reason = uncovered.get(part.reason) or (
+                part.reason and because(self.env, [part.reason])
+            )
             part.said = reason or part.sentence
 
     @api.model
