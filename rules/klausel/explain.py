@@ -346,8 +346,8 @@ def _reasons(
     """What a line says why it is there, in all its languages."""
     rules: tuple[Rule, ...] = ()
     if policy is not None:
-        dear = (surcharge.rule for surcharge in policy.surcharges)
-        rules = (*policy.rules, policy.otherwise, *dear)
+        surcharges = (surcharge.rule for surcharge in policy.surcharges)
+        rules = (*policy.rules, policy.otherwise, *surcharges)
     found = []
     for reason in said:
         same = [rule for rule in rules if rule.id == reason.rule]
