@@ -236,9 +236,6 @@ def test_who_is_no_customer_any_more_is_shown_as_empty(place: Place) -> None:
     place.desk.pages["gone"] = {"digest": "1", "lines": [1]}
     place.previewed(wishes=[Wish("gone")])
     assert place.desk.pages == {"gone": {"digest": "", "lines": []}}
-    place.desk.pages["gone"] = {"digest": "1", "lines": [1]}
-    place.previewed()
-    assert place.desk.pages["gone"] == {"digest": "", "lines": []}
 
 
 def test_what_the_desk_does_not_take_does_not_stop_the_others(place: Place) -> None:

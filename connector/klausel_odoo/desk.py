@@ -77,7 +77,13 @@ class OdooDesk:
         return bool(self._ask(REQUEST, "klausel_progress", arguments)["go_on"])
 
     def shown(self, result: Result, digests: Mapping[str, str]) -> dict[str, Shown]:
-        return dict(shown(result, digests, PROTOCOL))
+        pages = shown(result, digests, PROTOCOL)
+        return {
+            customer: page
+            for customer, page in pages.items()
+            # The addon removes what it is not told of, where it is told of all.
+            if not customer or any(isinstance(rows, list) and rows for rows in page.values())
+        }
 
     def standing(self) -> Mapping[str, Standing]:
         """See :class:`klausel.port.Desk`: one call."""

@@ -6,39 +6,31 @@ One pass over the result for all customers; what many parts share is said once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from klausel.explain import Explainer
 from klausel.formats.explain.said import why
 from klausel.formats.explain.words import WORDS
 from klausel.model import OVERRIDE, Book, Entry
-from klausel.money import plain
+from klausel.money import plain, quantity
 from klausel.policy.ir import Rule, Texts, text_in
 from klausel.problems import Problem
 from klausel.result import Balance, Marks, Notice, Part, Result
 from klausel.shapes import LANGUAGES
 from klausel.signs import visible
 
-#: What of a part is told, in the order of :func:`_told`.
-PARTS = (
-    "entry", "date", "line", "contract", "term", "component", "state", "disposition", "reason",
-    "rule", "clause", "sentence", "worked_seconds", "counted_seconds", "lot", "drawn_seconds",
-    "before_seconds", "after_seconds", "due", "late",
-)  # fmt: skip
-
 #: Work that this run decides nothing about.
 _NEVER = frozenset(("written_off", "billed_elsewhere"))
-_NONE = -1
 
 
 def shown(result: Result, digests: Mapping[str, str], protocol: int) -> dict[str, dict[str, Any]]:
     """What people see of each customer of ``result``; "" for what is nobody's.
 
     ``digests`` say of those for whom something would be written what
-    (:attr:`~klausel.port.Application.shown`). Durations are seconds, amounts decimal numbers as
-    text.
+    (:attr:`~klausel.port.Application.shown`). Hours and amounts are decimal numbers as text.
     """
     return _Showing(result).pages(digests, protocol)
 
@@ -47,24 +39,12 @@ class _Page:
     """One customer's."""
 
     def __init__(self) -> None:
-        self.texts: list[dict[str, str]] = []
-        self._known: dict[tuple[str, ...], int] = {}
         self.drafts: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
-        self.parts: list[tuple[Any, ...]] = []
+        self.parts: list[dict[str, Any]] = []
         self.balances: list[dict[str, Any]] = []
         self.notices: list[dict[str, Any]] = []
         self.problems: list[dict[str, Any]] = []
-
-    def said(self, texts: tuple[str, ...]) -> int:
-        """Where the sentence stands among ``texts``, in the order of the languages."""
-        if not any(texts):
-            return _NONE
-        place = self._known.get(texts)
-        if place is None:
-            place = self._known[texts] = len(self.texts)
-            self.texts.append(dict(zip(LANGUAGES, texts, strict=True)))
-        return place
 
 
 class _Showing:
@@ -95,10 +75,9 @@ class _Showing:
                 "as_of": result.as_of.isoformat(),
                 "seq": book.sequences.get(customer, 0),
                 "fingerprint": digests.get(customer, ""),
-                "texts": page.texts,
                 "drafts": page.drafts,
                 "lines": page.lines,
-                "parts": _columns(page.parts),
+                "parts": page.parts,
                 "balances": page.balances,
                 "notices": page.notices,
                 "problems": page.problems,
@@ -127,7 +106,7 @@ class _Showing:
             for line in draft.lines:
                 amount = -line.amount if back else line.amount
                 explained = explainer.bare(line, draft)
-                sentences = tuple(visible(why(explained, language)) for language in LANGUAGES)
+                sentences = {language: visible(why(explained, language)) for language in LANGUAGES}
                 page.lines.append(
                     {
                         "sequence": len(page.lines) + 1,
@@ -148,7 +127,7 @@ class _Showing:
                         "currency": draft.currency,
                         "late": line.late,
                         "corrects": line.reverses is not None and not line.credit,
-                        "why": page.said(sentences),
+                        "why": sentences,
                         "mark": marks.behind(line).strip(),
                     }
                 )
@@ -158,7 +137,7 @@ class _Showing:
         entries = {entry.id: entry for entry in book.entries}
         lines = {str(line.key) for draft in self._result.drafts for line in draft.lines}
         reasons = {override.entry: override.reason for override in book.overrides}
-        sentences: dict[tuple[Any, ...], tuple[tuple[str, ...], str]] = {}
+        told: dict[tuple[Any, ...], dict[str, Any]] = {}
         homes: dict[tuple[str, str, str], str] = {}
         pages, owners = self._pages, self._owners
         for id_, parts in self._result.entries:
@@ -173,14 +152,16 @@ class _Showing:
                     customer = homes.get(whose)
                     if customer is None:
                         customer = homes[whose] = book.customer_of(entry)
-                page = pages[customer]
                 by_hand = reasons.get(id_, "") if part.rule == OVERRIDE else ""
                 rule = rules.of(part.contract, part.rule, entry)
-                known = (id(rule), part.uncovered, by_hand)
-                said = sentences.get(known)
-                if said is None:
-                    said = sentences[known] = _sentences(rule, part, by_hand)
-                page.parts.append(_told(entry, part, state, *said, page.said))
+                known = (
+                    state, id(rule), by_hand, part.disposition, part.rule, part.contract,
+                    part.term, part.component, part.held, part.uncovered,
+                )  # fmt: skip
+                shared = told.get(known)
+                if shared is None:
+                    shared = told[known] = _shared(part, state, rule, by_hand)
+                pages[customer].parts.append({**shared, **_own(entry, part, state)})
 
 
 class _Rules:
@@ -218,53 +199,55 @@ def _state(part: Part, lines: set[str]) -> str:
     return "included" if part.due is None else "not_due"
 
 
-def _sentences(rule: Rule | None, part: Part, by_hand: str) -> tuple[tuple[str, ...], str]:
-    """The sentence of a part in each language, and its clause."""
+def _shared(part: Part, state: str, rule: Rule | None, by_hand: str) -> dict[str, Any]:
+    """What many parts have in common; what is empty is left out."""
     if by_hand:
-        return (visible(by_hand),) * len(LANGUAGES), ""
-    if part.uncovered:
-        name = f"why_{part.uncovered}"
-        return tuple(WORDS[language][name] for language in LANGUAGES), ""
-    texts: Texts = rule.because if rule is not None else {}
-    said = tuple(visible(text_in(texts, language)) for language in LANGUAGES)
-    return said, rule.clause if rule is not None else ""
+        sentence = dict.fromkeys(LANGUAGES, visible(by_hand))
+    elif part.uncovered:
+        sentence = {one: WORDS[one][f"why_{part.uncovered}"] for one in LANGUAGES}
+    else:
+        texts: Texts = rule.because if rule is not None else {}
+        sentence = {one: visible(text_in(texts, one)) for one in LANGUAGES} if texts else {}
+    found = {
+        "state": state,
+        "contract": part.contract,
+        "term": part.term,
+        "component": part.component,
+        "disposition": part.disposition,
+        "reason": part.held or part.uncovered,
+        "rule": part.rule,
+        "clause": rule.clause if rule is not None and not by_hand else "",
+        "sentence": sentence,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
-def _told(
-    entry: Entry,
-    part: Part,
-    state: str,
-    sentences: tuple[str, ...],
-    clause: str,
-    said: Callable[[tuple[str, ...]], int],
-) -> tuple[Any, ...]:
-    return (
-        int(entry.id),
-        entry.date.isoformat(),
-        part.line if state == "billed" else "",
-        part.contract,
-        part.term,
-        part.component,
-        state,
-        part.disposition,
-        part.held or part.uncovered,
-        part.rule,
-        clause,
-        said(sentences),
-        part.seconds,
-        part.rounded,
-        part.lot,
-        part.drawn,
-        part.before,
-        part.after,
-        _day(part.due) or None,
-        part.late,
-    )
+def _own(entry: Entry, part: Part, state: str) -> dict[str, Any]:
+    """What a part has for itself."""
+    found: dict[str, Any] = {
+        "entry_ref": int(entry.id),
+        "date": entry.date.isoformat(),
+        "worked_seconds": part.seconds,
+        "counted_seconds": part.rounded,
+    }
+    if state == "billed":
+        found["line"] = part.line
+    if part.lot:
+        found["lot"] = part.lot
+        found["drawn"] = _hours(part.drawn)
+        if part.before is not None and part.after is not None:
+            found["before"] = _hours(part.before)
+            found["after"] = _hours(part.after)
+    if part.due is not None:
+        found["due"] = part.due.isoformat()
+    if part.late:
+        found["late"] = True
+    return found
 
 
-def _columns(parts: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    columns = [list(column) for column in zip(*parts, strict=True)]
-    return dict(zip(PARTS, columns or [[] for _ in PARTS], strict=True))
+@lru_cache(maxsize=4096)
+def _hours(seconds: int) -> str:
+    return plain(quantity(seconds, 6))
 
 
 def _day(day: date | None) -> str | bool:
@@ -272,9 +255,13 @@ def _day(day: date | None) -> str | bool:
 
 
 def _balance(balance: Balance) -> dict[str, Any]:
-    names = ("contract", "term", "lot", "unit", "granted", "drawn", "expired", "refunded")
+    times = ("granted", "drawn", "expired", "refunded", "remaining", "deficit")
     return {
-        **{name: getattr(balance, name) for name in (*names, "remaining", "deficit")},
+        "contract": balance.contract,
+        "term": balance.term,
+        "lot": balance.lot,
+        "unit": balance.unit,
+        **{name: _hours(getattr(balance, name)) for name in times},
         "date_from": _day(balance.first),
         "date_until": _day(balance.last),
     }
@@ -288,7 +275,7 @@ def _notice(notice: Notice, new: bool) -> dict[str, Any]:
         "percent": notice.at_percent,
         "date": notice.on.isoformat(),
         "text": visible(notice.text),
-        "new": new,
+        "is_new": new,
     }
 
 

@@ -308,8 +308,7 @@ class _Job:
         pages = self._desk.shown(result, digests)
         bare = self._desk.shown(_nothing(result.book, result.as_of), {})[""]
         if customers is None:
-            # Of whom nothing is there any more, nothing is to be seen.
-            customers = list(dict.fromkeys((*pages, *self._desk.standing())))
+            customers = list(pages)  # whoever is not told of is not shown any more
         told = 0
         for number, customer in enumerate(customers):
             self._is_at(number, len(customers), "showing")

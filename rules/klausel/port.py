@@ -194,8 +194,9 @@ class Desk(Protocol):
         ...  # pragma: no cover
 
     def shown(self, result: Result, digests: Mapping[str, str]) -> dict[str, Shown]:
-        """What people see of ``result``, by customer; "" for what is nobody's. ``digests`` are
-        :attr:`Application.shown` of those for whom something would be written."""
+        """What people see of ``result``, by customer; "" for what is nobody's, which is always
+        there. ``digests`` are :attr:`Application.shown` of those for whom something would be
+        written."""
         ...  # pragma: no cover
 
     def standing(self) -> Mapping[str, Standing]:
