@@ -33,6 +33,7 @@ from klausel_run import work
 from klausel_run.bill import wholes
 from klausel_run.preview import Options, preview
 from klausel_run.work import Ending, Worker
+from tests.counts import count
 
 AS_OF = date(2026, 7, 1)
 CLEAR = LostError("the ERP cannot be reached: the connection broke off", "check that it is running")
@@ -514,16 +515,34 @@ def test_where_nobody_asks_the_pauses_grow(place: Place, monkeypatch: pytest.Mon
     assert place.lines == []
 
 
-def test_two_hundred_requests_need_no_more_memory_than_a_few(place: Place) -> None:
+def test_many_requests_need_no_more_memory_than_a_few(
+    place: Place, request: pytest.FixtureRequest
+) -> None:
     def size() -> int:
+        """Megabytes."""
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * 4 // 1024
 
-    sizes = []
+    sizes, each = [], 50 if request.config.getoption("--soak") else 5
     for _ in range(4):
-        for _ in range(5):
+        for _ in range(each):
             place.desk.ask("preview", [Wish("c9")])
         place.work()
         place.desk.requests.clear()
         sizes.append(size())
-    assert sizes[-1] - sizes[0] < 100, sizes
+    count(f"requests, and megabytes after each quarter of them: {sizes}", 4 * each)
+    assert sizes[-1] - sizes[0] < 50, sizes
+
+
+def test_a_mistake_while_asking_does_not_end_the_program(place: Place) -> None:
+    def fail(time: int) -> None:
+        if time == 1:
+            raise KeyError("x")
+
+    place.desk.hooks["next"] = fail
+    place.desk.ask("preview", [Wish("c9")])
+    ending = Waits(2)
+    Worker(place.erp, place.desk, place.lines.append, ending).run()
+    assert [line["event"] for line in place.lines] == [
+        "mistake", "waiting", "connected", "request",
+    ]  # fmt: skip

@@ -123,9 +123,13 @@ class Worker:
             except ErpError as error:
                 if once:
                     raise
-                self._log({"event": "waiting", "seconds": retry, "why": _sentence(error)})
-                self._ending.wait(retry)
-                retry = min(2 * retry, LONGEST_RETRY)
+                retry = self._pause(retry, _sentence(error))
+                continue
+            except Exception as error:  # a mistake of our own: none of them ends the program
+                if once:
+                    raise
+                self._log({"event": "mistake", "trace": traceback.format_exc()})
+                retry = self._pause(retry, _bug(error))
                 continue
             if retry > RETRY:
                 self._log({"event": "connected"})
@@ -140,6 +144,12 @@ class Worker:
                 if time.monotonic() - since > QUIET:
                     poll = min(poll * 1.1, LONGEST_POLL)
 
+    def _pause(self, seconds: float, why: str) -> float:
+        """Says why, and waits; how long the next pause is."""
+        self._log({"event": "waiting", "seconds": seconds, "why": why})
+        self._ending.wait(seconds)
+        return min(2 * seconds, LONGEST_RETRY)
+
     def _serve(self, request: Request) -> None:
         """Does ``request`` and says how it ended, there and in the log."""
         begun = time.monotonic()
@@ -152,6 +162,8 @@ class Worker:
             more["gone"] = True  # cancelled meanwhile, or another program has it
         except ErpError as error:
             more["untold"] = _sentence(error)  # its lease runs out, and another takes it
+        if ended.state != "waiting":
+            self._lost.pop(request.id, None)
         self._log(
             {
                 "event": "request",
@@ -174,11 +186,9 @@ class Worker:
                 self._desk.done(request, *ended)
                 return
             except LostError as error:
-                if self._ending.is_set() or pause > LONGEST_RETRY:
+                if self._ending.is_set() or pause == LONGEST_RETRY:
                     raise
-                self._log({"event": "waiting", "seconds": pause, "why": _sentence(error)})
-                self._ending.wait(pause)
-                pause *= 2
+                pause = self._pause(pause, _sentence(error))
 
     def _end(self, request: Request, more: dict[str, Any]) -> Ended:
         """Does ``request``, whatever goes wrong."""
@@ -242,7 +252,7 @@ class _Job:
 
     def _beat(self) -> None:
         while not self._over.wait(PULSE):
-            with suppress(ErpError):  # the work itself will notice
+            with suppress(Exception):  # the work itself will notice
                 if not self._desk.progress(self._request, *self._at):
                     self._gone.set()
                     return
