@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 import time
 from collections import Counter
@@ -339,6 +340,19 @@ def test_nothing_to_write_is_said(place: Place) -> None:
     assert place.outcome(id_) == (
         "done: Drafts written for 0 of 1 customer. 1 has nothing to be written."
     )
+
+
+def test_doctor_says_who_works(place: Place) -> None:
+    def said() -> str:
+        (found,) = (one.said for one in place.source().checks() if one.name == "worker")
+        return found
+
+    start = "to have requests of people done, start klausel work --odoo beside Odoo"
+    assert said() == f"none runs; {start}"
+    place.work()
+    assert re.fullmatch(r"one, seen [0-9]+ seconds ago", said())
+    place.sql("UPDATE klausel_worker SET seen_on = '2026-01-02 03:04:05'")
+    assert said() == f"none runs, the last was one on 2026-01-02 03:04 UTC; {start}"
 
 
 # --- what goes wrong ------------------------------------------------------------------------------
