@@ -91,7 +91,7 @@ class KlauselPreview(models.Model):
     problem_ids = fields.One2many("klausel.problem", "preview_id", "Problems", readonly=True)
 
     held_ids = fields.One2many(
-        "klausel.preview.part", "preview_id", "Held", domain=[("state", "=", "held")], readonly=True
+        "klausel.preview.part", "preview_id", domain=[("state", "=", "held")], readonly=True
     )
     uncovered_ids = fields.One2many(
         "klausel.preview.part",
