@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,8 @@ from .server import Odoo
 
 POLICIES = demo_folder() / "policies"
 PASSWORD = "klausel-demo-1"
+#: Seconds in which a program has to be heard of.
+PATIENCE = 120.0
 
 #: By login: name and groups. The first is the program's own account.
 PEOPLE: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -60,7 +63,7 @@ class Firm(NamedTuple):
 def demo_book() -> Book:
     """The demo book before it was ever billed; all entries validated."""
     book = read_folder(demo_folder())
-    entries = tuple(replace(entry, validated=True) for entry in book.entries)
+    entries = tuple(entry._replace(validated=True) for entry in book.entries)
     return replace(book, ledger=(), entries=entries)
 
 
@@ -119,6 +122,11 @@ def at_the_desk(firm: Firm, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             stderr=subprocess.STDOUT,
         )
         try:
+            deadline = time.monotonic() + PATIENCE
+            while firm.loaded.rpc.call("klausel.worker", "klausel_said"):
+                if worker.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"klausel work does not work: {log.read_text()}")
+                time.sleep(0.2)
             yield worker
         finally:
             worker.terminate()

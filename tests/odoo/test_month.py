@@ -61,9 +61,9 @@ def row(page: Page, name: str) -> Locator:
 def test_to_invoice(page: Page, firm: Firm, tmp_path: Path) -> None:
     to_invoice(page, firm)
     page.get_by_role("button", name="Refresh All").click()
-    done(page)
     for name in CUSTOMERS:
-        expect(row(page, name)).to_have_count(1)
+        expect(row(page, name)).to_have_count(1, timeout=SLOW)
+    done(page)
     shot(page, "to-invoice", tmp_path)
 
 
@@ -81,7 +81,7 @@ def test_why_a_line_is_there(page: Page, firm: Firm, tmp_path: Path) -> None:
 def test_drafts_for_three_customers(page: Page, firm: Firm, tmp_path: Path) -> None:
     to_invoice(page, firm)
     for name in CUSTOMERS:
-        row(page, name).locator("input[type=checkbox]").check()
+        row(page, name).locator(".o_list_record_selector input").check()
     page.get_by_role("button", name="Create Drafts").click()
     expect(dialog(page)).to_contain_text(re.compile("written", re.IGNORECASE), timeout=SLOW)
     shot(page, "drafts-created", tmp_path, whole=False)

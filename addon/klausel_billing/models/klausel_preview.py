@@ -147,6 +147,10 @@ class KlauselPreview(models.Model):
             requests |= requests._klausel_ask("preview", company, today, bool(adjust), seen)
         return requests._klausel_action()
 
+    def action_refresh_corrections(self):
+        """Have these worked out anew with what corrects invoices of which facts have changed."""
+        return self.action_refresh(adjust=True)
+
     @api.model
     def action_refresh_all(self, chosen=(), adjust=False):
         """Have everything of the present company worked out anew, as of today.
