@@ -47,7 +47,7 @@ class FakeDesk:
         self.requests: dict[int, Request] = {}
         self.state: dict[int, str] = {}
         self.outcome: dict[int, str] = {}
-        self.pages: dict[str, Shown] = {}
+        self.pages: dict[str, Mapping[str, Any]] = {}
         self.said: dict[str, tuple[str, str]] = {}
         self.calls: list[str] = []
         self.hooks: dict[str, Callable[[int], None]] = {}
@@ -91,7 +91,9 @@ class FakeDesk:
             for customer in ("", *result.customers)
         }
         return {
-            customer: {"digest": digests.get(customer, ""), "lines": lines[customer]}
+            customer: Shown(
+                {"digest": digests.get(customer, ""), "lines": lines[customer]}, customer == "c21"
+            )
             for customer in lines
         }
 
@@ -104,7 +106,7 @@ class FakeDesk:
 
     def report(self, request: Request, customer: str, shown: Shown) -> bool:
         self._called("report", request)
-        self.pages[customer] = shown
+        self.pages[customer] = shown.values
         return False
 
     def apply(self, request: Request, application: Application, book: Book, last: bool) -> Applied:

@@ -393,7 +393,8 @@ class Shown(Desk):
             )
             marks += self.env.cr.fetchall()
         touched = any(now or (before or 0) > claim for now, before in marks)
-        return touched or (bool(self.partner) and number != sequence)
+        # Whoever has no contract any more still has a number, which the program does not know.
+        return touched or (bool(self.partner and sequence) and number != sequence)
 
     # --- all below it -----------------------------------------------------------------------------
 
