@@ -48,7 +48,7 @@ class Shown:
         return {
             "protocol": 1, "as_of": request["as_of"], "fingerprint": "seen",
             "seq": self.desk.number(party) if party else 0,
-            "lines": [], "parts": [], "balances": [], "notices": [], "problems": [],
+            "drafts": [], "lines": [], "parts": [], "balances": [], "notices": [], "problems": [],
         }  # fmt: skip
 
     def stale(self) -> set[str]:
