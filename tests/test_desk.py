@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from klausel.port import Gone, Refused, Request, Standing, Wish
+from klausel.port import Gone, Refused, Request, Shown, Standing, Wish
 from klausel.problems import ErpError, LostError
 from klausel_odoo import OdooDesk, OdooSettings, OdooSource, answers, failures
 from klausel_odoo.erp import Session
@@ -94,7 +94,7 @@ def test_an_addon_of_before_takes_no_requests() -> None:
 
 GONE = failures.RefusedApplicationError("request-gone", "Request 7 is not with this program.")
 CALLS: list[Callable[[OdooDesk], object]] = [
-    lambda desk: desk.report(REQUEST, "12", {}),
+    lambda desk: desk.report(REQUEST, "12", Shown({})),
     lambda desk: desk.say(REQUEST, "12", "changed", "so"),
     lambda desk: desk.done(REQUEST, "done", ""),
 ]
@@ -112,7 +112,7 @@ def test_a_refused_report_is_of_one_customer() -> None:
         klausel_report=failures.RefusedApplicationError("contract-missing", "No contract X.")
     )
     with pytest.raises(Refused, match=r"No contract X\."):
-        desk.report(REQUEST, "12", {})
+        desk.report(REQUEST, "12", Shown({}))
     assert line.closed == 0
 
 

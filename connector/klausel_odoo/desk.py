@@ -77,12 +77,11 @@ class OdooDesk:
         return bool(self._ask(REQUEST, "klausel_progress", arguments)["go_on"])
 
     def shown(self, result: Result, digests: Mapping[str, str]) -> dict[str, Shown]:
-        pages = shown(result, digests, PROTOCOL)
         return {
-            customer: page
-            for customer, page in pages.items()
-            # The addon removes what it is not told of, where it is told of all.
-            if not customer or any(isinstance(rows, list) and rows for rows in page.values())
+            customer: Shown(
+                page, not any(isinstance(rows, list) and rows for rows in page.values())
+            )
+            for customer, page in shown(result, digests, PROTOCOL).items()
         }
 
     def standing(self) -> Mapping[str, Standing]:
@@ -111,7 +110,7 @@ class OdooDesk:
 
     def report(self, request: Request, customer: str, shown: Shown) -> bool:
         partner: int | bool = int(customer) if customer else False
-        arguments = {**self._mine(request), "partner_id": partner, "payload": shown}
+        arguments = {**self._mine(request), "partner_id": partner, "payload": shown.values}
         try:
             return bool(self._ask(REQUEST, "klausel_report", arguments)["stale"])
         except failures.RefusedApplicationError as error:

@@ -318,7 +318,8 @@ class _Job:
         pages = self._desk.shown(result, digests)
         bare = self._desk.shown(_nothing(result.book, result.as_of), {})[""]
         if customers is None:
-            customers = list(pages)  # whoever is not told of is not shown any more
+            # Whoever is not told of is not shown any more.
+            customers = [one for one, page in pages.items() if not (one and page.empty)]
         told = 0
         for number, customer in enumerate(customers):
             self._is_at(number, len(customers), "showing")

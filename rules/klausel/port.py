@@ -173,8 +173,13 @@ class Gone(Exception):
     """A request is no longer this program's: it was cancelled, or another program has it."""
 
 
-#: A customer's preview as the ERP keeps it: plain values.
-Shown = Mapping[str, Any]
+class Shown(NamedTuple):
+    """A customer's preview."""
+
+    values: Mapping[str, Any]
+    """As the ERP takes it: plain values."""
+    empty: bool = False
+    """There is nothing to be seen of the customer."""
 
 
 class Desk(Protocol):
