@@ -307,7 +307,11 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.preview", "action_create_drafts"): [],
         ("klausel.preview", "action_refresh"): [],
         ("klausel.preview", "action_refresh_all"): [Call("action_refresh_all")],
+        ("klausel.preview", "action_refresh_corrections"): [],
+        ("klausel.preview.line", "action_why"): [],
         ("klausel.request", "action_cancel"): [],
+        ("klausel.request", "action_view_moves"): [],
+        ("klausel.worker", "klausel_said"): [Call("klausel_said")],
         ("klausel.request", "klausel_next"): [
             Call("klausel_next", (company, "one", "")) for company in (1, "1", True)
         ],

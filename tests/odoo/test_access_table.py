@@ -181,7 +181,19 @@ RECORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(OURS, (READERS, NOBODY)),
     # What only forms show.
     **dict.fromkeys(
-        ("klausel.revision", "klausel.plan", "klausel.plan.parameter"), (ASKERS, NOBODY)
+        (
+            "klausel.revision",
+            "klausel.plan",
+            "klausel.plan.parameter",
+            "klausel.request",
+            "klausel.request.customer",
+            "klausel.preview.line",
+            "klausel.preview.part",
+            "klausel.balance",
+            "klausel.notice",
+            "klausel.problem",
+        ),
+        (ASKERS, NOBODY),
     ),
     # What forms offer to whoever says what kind of work it is.
     "klausel.word": (ASKERS | TIMESHEETS, NOBODY),
@@ -215,11 +227,14 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.preview", "action_create_drafts"): frozenset({"administrator"}),
     ("klausel.preview", "action_refresh"): ASKERS,
     ("klausel.preview", "action_refresh_all"): ASKERS | {users.STRANGER},
+    ("klausel.preview", "action_refresh_corrections"): ASKERS,
+    ("klausel.preview.line", "action_why"): ASKERS,
     ("klausel.reference", "klausel_contracts"): READERS,
     ("klausel.reference", "klausel_entries"): READERS,
     ("klausel.reference", "klausel_hidden"): READERS,
     ("klausel.reference", "klausel_look_up"): WRITERS,
     ("klausel.request", "action_cancel"): ASKERS,
+    ("klausel.request", "action_view_moves"): ASKERS,
     ("klausel.request", "klausel_done"): WRITERS,
     ("klausel.request", "klausel_next"): WRITERS,
     ("klausel.request", "klausel_progress"): WRITERS,
@@ -227,6 +242,7 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.request", "klausel_say"): WRITERS,
     ("klausel.run", "klausel_links"): READERS,
     ("klausel.run", "klausel_reseal"): MANAGERS,
+    ("klausel.worker", "klausel_said"): READERS | {users.STRANGER},
     ("res.partner", "action_view_klausel_contracts"): READERS,
 }
 

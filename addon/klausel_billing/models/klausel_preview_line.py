@@ -55,4 +55,5 @@ class KlauselPreviewLine(models.Model):
             "res_id": self.id,
             "views": [[False, "form"]],
             "target": "new",
+            "context": {"dialog_size": "extra-large"},
         }
