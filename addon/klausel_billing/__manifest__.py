@@ -1,7 +1,7 @@
 {
     "name": "Klausel Billing",
     "summary": "Service contracts, clause by clause, as the records that invoices are made from",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "development_status": "Beta",
     "category": "Services/Timesheets",
     "author": "Klausel",
@@ -24,6 +24,7 @@
         "views/klausel_override_views.xml",
         "views/klausel_ledger_views.xml",
         "views/klausel_run_views.xml",
+        "views/klausel_batch_views.xml",
         "views/klausel_attribute_views.xml",
         "views/klausel_contract_views.xml",
         "views/res_partner_views.xml",
@@ -31,6 +32,8 @@
         "views/account_analytic_line_views.xml",
         "views/account_move_views.xml",
         "wizard/klausel_decide_views.xml",
+        "wizard/klausel_correct_views.xml",
+        "report/activity_record_templates.xml",
         "views/klausel_menus.xml",
     ],
     "assets": {

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from klausel.activity import records
 from klausel.archive import archived, of_drafts
@@ -165,14 +166,16 @@ def write(
     refresh: bool = False,
     progress: Callable[[int, int], None] | None = None,
     stopped: Mapping[str, Problem] | None = None,
+    batch: str = "",
 ) -> Report:
     """Applies every customer of ``result``; a refused one does not stop the others, and those
-    ``stopped`` are refused here.
+    ``stopped`` are refused here. ``batch`` names the run in the ERP; by default it is a new one.
 
     Raises ``BrokenOffError`` where the ERP can no longer be reached, and on Ctrl-C; what was
     written before stands, and running again goes on from there.
     """
     todo = list(applications(result))
+    batch = batch or uuid4().hex
     kept = {one.customer.id: one for one in records(result)}
     report = Report([], [])
     refused: set[str] = set()
@@ -190,6 +193,7 @@ def write(
         if customer in kept:
             mine = of_drafts(kept[customer], {draft.key for draft in application.drafts})
             application = application._replace(record=archived(mine) if mine else "")
+        application = application._replace(batch=batch)
         try:
             report.applied.append(erp.apply(application, result.book, refresh))
         except Refused as error:

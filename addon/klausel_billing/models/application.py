@@ -58,6 +58,7 @@ class Application(Call):
                 "partner_id": self.customer.id,
                 "as_of": self.asked.as_of,
                 "user_id": self.env.uid,
+                "batch_id": self._batch().id,
                 "record": self.asked.record or False,
             }
         )
@@ -94,6 +95,13 @@ class Application(Call):
         )
         self.run._klausel_chain()
         return result
+
+    def _batch(self):
+        """The run over all customers, which older programs do not name."""
+        batches = self.env["klausel.batch"]
+        if not self.asked.batch:
+            return batches
+        return batches._klausel_of(self.company, self.asked.batch, self.asked.as_of)
 
     # --- what is asked for ----------------------------------------------------------------------
 

@@ -7,9 +7,22 @@ from typing import NamedTuple
 MOVE_TYPES = ("out_invoice", "out_refund")
 DISPLAY_TYPES = ("", "line_section", "line_note")
 PARAMETER_TYPES = ("money", "hours", "quantity", "requests")
+DISPOSITIONS = (
+    "",
+    "included",
+    "service",
+    "change",
+    "third_party",
+    "warranty",
+    "internal",
+    "written_off",
+    "billed_elsewhere",
+)
 WORD_FACTS = ("activity", "entry_tag", "initiated_by", "origin", "sla", "task_tag")
 #: The largest integer of a database column.
 LARGEST = 2**31 - 1
+#: The longest name of a run.
+LONGEST = 64
 
 
 class BadPayload(ValueError):
@@ -120,6 +133,8 @@ class Payload(NamedTuple):
     rows: tuple
     policies: dict
     record: str
+    batch: str = ""
+    """The run over all customers that it belongs to, as the program calls it."""
 
 
 def _text(data, name, required=False):
@@ -261,7 +276,7 @@ def _row(data):
         entry=_integer(data, "entry"),
         seconds=_integer(data, "seconds", least=-LARGEST),
         rounded=_integer(data, "rounded", least=-LARGEST),
-        disposition=_text(data, "disposition"),
+        disposition=_one_of(data, "disposition", DISPOSITIONS),
         rule=_text(data, "rule"),
         rate=_decimal_text(data, "rate"),
         lot=_text(data, "lot"),
@@ -300,7 +315,10 @@ def parse(data):
         rows=tuple(map(_row, _records(data, "rows"))),
         policies=_texts(data, "policies"),
         record=_text(data, "record"),
+        batch=_text(data, "batch"),
     )
+    if len(found.batch) > LONGEST:
+        raise BadPayload("batch")
     lines = [line.key for move in found.moves for line in move.products]
     if len(set(lines)) != len(lines):
         raise BadPayload("key")
