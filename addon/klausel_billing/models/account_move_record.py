@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
-from odoo.tools.misc import get_lang
+from odoo.tools.misc import formatLang, get_lang
 
 from .activity_record import Record, Row, Section, restored
 
@@ -230,6 +230,7 @@ class Writer:
         self.free = {"included": env._("included"), "warranty": env._("warranty")}
 
     def page(self, record):
+        other = any(one.other for one in record.movements)
         return {
             "title": self.env._("For the credit note")
             if record.kind == "credit_note"
@@ -239,8 +240,8 @@ class Writer:
             "days": self.days(record.first, record.last),
             "as_of": self.day(record.as_of),
             "sections": [self.section(one, record.digits) for one in record.sections],
-            "movements": [self.movement(one) for one in record.movements],
-            "other": any(one.other for one in record.movements),
+            "movements": [self.movement(one, other) for one in record.movements],
+            "other": other,
             "total": f"{clock(record.seconds)} = {self.hours(record.seconds, record.digits)}",
         }
 
@@ -296,8 +297,9 @@ class Writer:
             "cells": cells,
         }
 
-    def movement(self, movement):
-        values = (movement.before, movement.drawn, movement.other, movement.after)
+    def movement(self, movement, other):
+        values = [movement.before, movement.drawn, *([movement.other] if other else ())]
+        values.append(movement.after)
         return {
             "name": ", ".join(filter(None, (movement.title, self.lot(movement.lot)))),
             "cells": [amount(value, movement.requests) for value in values],
@@ -323,7 +325,7 @@ class Writer:
     def hours(self, seconds, digits):
         """Decimal hours, as invoices have them."""
         number = (Decimal(seconds) / 3600).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-        shown = self.lang.format(f"%.{digits}f", float(number), grouping=True)
+        shown = formatLang(self.env, float(number), digits=digits)
         return self.env._("%s h", shown)
 
 

@@ -69,7 +69,8 @@ class KlauselBatch(models.Model):
             SQL(
                 "SELECT run.batch_id, part.currency_id, sum(part.amount::numeric)"
                 " FROM klausel_ledger part JOIN klausel_run run ON run.id = part.run_id"
-                " WHERE run.batch_id = ANY(%s) AND part.amount IS NOT NULL GROUP BY 1, 2 ORDER BY 2",
+                " WHERE run.batch_id = ANY(%s) AND part.amount IS NOT NULL"
+                " GROUP BY 1, 2 ORDER BY 2",
                 self.ids,
             )
         )
