@@ -87,7 +87,7 @@ def test_a_run_stands_above_its_customers(world: World) -> None:
     runs = world.client.find("klausel.run", [("batch_id", "=", batch["id"])], ["partner_id"])
     assert sorted(row["partner_id"] for row in runs) == sorted(world.customers)
     # 2 h at 80.00, 1.5 h beyond at 100.00 and 3.3 h at 95.50
-    assert batch["amounts"].replace("\xa0", " ") == "€ 625.15", batch
+    assert batch["amounts"].replace("\xa0", " ") == "625.15 €", batch
     # Nothing new: no further run, and none without customers.
     bill(world, "2026-02-01")
     assert len(batches(world)) == 1

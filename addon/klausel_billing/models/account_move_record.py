@@ -96,6 +96,7 @@ class AccountMove(models.Model):
         contracts = lines.contract_id
         return Record(
             kind="credit_note" if self.move_type == "out_refund" else "invoice",
+            customer=self.commercial_partner_id.name or "",
             keys=(),
             contracts=tuple(contracts.mapped("code")),
             orders=tuple(dict.fromkeys(filter(None, contracts.mapped("po_number")))),
@@ -155,7 +156,8 @@ class AccountMove(models.Model):
             lang = self._klausel_record_language(records[0].language)
             move = self.with_context(lang=lang)
         name = move._get_move_display_name() if move.name in (False, "/") else move.name
-        return f"{move.env._('Activity record')} {name}".replace("/", "_")
+        title = move.env._("Activity record")
+        return f"{title} {name}".replace("/", "_")
 
     def _klausel_record_pages(self):
         """What the report shows: the language, and page by page texts in it."""
@@ -235,6 +237,7 @@ class Writer:
             "title": self.env._("For the credit note")
             if record.kind == "credit_note"
             else self.env._("For the invoice"),
+            "customer": record.customer,
             "contracts": ", ".join(record.contracts),
             "orders": ", ".join(record.orders),
             "days": self.days(record.first, record.last),

@@ -61,6 +61,8 @@ class Movement(NamedTuple):
 class Record(NamedTuple):
     kind: str
     """``invoice`` or ``credit_note``."""
+    customer: str
+    """As it was called."""
     keys: tuple
     """Of its lines: contract, term, component, period, group, sequence."""
     contracts: tuple
@@ -88,26 +90,29 @@ def restored(text):
         if data["form"] != FORM:
             message = f"form {data['form']}"
             raise ValueError(message)
-        language, as_of = data["language"], date.fromisoformat(data["as_of"])
-        return tuple(_record(one, language, as_of) for one in data["records"])
+        head = {
+            "customer": data["customer"]["name"] or data["customer"]["id"],
+            "language": data["language"],
+            "as_of": date.fromisoformat(data["as_of"]),
+        }
+        return tuple(_record(one, head) for one in data["records"])
     except (zlib.error, LookupError, TypeError, AttributeError, InvalidOperation) as error:
         message = "this is no activity record"
         raise ValueError(message) from error
 
 
-def _record(data, language, as_of):
+def _record(data, head):
     lines = data["lines"]
     units = [(line[3], Decimal(line[2])) for line in lines]
     digits = [-number.as_tuple().exponent for unit, number in units if unit == "hour"]
     contracts = tuple(code for code, _order in data["contracts"])
     return Record(
+        **head,
         kind=data["draft"][1],
         keys=tuple((*line[0][:3], date.fromisoformat(line[0][3]), *line[0][4:6]) for line in lines),
         contracts=contracts,
         orders=tuple(dict.fromkeys(order for _code, order in data["contracts"] if order)),
         digits=max(digits, default=2),
-        language=language,
-        as_of=as_of,
         first=date.fromisoformat(data["days"][0]),
         last=date.fromisoformat(data["days"][1]),
         sections=tuple(_section(one, units) for one in data["sections"]),
