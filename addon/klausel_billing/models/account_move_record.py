@@ -250,6 +250,7 @@ class Writer:
 
     def section(self, section, digits):
         asked = section.requests and section.kind in ("billed", "drawn")
+        balance = any(row.after is not None for row in section.rows)
         several = len({row.project for row in section.rows}) > 1
         seconds = sum(row.seconds for row in section.rows)
         columns, sums = [self.env._("Worked")], [clock(seconds)]
@@ -262,24 +263,27 @@ class Writer:
                 note = self.hours(rounded, digits)
         elif section.kind == "drawn":
             drawn = sum(row.drawn for row in section.rows)
-            columns += [self.env._("Drawn"), self.env._("Before"), self.env._("After")]
-            sums += [amount(drawn, section.requests), "", ""]
+            columns.append(self.env._("Drawn"))
+            sums.append(amount(drawn, section.requests))
+            if balance:
+                columns += [self.env._("Before"), self.env._("After")]
+                sums += ["", ""]
         return {
             "name": self.names[f"{section.kind}_requests" if asked else section.kind],
             "title": section.title,
             "held": section.kind == "held",
             "columns": columns,
-            "rows": [self.row(section, row, several) for row in section.rows],
+            "rows": [self.row(section, row, several, balance) for row in section.rows],
             "sums": sums,
             "note": note,
         }
 
-    def row(self, section, row, several):
+    def row(self, section, row, several, balance):
         cells = [clock(row.seconds)]
         if section.kind == "billed":
             cells.append(clock(row.rounded))
         elif section.kind == "drawn":
-            values = (row.drawn, row.before, row.after)
+            values = (row.drawn, row.before, row.after) if balance else (row.drawn,)
             cells += ["" if one is None else amount(one, section.requests) for one in values]
         marks = []
         if section.kind == "drawn":

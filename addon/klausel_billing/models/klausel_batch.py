@@ -31,8 +31,8 @@ class KlauselBatch(models.Model):
         string="Invoices",
         groups="account.group_account_invoice,account.group_account_readonly",
     )
-    customer_count = fields.Integer(compute="_compute_totals", string="Customer Count")
-    invoice_count = fields.Integer(compute="_compute_totals", string="Invoice Count")
+    customer_count = fields.Integer(compute="_compute_totals")
+    invoice_count = fields.Integer(compute="_compute_totals")
     amounts = fields.Char(
         compute="_compute_totals",
         help="Net, as it was written, by currency: what was deleted or changed since counts too.",
