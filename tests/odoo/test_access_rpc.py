@@ -119,12 +119,9 @@ def secret(odoo_server: Server, odoo: Odoo) -> Iterator[Secret]:
     ids["account.move.reversal"] = rpc.call("account.move.reversal", "create", [wizard])
     decide = {"entry_ids": [(6, 0, ids["account.analytic.line"])], "reason": "Quandt"}
     ids["klausel.decide"] = rpc.call("klausel.decide", "create", [decide])
-    settled = [("entry_id", "in", ids["account.analytic.line"]), ("held", "=", False)]
-    (row,) = rpc.call("klausel.ledger", "search_read", settled, ["entry_id"], limit=1, load="")
-    ids["klausel.correct"] = rpc.call(
-        "klausel.correct", "create", [{"reason": "Quandt", "name": "Zebraflott"}],
-        context={"active_model": "account.analytic.line", "active_ids": [row["entry_id"]]},
-    )  # fmt: skip
+    correct = {"entry_id": ids["account.analytic.line"][0], "date": "2024-01-20", "hours": 4321,
+               "name": "Zebraflott", "reason": "Quandt"}  # fmt: skip
+    ids["klausel.correct"] = rpc.call("klausel.correct", "create", [correct])
     yield Secret(odoo_server, odoo, party, ids, people(odoo, rpc))
 
 

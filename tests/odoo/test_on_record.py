@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from . import scene
 from .rpc import Rpc
 from .scene import Log, Term
 from .server import Odoo, Server
+from .test_invoice_page import flat, shot
 from .webclient import RefusedError, WebClient
 
 pytestmark = pytest.mark.odoo
@@ -292,3 +296,72 @@ def test_a_task_of_another_project_takes_the_time_along(world: World) -> None:
                          ["project_id", "task_id", "partner_id"])  # fmt: skip
     assert (row["project_id"], row["task_id"]) == (other, task)
     assert row["partner_id"] == world.customers[0]
+
+
+# --- screens ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page(world: World, browser: Browser) -> Iterator[Page]:
+    """The administrator's web client in the company, logged in."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    found = context.new_page()
+    found.goto(f"{world.odoo.url}/web/login?db={world.odoo.database}")
+    found.fill("input[name=login]", world.odoo.login)
+    found.fill("input[name=password]", world.odoo.password)
+    found.click("button[type=submit]")
+    found.wait_for_url("**/odoo**")
+    cookie = {"name": "cids", "value": str(world.client.company), "url": world.odoo.url}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    yield found
+    context.close()
+
+
+def speak(world: World, language: str) -> None:
+    (user,) = world.client.ids("res.users", [("login", "=", world.odoo.login)])
+    world.client.write("res.users", [user], lang=language)
+
+
+def opened(world: World, page: Page, path: str, ready: str) -> str:
+    """The text of the screen at ``path``, once ``ready`` is there."""
+    page.goto(f"{world.odoo.url}/odoo/action-klausel_billing.{path}")
+    page.locator(ready).first.wait_for()
+    return flat(page.locator(".o_action_manager").inner_text())
+
+
+@pytest.mark.parametrize("language", ["en_US", "de_DE"])
+def test_the_screens_show_what_is_on_record(
+    world: World, page: Page, tmp_path: Path, language: str
+) -> None:
+    german = language == "de_DE"
+    speak(world, language)
+    try:
+        runs = opened(world, page, "klausel_batch_action", ".o_data_row")
+        shot(page, f"runs-{language}", tmp_path)
+        assert ("625,15" if german else "625.15") in runs
+        first = min(batch["id"] for batch in batches(world, "key"))
+        run = opened(world, page, f"klausel_batch_action/{first}", ".o_data_row")
+        shot(page, f"run-{language}", tmp_path)
+        assert "Customer 0" in run
+        assert "Customer 1" in run
+        ledger = opened(world, page, "klausel_ledger_action", ".o_data_row")
+        shot(page, f"ledger-{language}", tmp_path)
+        assert ("Nettobetrag" if german else "Net Amount") in ledger
+        pivot = opened(world, page, "klausel_ledger_analysis_action", ".o_pivot table")
+        shot(page, f"pivot-{language}", tmp_path)
+        assert ("Gearbeitete Stunden" if german else "Hours Worked") in pivot
+        page.locator(".o_switch_view.o_graph").click()
+        page.locator(".o_graph_renderer canvas").wait_for()
+        shot(page, f"graph-{language}", tmp_path)
+        live = [("entry_ref", "=", world.entries[0][1]), ("state", "=", "live")]
+        part, *_ = world.client.ids("klausel.ledger", live)
+        opened(world, page, f"klausel_ledger_action/{part}", ".o_form_view")
+        page.locator("button[name=action_correct]").click()
+        dialog = page.locator(".modal-dialog")
+        dialog.locator(".o_data_row").first.wait_for()
+        shot(page, f"correct-{language}", tmp_path)
+        said = flat(dialog.inner_text())
+        assert ("berichtigende Lauf" if german else "next adjusting run") in said
+        dialog.locator(".modal-footer .btn-secondary").click()
+    finally:
+        speak(world, "en_US")

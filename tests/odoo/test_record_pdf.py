@@ -357,8 +357,8 @@ def test_it_goes_with_the_invoice_that_is_sent(world: World, tmp_path: Path) -> 
     records = [name for name in names if name.startswith("Tätigkeitsnachweis")]
     assert len(records) == 1, names
     assert records[0].endswith(".pdf")
-    (row,) = client.find("ir.attachment", [("name", "=", records[0])], ["raw"])[:1]
-    assert base64.b64decode(row["raw"])[:5] == b"%PDF-"
+    (row,) = client.find("ir.attachment", [("name", "=", records[0])], ["datas"])[:1]
+    assert base64.b64decode(row["datas"])[:5] == b"%PDF-"
     send(second, leave_out="nachweis")
     assert [name for name in attached(second) if "nachweis" in name] == []
     assert len(attached(second)) == 1  # the invoice alone
