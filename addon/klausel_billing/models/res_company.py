@@ -7,6 +7,7 @@ class ResCompany(models.Model):
     klausel_nightly_hour = fields.Float(
         string="Nightly Preview at",
         default=2.0,
+        groups="klausel_billing.group_manager,base.group_system",
         help="Hour of the day, in the company's own time, from which on everything is previewed"
         " once a day. -1: never.",
     )
