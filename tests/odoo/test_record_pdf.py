@@ -404,3 +404,54 @@ def test_pages_repeat_their_headings_and_rows_stay_whole(
         assert page.count("Versandabteilung getestet") == len(rows), page
         assert not rows or "Gearbeitet" in page, page
     assert sum(page.count("Vorher") for page in found) >= 3  # two pages of draws, and the balance
+
+
+def listed(world: World, move: int) -> list[list[str]]:
+    """Days of each of its records."""
+    printed = world.server.shell(
+        world.odoo.database,
+        f"""
+import json
+found = env["account.move"].browse({move})._klausel_records()
+print(json.dumps([
+    sorted({{str(r.day) for one in record.sections for r in one.rows}}) for record in found
+]))
+""",
+    )
+    rows: list[list[str]] = json.loads(printed.splitlines()[-1])
+    return rows
+
+
+def test_a_records_place_is_where_its_lines_are(world: World, show: Any) -> None:
+    """A draft that a later run adds to has both; reversed and made anew it takes them along; a
+    line that is deleted takes its record away."""
+    client = world.client
+    (known,) = client.find("account.analytic.line", [("id", "=", world.entries[0])],
+                           ["project_id", "task_id", "employee_id"])  # fmt: skip
+    scene.log(
+        client, known["employee_id"],
+        [
+            Log(known["project_id"], known["task_id"], day, 1, "Later")
+            for day in ("2026-03-03", "2026-04-07")
+        ],
+    )  # fmt: skip
+    bill(world, "2026-04-01")
+    bill(world, "2026-05-01", "--refresh")
+    (draft,) = [one for one in moves_of(client, world.customer) if one not in world.moves]
+    assert listed(world, draft) == [["2026-03-03"], ["2026-04-07"]]
+    assert "\n".join(show(draft)).count("K-7") == 2
+    # Reversed, and made anew.
+    post(world, draft)
+    (wizard,) = client.create("account.move.reversal", [{
+        "move_ids": [(6, 0, [draft])], "reason": "Address",
+        "journal_id": client.ids("account.journal", [
+            ("type", "=", "sale"), ("company_id", "=", client.company)])[0],
+    }])  # fmt: skip
+    client.call("account.move.reversal", "modify_moves", [wizard])
+    assert listed(world, draft) == []
+    (anew,) = client.ids("account.move", [("klausel_replaces_id", "=", draft)])
+    assert listed(world, anew) == [["2026-03-03"], ["2026-04-07"]]
+    lines = client.ids("account.move.line", [("move_id", "=", anew),
+                       ("display_type", "=", "product")])  # fmt: skip
+    client.delete("account.move.line", lines[-1:])
+    assert listed(world, anew) == [["2026-03-03"]]
