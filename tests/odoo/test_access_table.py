@@ -197,7 +197,7 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("account.move.reversal", "reverse_moves"): frozenset(
         {"accountant", "administrator", users.STRANGER}
     ),
-    ("klausel.batch", "action_view_moves"): frozenset({"connector", "administrator"}),
+    ("klausel.batch", "action_view_moves"): frozenset({"administrator"}),
     ("klausel.contract", "action_view_invoices"): frozenset({"connector", "administrator"}),
     ("klausel.contract", "action_view_ledger"): READERS,
     ("klausel.contract", "klausel_apply"): WRITERS,
