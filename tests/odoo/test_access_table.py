@@ -39,6 +39,8 @@ TIMESHEETS = frozenset(
 TICKETS = frozenset({"project_user", "project_manager", "consultant", "administrator"})
 WRITERS = MANAGERS | {"connector"}
 READERS = WRITERS | {"reader"}
+#: Whoever may ask the program beside Odoo for something.
+ASKERS = MANAGERS | {"reader"}
 
 # --- stored fields ------------------------------------------------------------------------------
 
@@ -213,10 +215,19 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.override", "action_decide"): MANAGERS,
     ("klausel.policy", "klausel_publish"): WRITERS,
     ("klausel.policy", "klausel_published"): READERS,
+    ("klausel.preview", "action_create_drafts"): frozenset({"administrator"}),
+    ("klausel.preview", "action_refresh"): ASKERS,
+    ("klausel.preview", "action_refresh_all"): ASKERS | {users.STRANGER},
     ("klausel.reference", "klausel_contracts"): READERS,
     ("klausel.reference", "klausel_entries"): READERS,
     ("klausel.reference", "klausel_hidden"): READERS,
     ("klausel.reference", "klausel_look_up"): WRITERS,
+    ("klausel.request", "action_cancel"): ASKERS,
+    ("klausel.request", "klausel_done"): WRITERS,
+    ("klausel.request", "klausel_next"): WRITERS,
+    ("klausel.request", "klausel_progress"): WRITERS,
+    ("klausel.request", "klausel_report"): WRITERS,
+    ("klausel.request", "klausel_say"): WRITERS,
     ("klausel.run", "klausel_links"): READERS,
     ("klausel.run", "klausel_reseal"): MANAGERS,
     ("res.partner", "action_view_klausel_contracts"): READERS,

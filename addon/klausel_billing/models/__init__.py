@@ -43,4 +43,5 @@ from . import (
     res_partner,
     sale_order,
     sale_order_line,
+    touching,
 )

@@ -135,6 +135,8 @@ class Payload(NamedTuple):
     record: str
     batch: str = ""
     """The run over all customers that it belongs to, as the program calls it."""
+    request: int = 0
+    worker: str = ""
 
 
 def text(data, name, required=False):
@@ -316,6 +318,8 @@ def parse(data):
         policies=_texts(data, "policies"),
         record=text(data, "record"),
         batch=text(data, "batch"),
+        request=integer(data, "request"),
+        worker=text(data, "worker"),
     )
     if len(found.batch) > LONGEST:
         raise BadPayload("batch")
