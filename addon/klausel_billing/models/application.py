@@ -102,11 +102,14 @@ class Application(Call):
         return result
 
     def _batch(self):
-        """The run over all customers, which older programs do not name."""
+        """The run over all customers: the request that this is for, whoever goes on with it, or
+        what the program names. Older ones name none."""
         batches = self.env["klausel.batch"]
-        if not self.asked.batch:
-            return batches
-        return batches._klausel_of(self.company, self.asked.batch, self.asked.as_of)
+        key, user = self.asked.batch, self.env.user
+        if self.row:
+            request = self.row.request_id
+            key, user = f"request-{request.id}", request.user_id
+        return batches._klausel_of(self.company, key, self.asked.as_of, user) if key else batches
 
     # --- for a request ----------------------------------------------------------------------------
 

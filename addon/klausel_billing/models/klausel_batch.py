@@ -85,7 +85,7 @@ class KlauselBatch(models.Model):
             )
 
     @api.model
-    def _klausel_of(self, company, key, as_of):
+    def _klausel_of(self, company, key, as_of, user):
         """The run that the program calls ``key``; made by whoever comes first."""
         # In SQL: who comes at the same moment waits, and comes again.
         self.env.cr.execute(
@@ -98,7 +98,7 @@ class KlauselBatch(models.Model):
                 company=company.id,
                 key=key,
                 as_of=as_of,
-                user=self.env.uid,
+                user=user.id,
             )
         )
         return self.search([("company_id", "=", company.id), ("key", "=", key)])
