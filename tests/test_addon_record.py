@@ -15,7 +15,9 @@ import pytest
 
 from klausel.activity import CustomerRecord, Record, records
 from klausel.archive import archived, restored
+from klausel.formats.activity.words import WORDS
 from tests import activity_scene
+from tests.test_held_words import CODES
 
 READER = (
     Path(__file__).parents[1] / "addon" / "klausel_billing" / "models" / "activity_record.py"
@@ -93,3 +95,11 @@ def test_odoo_reads_no_other_form(reader: ModuleType) -> None:
     for text in broken:
         with pytest.raises(ValueError, match=r"."):
             reader.restored(text)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_customers_read_why_time_waits_in_words(code: str) -> None:
+    for language, words in WORDS.items():
+        assert words.get(code), (code, language)
+    writer = READER.with_name("account_move_record.py").read_text(encoding="utf-8")
+    assert f'"{code}": env._("{WORDS["en"][code]}")' in writer

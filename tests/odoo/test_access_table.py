@@ -38,9 +38,9 @@ TIMESHEETS = frozenset(
 #: Whoever may write tickets in Odoo.
 TICKETS = frozenset({"project_user", "project_manager", "consultant", "administrator"})
 WRITERS = MANAGERS | {"connector"}
-READERS = WRITERS | {"reader"}
-#: Whoever may ask the program beside Odoo for something.
+#: Whoever reads what only forms show, and may ask the program beside Odoo for something.
 ASKERS = MANAGERS | {"reader"}
+READERS = WRITERS | ASKERS
 
 # --- stored fields ------------------------------------------------------------------------------
 
@@ -181,8 +181,13 @@ DIALOGS = {"klausel.correct", "klausel.decide"}
 RECORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(MANAGED, (READERS, MANAGERS)),
     **dict.fromkeys(OURS, (READERS, NOBODY)),
+    # What only forms show.
+    **dict.fromkeys(
+        ("klausel.batch", "klausel.revision", "klausel.plan", "klausel.plan.parameter"),
+        (ASKERS, NOBODY),
+    ),
     # What forms offer to whoever says what kind of work it is.
-    "klausel.word": (READERS | TIMESHEETS, NOBODY),
+    "klausel.word": (ASKERS | TIMESHEETS, NOBODY),
 }
 #: Decided by hand once, and never changed.
 CREATED = {"klausel.override": MANAGERS}

@@ -224,6 +224,7 @@ class Writer:
             "pending": env._("waits for your approval"),
             "rejected": env._("was not approved"),
             "limit": env._("above the approved amount"),
+            "budget": env._("above the agreed budget"),
             "late_decision": env._("approved after the work was done"),
             "no_hours": env._("no hours left"),
             "no_term": env._("is being clarified"),
