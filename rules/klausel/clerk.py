@@ -194,9 +194,11 @@ def _order(item: Item) -> tuple[date, int, bool]:
 
 def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, date, int, bool]:
     """What earlier runs did is done; later facts find what they left. Which of two came first to
-    one place is not on record: where it is ``done_again``, what has passed stands before what
-    waits there."""
-    return item.is_new, done_again and not item.again and item.held_before, *_order(item)
+    one place is not on record: what waits there stands before what has passed, as hours that come
+    back are not for it, and where it is ``done_again`` behind it."""
+    if done_again:
+        return item.is_new, not item.again and item.held_before, *_order(item)
+    return item.is_new, not item.through, *_order(item)
 
 
 def _as_recorded(item: Item) -> int:
