@@ -39,4 +39,5 @@ from . import (
     res_partner,
     sale_order,
     sale_order_line,
+    touching,
 )

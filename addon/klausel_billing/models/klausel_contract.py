@@ -517,6 +517,7 @@ class KlauselContract(models.Model):
             "elsewhere": True,
             "documents": True,
             "references": True,
+            "work": True,
         }
 
     @api.model

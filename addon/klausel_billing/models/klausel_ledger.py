@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from .held import because
+
 #: Group of the row that says that a period of a component is closed.
 CLOSING = ""
 
@@ -91,6 +93,7 @@ class KlauselLedger(models.Model):
         help="What the invoice line comes to now, exact: it may have been changed by hand.",
     )
     held = fields.Char(readonly=True, help="Why the part is not billed yet.")
+    held_because = fields.Char(compute="_compute_held_because")
     move_line_id = fields.Many2one(
         comodel_name="account.move.line",
         string="Invoice Line",
@@ -176,6 +179,12 @@ class KlauselLedger(models.Model):
         " AND lot IS NOT NULL)",
         "The key of a ledger row must be complete.",
     )
+
+    @api.depends("held")
+    @api.depends_context("lang")
+    def _compute_held_because(self):
+        for row in self:
+            row.held_because = because(self.env, {row.held} - {False})
 
     @api.depends("contract_id.code", "term", "component", "period", "line_group", "sequence")
     def _compute_display_name(self):
