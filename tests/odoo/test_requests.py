@@ -120,6 +120,11 @@ class Desk(NamedTuple):
         }  # fmt: skip
         return {
             "protocol": 1, "as_of": as_of, "seq": self.number(party), "fingerprint": "what is seen",
+            "drafts": [
+                {"draft": "one", "kind": "invoice", "currency": "USD", "total": "154.87"},
+                {"draft": "two", "kind": "credit_note", "currency": "USD", "total": "-10.25"},
+                {"draft": "three", "kind": "invoice", "currency": "EUR", "total": "3.5"},
+            ],
             "lines": [
                 {**place, "key": "a", "draft": "one", "kind": "invoice", "name": "Work\nof a day",
                  "date_from": "2024-01-01", "date_until": "2024-01-31", "quantity": "1.75",
@@ -427,7 +432,7 @@ def test_a_report_is_shown_whole(desk: Desk) -> None:
             "problem", "fingerprint", "adjust", "as_of", "seq", "display_name",
         )
     } == {
-        "stale": False, "amount": 144.63, "others": "3.50 EUR", "draft_count": 3, "line_count": 3,
+        "stale": False, "amount": 144.62, "others": "3.50 EUR", "draft_count": 3, "line_count": 3,
         "held_count": 1, "held_hours": 0.5, "uncovered_count": 1, "uncovered_hours": 0.25,
         "not_due_hours": 1.0, "problem_count": 2, "has_error": False, "problem": "warning",
         "fingerprint": "what is seen", "adjust": False,
@@ -482,6 +487,7 @@ def test_a_report_replaces_all_of_the_last_one(desk: Desk) -> None:
     desk.admin.call(PREVIEW, "action_refresh_all")
     request = desk.next()
     payload = desk.payload(party, request["as_of"], parts=[], balances=[], notices=[], problems=[])
+    payload["drafts"] = payload["drafts"][2:]
     payload["lines"] = payload["lines"][2:]
     payload["fingerprint"] = ""
     assert desk.report(request["id"], party, payload) is False
@@ -511,6 +517,12 @@ BAD: list[tuple[tuple[Any, ...], Any, str]] = [
     (("seq",), -1, "seq"),
     (("seq",), True, "seq"),
     (("fingerprint",), 7, "fingerprint"),
+    (("drafts",), None, "drafts"),
+    (("drafts", 0, "draft"), "two", "drafts.draft"),
+    (("drafts", 0, "draft"), "other", "lines.draft"),
+    (("drafts", 0, "kind"), "bill", "drafts.kind"),
+    (("drafts", 0, "currency"), "", "drafts.currency"),
+    (("drafts", 0, "total"), "1,5", "drafts.total"),
     (("lines",), None, "lines"),
     (("lines",), {"key": "a"}, "lines"),
     (("lines",), ["a"], "lines"),
@@ -629,7 +641,7 @@ def test_a_report_names_nothing_of_others(desk: Desk) -> None:
     foreign = copy.deepcopy(good)
     foreign["lines"][0]["currency"] = "XXZ"
     assert said(party.customer, foreign) == "[klausel:currency] Odoo knows no currency XXZ."
-    none = {**good, "lines": [], "parts": [], "balances": [], "notices": []}
+    none = {**good, "drafts": [], "lines": [], "parts": [], "balances": [], "notices": []}
     for whose in (contact, theirs, 2_000_000_000):
         assert said(whose, none) == (
             f"[klausel:customer-missing] Customer {whose} is no customer of this company any more."
@@ -651,8 +663,8 @@ def test_work_without_a_customer_is_shown_by_itself(desk: Desk) -> None:
     desk.admin.call(PREVIEW, "action_refresh_all")
     request = desk.next()
     payload: dict[str, Any] = {
-        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "lines": [],
-        "parts": [{"entry_ref": 0, "state": "uncovered", "worked_seconds": 7200}],
+        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
+        "lines": [], "parts": [{"entry_ref": 0, "state": "uncovered", "worked_seconds": 7200}],
         "balances": [], "notices": [],
         "problems": [{"severity": "error", "text": "No policy", "code": "p"}],
     }  # fmt: skip
@@ -1005,8 +1017,8 @@ def test_a_company_takes_what_it_asked_for_along(desk: Desk) -> None:
     request = desk.next(company=company)
     for partner in (customer, False):
         payload = {
-            "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "lines": [],
-            "parts": [{"state": "uncovered"}], "balances": [], "notices": [],
+            "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
+            "lines": [], "parts": [{"state": "uncovered"}], "balances": [], "notices": [],
             "problems": [{"severity": "note", "text": "x"}],
         }  # fmt: skip
         call = ("klausel_report", request["id"], "one", partner, payload)

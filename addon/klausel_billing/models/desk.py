@@ -212,10 +212,8 @@ class Desk(Call):
         row = request.customer_ids.filtered(lambda one: one.partner_id.id == partner)
         if not row:
             self._refuse_unnamed(request, partner)
-        # What is written is written, whatever a second try finds.
-        row.filtered(lambda one: one.state != "written").write(
-            {"state": state, "said": said or False}
-        )
+        if row.state != "written":  # what is written is written, whatever a second try finds
+            self._end_row(row, state=state, said=said or False)
         return True
 
     def finish(self, request):
@@ -301,12 +299,15 @@ class Desk(Call):
         """``run`` has written what customer ``row`` of a request is about."""
         if row.state == "written":
             return
+        self.env["klausel.preview"]._klausel_touch({(self.company.id, row.partner_id.id)})
+        self._end_row(row, state="written", said=False, run_id=run.id)
+
+    def _end_row(self, row, **values):
+        """What became of a customer. Whatever the program shows of it from here on, it reads after
+        this."""
         claim = self.env["klausel.request"]._klausel_new_claim()
-        row.write({"state": "written", "said": False, "run_id": run.id, "claim": claim})
-        # Whatever the program shows of the customer from here on, it reads after this.
-        previews = self.env["klausel.preview"]
-        previews._klausel_touch({(self.company.id, row.partner_id.id)})
-        previews._klausel_claim(self.company, row.partner_id.ids, claim)
+        row.write({**values, "claim": claim})
+        self.env["klausel.preview"]._klausel_claim(self.company, row.partner_id.ids, claim)
 
 
 def desk_of(requests, request_id, data, kind=Desk):
