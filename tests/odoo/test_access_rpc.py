@@ -73,9 +73,12 @@ ABSTRACT = {"klausel.contract.part", "klausel.guarded", "klausel.named", "klause
 #: Of Odoo, where the addon looks on at what is written: no right is the addon's there.
 WATCHED = {
     (model, method)
-    for model in ("hr.job", "hr.version", "project.tags", "res.company", "res.partner.category")
+    for model in (
+        "hr.employee", "hr.job", "hr.version", "project.tags", "res.company",
+        "res.partner.category",
+    )
     for method in ("create", "write", "unlink")
-}
+}  # fmt: skip
 
 
 class Secret(NamedTuple):

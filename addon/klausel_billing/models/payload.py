@@ -146,6 +146,17 @@ def text(data, name, required=False):
     return value
 
 
+def storable(value):
+    """``value``, unless PostgreSQL cannot store it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadPayload from None
+    if "\0" in value:
+        raise BadPayload
+    return value
+
+
 def integer(data, name, least=0):
     value = data.get(name) or 0
     if isinstance(value, str) and value.removeprefix("-").isdigit():
