@@ -691,6 +691,30 @@ def test_of_whom_a_run_over_everything_says_nothing_nothing_is_shown(desk: Desk)
     desk.done(request["id"])
     left = desk.admin.call(PREVIEW, "search_read", [("partner_id", "!=", False)], ["stale"])
     assert {row["id"]: row["stale"] for row in left} == {shown["A1"]: False, shown["B2"]: True}
+    # There is no work without a customer any more.
+    nobody = {
+        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "lines": [],
+        "parts": [{"state": "uncovered", "worked_seconds": 3600}], "balances": [], "notices": [],
+        "problems": [{"severity": "error", "text": "x"}],
+    }  # fmt: skip
+    desk.admin.call(PREVIEW, "action_refresh_all")
+    request = desk.next()
+    for party in desk.parties.values():
+        desk.report(request["id"], party, desk.payload(party, request["as_of"]))
+    assert desk.report(request["id"], None, nobody) is False
+    desk.done(request["id"])
+    row = desk.preview(None)
+    assert (row["uncovered_hours"], row["problem"], row["has_error"]) == (1, "error", True)
+    desk.admin.call(PREVIEW, "action_refresh_all")
+    request = desk.next()
+    for party in list(desk.parties.values())[:2]:
+        desk.report(request["id"], party, desk.payload(party, request["as_of"]))
+    desk.done(request["id"])
+    empty = desk.preview(None)
+    assert empty["id"] == row["id"]
+    assert (empty["uncovered_hours"], empty["uncovered_count"], empty["problem"]) == (0, 0, False)
+    assert (empty["has_error"], empty["stale"], empty["problem_count"]) == (False, False, 0)
+    assert empty["part_ids"] == empty["problem_ids"] == []
     # One that failed has not looked at everything.
     desk.admin.call(PREVIEW, "action_refresh_all")
     desk.done(desk.next()["id"], "failed", said="why")
@@ -770,6 +794,12 @@ def test_what_is_written_is_on_the_request(desk: Desk) -> None:
     ]  # fmt: skip
     desk.done(bill["id"], "done", worker="two", said="1 of 3 written")
     assert len(runs) == 1
+    # On record it is one run, of who asked for it.
+    (run,) = desk.admin.call("klausel.batch", "search_read", [])
+    (asked,) = desk.admin.call(REQUEST, "read", [bill["id"]], ["user_id"])
+    assert (run["key"], run["run_ids"], run["as_of"], run["user_id"]) == (
+        f"request-{bill['id']}", runs, JULY, asked["user_id"],
+    )  # fmt: skip
     clear(desk)
 
 
@@ -808,6 +838,10 @@ def test_drafts_are_of_the_request(desk: Desk) -> None:
         "[klausel:request-gone] Request 2000000000 is not with this program any more."
     )
     assert desk.sql("SELECT count(*) FROM klausel_run") == [("0",)]
+    late = {**drafts_of(desk, a), "request": bill["id"], "worker": "one", "as_of": "2024-07-02"}
+    assert refused(desk.program, "klausel.contract", "klausel_apply", late) == (
+        "[klausel:protocol] The program that called sent something else for “as_of”."
+    )
     # What is refused leaves the customer as it was.
     moved = {**drafts_of(desk, a), "request": bill["id"], "worker": "one", "seq": 1}
     said = refused(desk.program, "klausel.contract", "klausel_apply", moved)
@@ -828,6 +862,8 @@ def test_drafts_are_of_the_request(desk: Desk) -> None:
         ("klausel_done", ["ended", ""], "state"),
         ("klausel_done", ["running", ""], "state"),
         ("klausel_done", ["done", 5], "outcome"),
+        ("klausel_done", ["failed", "a\0b"], "outcome"),
+        ("klausel_progress", [1, 2, "\ud800"], "text"),
         ("klausel_say", [1, "written", ""], "state"),
         ("klausel_say", ["x", "nothing", ""], "partner_id"),
         ("klausel_say", [0, "nothing", ""], "partner_id"),

@@ -5,7 +5,7 @@ from odoo.fields import Datetime
 from odoo.tools import SQL
 
 from .call import Call
-from .payload import BadPayload, integer, one_of, text
+from .payload import BadPayload, integer, one_of, storable, text
 
 #: How long a request stays with a program that is not heard of.
 LEASE = "5 minutes"
@@ -31,9 +31,10 @@ class Desk(Call):
     def _given(self, read, name, *arguments, **named):
         """One of the values that the program has sent."""
         try:
-            return read(self._data, name, *arguments, **named)
-        except BadPayload as error:
-            self._refuse_part(error)
+            value = read(self._data, name, *arguments, **named)
+            return storable(value) if isinstance(value, str) else value
+        except BadPayload:
+            self._refuse_part(name)
 
     # --- who works --------------------------------------------------------------------------------
 
@@ -235,7 +236,8 @@ class Desk(Call):
             )
         )
         if state == "done" and held["kind"] == "preview" and not request.customer_ids:
-            self.env["klausel.preview"]._klausel_drop_unreported(self.company, held["claim"])
+            previews = self.env["klausel.preview"]
+            previews._klausel_drop_unreported(self.company, held["claim"], held["as_of"])
         return True
 
     def _hold(self, request, lock):
@@ -284,6 +286,8 @@ class Desk(Call):
         row = request.customer_ids.filtered(lambda one: one.partner_id.id == asked.customer)
         if held["kind"] != "bill" or not row:
             self._refuse_unnamed(request, asked.customer)
+        if held["as_of"] != asked.as_of:
+            self._refuse_part("as_of")
         if row.state == "written" and row.run_id.key != asked.key:
             self._refuse(
                 "request-written",

@@ -9,7 +9,7 @@ from odoo.tools import SQL
 from psycopg2.errors import ForeignKeyViolation
 
 from .desk import ALONE, NOW, Desk
-from .payload import LARGEST, BadPayload, day, integer, records, text
+from .payload import LARGEST, BadPayload, day, integer, records, storable, text
 
 # --- columns: a list of values as they came -> as they are stored, or BadPayload ----------------
 
@@ -18,18 +18,8 @@ def texts(values):
     found = [value or "" for value in values]
     if not set(map(type, found)) <= {str}:
         raise BadPayload
-    _check_encoding("".join(found))
+    storable("".join(found))
     return [value or None for value in found]
-
-
-def _check_encoding(joined):
-    """What PostgreSQL cannot store."""
-    try:
-        joined.encode()
-    except UnicodeEncodeError:
-        raise BadPayload from None
-    if "\0" in joined:
-        raise BadPayload
 
 
 def required(values):
@@ -110,7 +100,7 @@ def translated(values):
         if key not in known:
             if not all(isinstance(one, str) for pair in key for one in pair):
                 raise BadPayload
-            _check_encoding("".join(text for _language, text in key))
+            storable("".join(text for _language, text in key))
             known[key] = value
         found.append(known[key])
     return found
