@@ -37,7 +37,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "lives": ("test_life_properties.py", "test_properties.py"),
     "adjust": (
         "test_adjust_property.py", "test_moves_property.py", "test_ends.py",
-        "test_ends_property.py",
+        "test_ends_property.py", "test_nothing_new.py",
     ),
     "limits": ("test_limits.py", "test_openings.py"),
     "kills": ("odoo/test_bill_kills.py",),

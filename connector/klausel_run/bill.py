@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from klausel.activity import records
 from klausel.archive import archived, of_drafts
@@ -231,13 +232,18 @@ def write(
     stopped: Mapping[str, Problem] | None = None,
 ) -> Report:
     """Applies every customer of ``result``; a refused one does not stop the others, and those
-    ``stopped`` are refused here.
+    ``stopped`` are refused here. In the ERP all of it is one run, under a new name.
 
     Raises ``BrokenOffError`` where the ERP can no longer be reached, and on Ctrl-C; what was
     written before stands, and running again goes on from there.
     """
     todo = list(applications(result))
-    writer = Writer(result, lambda one: erp.apply(one, result.book, refresh), stopped)
+    run = uuid4().hex
+
+    def apply(application: Application) -> Applied:
+        return erp.apply(application._replace(batch=run), result.book, refresh)
+
+    writer = Writer(result, apply, stopped)
     for number, application in enumerate(todo):
         if progress is not None:
             progress(number, len(todo))

@@ -37,6 +37,9 @@ class Application(NamedTuple):
     """Of the customer's contracts, for the text at the bottom of the drafts."""
     record: str = ""
     """The activity records of the drafts, as :mod:`klausel.archive` keeps them."""
+    batch: str = ""
+    """The run over all customers that it belongs to; the same application in another run is still
+    the same, so the key says nothing of it."""
 
     @property
     def key(self) -> str:

@@ -794,6 +794,12 @@ def test_what_is_written_is_on_the_request(desk: Desk) -> None:
     ]  # fmt: skip
     desk.done(bill["id"], "done", worker="two", said="1 of 3 written")
     assert len(runs) == 1
+    # On record it is one run, of who asked for it.
+    (run,) = desk.admin.call("klausel.batch", "search_read", [])
+    (asked,) = desk.admin.call(REQUEST, "read", [bill["id"]], ["user_id"])
+    assert (run["key"], run["run_ids"], run["as_of"], run["user_id"]) == (
+        f"request-{bill['id']}", runs, JULY, asked["user_id"],
+    )  # fmt: skip
     clear(desk)
 
 
