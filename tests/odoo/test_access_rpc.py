@@ -444,6 +444,11 @@ HARMLESS = {
         "an answer: {'name': 'Reverse Moves', 'type': 'ir.actions.act_window', 'res_model':"
         " 'account.move', 'view_mode': 'list,form', 'domain': [['id', 'in', []]]}"
     ),
+    # Of the caller's own company.
+    ("klausel.worker", "klausel_said"): (
+        "an answer: Nothing is working on requests: start `klausel work --odoo` beside Odoo"
+        " (docs/odoo.md)."
+    ),
 }
 #: What a refusal may be; anything else has gone further than it should.
 REFUSED = ("AccessError", "UserError", "MissingError", "ValidationError")

@@ -163,7 +163,11 @@ LISTS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.policy", "plan_ids"): NOBODY,
     ("klausel.policy", "word_ids"): NOBODY,
     ("klausel.preview", "balance_ids"): NOBODY,
+    ("klausel.preview", "covered_ids"): NOBODY,
+    ("klausel.preview", "held_ids"): NOBODY,
     ("klausel.preview", "line_ids"): NOBODY,
+    ("klausel.preview", "not_due_ids"): NOBODY,
+    ("klausel.preview", "uncovered_ids"): NOBODY,
     ("klausel.preview", "notice_ids"): NOBODY,
     ("klausel.preview", "part_ids"): NOBODY,
     ("klausel.preview", "problem_ids"): NOBODY,
@@ -277,8 +281,8 @@ READ = {
 #: Odoo's own, that the addon sets for what it calls.
 SET = {
     "active_ids", "active_model", "active_test", "allowed_company_ids", "check_move_validity",
-    "create", "default_partner_id", "lang", "mail_create_nosubscribe", "skip_invoice_sync",
-    "skip_is_manually_modified", "tz",
+    "create", "default_partner_id", "dialog_size", "lang", "mail_create_nosubscribe",
+    "skip_invoice_sync", "skip_is_manually_modified", "tz",
 }  # fmt: skip
 
 # --- what there is ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from . import demo
 from .browsing import at_work, shot
 from .demo import Firm
 from .server import Odoo
+from .webclient import WebClient
 
 pytestmark = pytest.mark.odoo
 
@@ -29,6 +31,8 @@ CUSTOMERS = (
 @pytest.fixture(scope="module")
 def firm(odoo: Odoo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
     firm = demo.furnish(odoo)
+    # The night's preview would renew what somebody looks at, here in the middle of the test.
+    firm.loaded.rpc.write("res.company", [1], klausel_nightly_hour=-1)
     with demo.at_the_desk(firm, tmp_path_factory.mktemp("work") / "work.log"):
         yield firm
 
@@ -76,12 +80,55 @@ def test_why_a_line_is_there(page: Page, firm: Firm, tmp_path: Path) -> None:
     expect(dialog(page)).to_contain_text("Because")
     shot(page, "why", tmp_path)
     page.keyboard.press("Escape")
+    done(page)
 
 
 def test_drafts_for_three_customers(page: Page, firm: Firm, tmp_path: Path) -> None:
     to_invoice(page, firm)
+    shown = {name: amount(row(page, name)) for name in CUSTOMERS}
     for name in CUSTOMERS:
         row(page, name).locator(".o_list_record_selector input").check()
     page.get_by_role("button", name="Create Drafts").click()
-    expect(dialog(page)).to_contain_text(re.compile("written", re.IGNORECASE), timeout=SLOW)
-    shot(page, "drafts-created", tmp_path, whole=False)
+    page.get_by_role("button", name="Open the Drafts").click(timeout=SLOW)
+    client = WebClient(firm.account("anna"))
+    ours = [("klausel_run_id", "!=", False)]
+    drafts = client.find("account.move", ours, ["partner_id", "amount_untaxed", "state"])
+    expect(page.locator(".o_data_row")).to_have_count(len(drafts))
+    shot(page, "drafts", tmp_path)
+    names = {one["id"]: one["name"] for one in client.find("res.partner", [], ["name"])}
+    found = dict.fromkeys(CUSTOMERS, Decimal())
+    for one in drafts:
+        found[names[one["partner_id"]]] += Decimal(str(one["amount_untaxed"]))
+    assert found == shown
+    assert {one["state"] for one in drafts} == {"draft"}
+
+
+def test_what_became_of_the_request(page: Page, firm: Firm, tmp_path: Path) -> None:
+    page.goto(f"{firm.odoo.url}/odoo/klausel-requests")
+    page.locator(".o_data_row").filter(has_text="Create Drafts").locator("td").nth(1).click()
+    expect(page.locator(".o_form_view")).to_contain_text("Drafts Written")
+    shot(page, "request", tmp_path)
+
+
+@pytest.mark.parametrize("path", ["waiting", "balances", "problems", "requests"])
+def test_the_other_lists(path: str, page: Page, firm: Firm, tmp_path: Path) -> None:
+    page.goto(f"{firm.odoo.url}/odoo/klausel-{path}")
+    expect(page.locator(".o_list_view, .o_view_nocontent")).not_to_have_count(0)
+    expect(page.locator(".o_error_dialog")).to_have_count(0)
+    shot(page, path, tmp_path)
+
+
+def test_on_a_phone(page: Page, firm: Firm, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto(f"{firm.odoo.url}/odoo/klausel-to-invoice")
+    card = page.locator(".o_kanban_record").filter(has_text=CUSTOMERS[0])
+    expect(card).to_have_count(1)
+    shot(page, "to-invoice-on-a-phone", tmp_path, whole=False)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 400
+
+
+def amount(found: Locator) -> Decimal:
+    """What a row of the list says is to be invoiced."""
+    text = found.locator("td[name=amount]").inner_text()
+    return Decimal(re.sub(r"[^\d.-]", "", text))
