@@ -54,6 +54,7 @@ MODELS = (
     "klausel.policy",
     "klausel.plan",
     "klausel.plan.parameter",
+    "klausel.rule",
     "klausel.word",
 )
 
@@ -150,9 +151,14 @@ def published(name: str) -> dict[str, Any]:
         "example": "4321.09",
     }  # fmt: skip
     plan = {"name": "Quandt", "title": {}, "clause": "", "parameters": [parameter]}
+    rule = {
+        "kind": "scope", "name": "Quandt", "clause": "", "disposition": "service", "plan": "",
+        "effect": {"en": "Quandt"}, "because": {"en": "Zebraflott"},
+    }  # fmt: skip
     return {
         "name": name, "version": "4321", "hash": "h", "digest": "d", "replaces": "",
         "title": {"en": "Quandt"}, "plans": [plan], "words": {"origin": ["Quandt"]},
+        "rules": [rule],
     }  # fmt: skip
 
 
@@ -307,6 +313,7 @@ def generic(secret: Secret, model: str) -> list[Call]:
         "klausel.policy": {"name": "X"},
         "klausel.plan": {"name": "X"},
         "klausel.plan.parameter": {"name": "X"},
+        "klausel.rule": {"name": "X"},
         "klausel.word": {"name": "X"},
         "klausel.override": {"entry_id": entry, "disposition": "internal", "reason": "X"},
     }

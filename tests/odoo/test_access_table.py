@@ -97,7 +97,10 @@ OURS = {
         "active company_id digest hash name published_by published_on replaced_on stamp title"
         " version"
     ),
-    "klausel.plan": "clause company_id name parts policy_id sells_hours sequence title",
+    "klausel.plan": "clause company_id name parts policy_id sells_hours sentence sequence title",
+    "klausel.rule": (
+        "clause company_id disposition effect kind name plan_id policy_id sentence sequence"
+    ),
     "klausel.word": "company_id fact name policy_id",
     "klausel.plan.parameter": "company_id example meaning name plan_id required sequence type",
 }
@@ -125,7 +128,10 @@ LISTS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.contract", "purchase_ids"): MANAGERS,
     ("klausel.contract", "term_ids"): MANAGERS,
     ("klausel.plan", "parameter_ids"): NOBODY,
+    ("klausel.plan", "rule_ids"): NOBODY,
+    ("klausel.policy", "field_ids"): NOBODY,
     ("klausel.policy", "plan_ids"): NOBODY,
+    ("klausel.policy", "rule_ids"): NOBODY,
     ("klausel.policy", "word_ids"): NOBODY,
     ("klausel.run", "ledger_ids"): NOBODY,
     ("klausel.term", "parameter_ids"): MANAGERS,

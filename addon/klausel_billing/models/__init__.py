@@ -21,6 +21,7 @@ from . import (
     klausel_purchase,
     klausel_reference,
     klausel_revision,
+    klausel_rule,
     klausel_run,
     klausel_term,
     klausel_word,

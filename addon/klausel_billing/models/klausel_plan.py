@@ -25,6 +25,13 @@ class KlauselPlan(models.Model):
     name = fields.Char(required=True, readonly=True, help="What terms call it.")
     title = fields.Char(readonly=True, translate=True, help="What it is called on invoices.")
     clause = fields.Char(readonly=True, help="Number of the contract's clause.")
+    sentence = fields.Text(
+        string="Because", readonly=True, translate=True, help="What the policy tells customers."
+    )
+    rule_ids = fields.One2many("klausel.rule", "plan_id", "What It Does", readonly=True)
+    effect = fields.Text(
+        string="Reading", compute="_compute_effect", help="As the program reads the plan."
+    )
     parameter_ids = fields.One2many("klausel.plan.parameter", "plan_id", "Parameters")
     parts = fields.Char(readonly=True, help="Names of what is accepted part by part, as JSON.")
     sells_hours = fields.Boolean(
@@ -40,6 +47,12 @@ class KlauselPlan(models.Model):
     def _compute_display_name(self):
         for plan in self:
             plan.display_name = " – ".join(filter(None, (plan.name, plan.title)))
+
+    @api.depends("rule_ids.effect")
+    @api.depends_context("lang")
+    def _compute_effect(self):
+        for plan in self:
+            plan.effect = "\n".join(filter(None, plan.rule_ids.mapped("effect")))
 
     def _klausel_check_part(self, acceptance):
         """Refuse an acceptance of what this plan does not have."""

@@ -14,6 +14,7 @@ from . import (
     test_override,
     test_parts,
     test_publish,
+    test_reasons,
     test_reversal,
     test_words,
 )
