@@ -59,7 +59,7 @@ MODELS = (
 )
 
 
-ABSTRACT = {"klausel.contract.part", "klausel.guarded"}
+ABSTRACT = {"klausel.contract.part", "klausel.guarded", "klausel.named.term"}
 
 
 class Secret(NamedTuple):

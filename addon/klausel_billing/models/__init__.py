@@ -5,6 +5,7 @@ from . import (
     account_partial_reconcile,
     contract_part,
     guarded,
+    klausel_named_term,  # before those that inherit from it
     klausel_acceptance,
     klausel_approval,
     klausel_attribute,

@@ -9,17 +9,9 @@ VALUES = ("lot", "date", "hours", "own_price", "price", "valid_until", "billed_u
 class KlauselOpening(models.Model):
     _name = "klausel.opening"
     _description = "Opening Balance"
-    _inherit = "klausel.contract.part"
+    _inherit = "klausel.named.term"
     _order = "date desc, id desc"
 
-    term_id = fields.Many2one(
-        comodel_name="klausel.term",
-        required=True,
-        index=True,
-        ondelete="cascade",
-        check_company=True,
-        domain="[('contract_id', '=', contract_id)]",
-    )
     lot = fields.Char(help="Name of the lot of hours.")
     date = fields.Date(required=True, default=fields.Date.context_today)
     hours = fields.Float(help="Hours left on that day. A negative number is a deficit.")

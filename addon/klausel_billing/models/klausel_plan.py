@@ -95,8 +95,16 @@ class KlauselPlan(models.Model):
         )
 
     def _klausel_check(self, term):
-        """Refuse parameters of ``term`` that this plan does not know, and those that it lacks."""
+        """Refuse a ``term`` without a product, parameters that this plan does not know, and those
+        that it lacks."""
         self.ensure_one()
+        if not term.product_id:
+            raise ValidationError(
+                self.env._(
+                    "Term %s has no product, so nothing of it could be invoiced. Choose one.",
+                    term.code,
+                )
+            )
         known = {parameter.name: parameter for parameter in self.parameter_ids}
         for parameter in term.parameter_ids:
             if parameter.name not in known:

@@ -5,6 +5,7 @@ from odoo.tools import format_date
 
 from .guarded import is_on, switched_on
 from .klausel_parameter import WHOLE_TERM
+from .number import shown
 
 DISPOSITIONS = ("included", "service", "change", "third_party", "warranty", "internal")
 
@@ -75,11 +76,12 @@ class KlauselTerm(models.Model):
                 term.plan = term.plan_id.name
 
     @api.depends("parameter_ids.name", "parameter_ids.value", "parameter_ids.date_from")
+    @api.depends_context("lang")
     def _compute_parameter_summary(self):
         for term in self:
             by_name = {}
             for parameter in term.parameter_ids:
-                text = parameter.value or ""
+                text = shown(self.env, parameter.value or "")
                 if parameter.date_from:
                     day = format_date(self.env, parameter.date_from)
                     text = self.env._("%(value)s from %(date)s", value=text, date=day)
@@ -133,7 +135,7 @@ class KlauselTerm(models.Model):
         self.parameter_ids -= self.parameter_ids - kept
         self.parameter_ids = [Command.create({"name": name}) for name in missing]
 
-    @api.constrains("contract_id", "plan", "date_start", "parameter_ids")
+    @api.constrains("contract_id", "plan", "date_start", "parameter_ids", "product_id")
     def _check_plan(self):
         self._klausel_check_plan()
 
