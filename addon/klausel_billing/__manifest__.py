@@ -1,7 +1,7 @@
 {
     "name": "Klausel Billing",
     "summary": "Service contracts, clause by clause, as the records that invoices are made from",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "development_status": "Beta",
     "category": "Services/Timesheets",
     "author": "Klausel",

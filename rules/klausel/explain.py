@@ -320,8 +320,8 @@ def _reasons(
     policy = _policy(book, contract)
     rules: tuple[Rule, ...] = ()
     if policy is not None:
-        dear = (surcharge.rule for surcharge in policy.surcharges)
-        rules = (*policy.rules, policy.otherwise, *dear)
+        surcharges = (surcharge.rule for surcharge in policy.surcharges)
+        rules = (*policy.rules, policy.otherwise, *surcharges)
     found = []
     for reason in said:
         same = [rule for rule in rules if rule.id == reason.rule]

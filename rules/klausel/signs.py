@@ -3,7 +3,7 @@
 What people typed reaches every output. There such signs are shown as what they are (``\\x1b``,
 ``\\u202e``), so that a text can neither move the cursor nor pretend to be another one. All
 outputs come through here: those of a result by their package's ``render``, and what commands say
-by ``klausel_shell.terminal``.
+by ``klausel_shell.out``.
 """
 
 from __future__ import annotations

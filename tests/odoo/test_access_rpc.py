@@ -56,10 +56,22 @@ MODELS = (
     "klausel.plan.parameter",
     "klausel.rule",
     "klausel.word",
+    "klausel.worker",
+    "klausel.request",
+    "klausel.request.customer",
+    "klausel.preview",
+    "klausel.preview.line",
+    "klausel.preview.part",
+    "klausel.balance",
+    "klausel.notice",
+    "klausel.problem",
 )
 
-
-ABSTRACT = {"klausel.contract.part", "klausel.guarded", "klausel.named.term"}
+SHOWN = ("klausel.worker", "klausel.request", "klausel.preview", "klausel.balance",
+         "klausel.notice", "klausel.problem")  # fmt: skip
+ABSTRACT = {
+    "klausel.contract.part", "klausel.guarded", "klausel.named.term", "klausel.preview.row",
+}  # fmt: skip
 
 
 class Secret(NamedTuple):
@@ -94,6 +106,7 @@ def secret(odoo_server: Server, odoo: Odoo) -> Iterator[Secret]:
     of = {"contract_id": party.contract, "term_id": term}
     rpc.call("klausel.purchase", "create", [{**of, "hours": 4321}])
     rpc.call("klausel.acceptance", "create", [of])
+    show(odoo_server, odoo, party)
     ids = {model: rpc.call(model, "search", []) for model in MODELS}
     assert all(ids.values())
     ids["account.move"] = rpc.call("account.move", "search", [("klausel_run_id", "!=", False)])
@@ -103,6 +116,7 @@ def secret(odoo_server: Server, odoo: Odoo) -> Iterator[Secret]:
     ids["account.analytic.line"] = rpc.call("account.analytic.line", "search", entries)
     ids["project.task"] = rpc.call("project.task", "search", entries)
     ids["res.partner"] = [party.customer]
+    ids["res.company"] = [1]
     wizard = {"move_ids": [(6, 0, ids["account.move"])], "journal_id": 1}
     ids["account.move.reversal"] = rpc.call("account.move.reversal", "create", [wizard])
     decide = {"entry_ids": [(6, 0, ids["account.analytic.line"])], "reason": "Quandt"}
@@ -142,6 +156,38 @@ def fill(rpc: Rpc, party: Party) -> None:
     (entry, *_) = rpc.call("account.analytic.line", "search", [("project_id", "=", party.project)])
     decision = {"entry_id": entry, "disposition": "included", "reason": "Quandt"}
     rpc.call("klausel.override", "create", [decision])
+
+
+def show(server: Server, odoo: Odoo, party: Party) -> None:
+    """What the program beside Odoo shows of the customer."""
+    whose = f"1, {party.customer}"
+    below = f"1, {whose}"
+    contract = party.contract
+    server.psql(odoo.database, f"""
+INSERT INTO klausel_worker (name, company_id, seen_on) VALUES ('Zebraflott', 1, now());
+INSERT INTO klausel_request (id, kind, state, company_id, as_of, progress)
+    VALUES (1, 'preview', 'done', 1, '2024-02-01', 'Quandt');
+INSERT INTO klausel_request_customer (request_id, company_id, partner_id, state)
+    VALUES (1, {whose}, 'previewed');
+INSERT INTO klausel_preview (id, company_id, partner_id, currency_id, amount)
+    VALUES (1, {whose}, 1, 4321.09);
+INSERT INTO klausel_preview_line
+    (id, preview_id, company_id, partner_id, contract_id, kind, draft, key, name, currency_id)
+    VALUES (1, {below}, {contract}, 'invoice', 'd', 'k', 'Zebraflott', 1);
+INSERT INTO klausel_preview_part
+    (preview_id, company_id, partner_id, contract_id, line_id, entry_ref, state)
+    VALUES ({below}, {contract}, 1, 1, 'billed');
+INSERT INTO klausel_balance (preview_id, company_id, partner_id, contract_id, unit, lot)
+    VALUES ({below}, {contract}, 'hour', 'Zebraflott');
+INSERT INTO klausel_notice (preview_id, company_id, partner_id, contract_id, text)
+    VALUES ({below}, {contract}, 'Zebraflott');
+INSERT INTO klausel_problem (preview_id, company_id, partner_id, severity, text)
+    VALUES ({below}, 'error', 'Zebraflott');
+""")  # fmt: skip
+    for model in MODELS:
+        if model.startswith(SHOWN):
+            table = model.replace(".", "_")
+            server.psql(odoo.database, f"UPDATE {table} SET create_uid = 1")
 
 
 def published(name: str) -> dict[str, Any]:
@@ -316,6 +362,11 @@ def generic(secret: Secret, model: str) -> list[Call]:
         "klausel.rule": {"name": "X"},
         "klausel.word": {"name": "X"},
         "klausel.override": {"entry_id": entry, "disposition": "internal", "reason": "X"},
+        "klausel.worker": {"name": "X"},
+        "klausel.request": {"kind": "bill"},
+        "klausel.request.customer": {"partner_id": secret.party.customer},
+        "klausel.preview": {"partner_id": secret.party.customer},
+        "klausel.problem": {"text": "X"},
     }
     values = some.get(model, {"contract_id": secret.party.contract})
     return [

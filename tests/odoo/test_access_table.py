@@ -103,6 +103,35 @@ OURS = {
     ),
     "klausel.word": "company_id fact name policy_id",
     "klausel.plan.parameter": "company_id example meaning name plan_id required sequence type",
+    "klausel.worker": "company_id name seen_on version",
+    "klausel.request": (
+        "adjust as_of cancel claim company_id done ended_on kind lease_until nightly outcome"
+        " progress started_on state total user_id worker"
+    ),
+    "klausel.request.customer": "claim company_id partner_id request_id run_id said seen state",
+    "klausel.preview": (
+        "adjust amount as_of claim company_id computed_on currency_id draft_count fingerprint"
+        " has_error held_count held_hours line_count not_due_hours others partner_id problem"
+        " problem_count seq stale touched touched_before uncovered_count uncovered_hours"
+    ),
+    "klausel.preview.line": (
+        "amount company_id component contract_id corrects currency_id date_from date_until"
+        " discount draft key kind late mark name partner_id preview_id price_unit quantity"
+        " sequence term unit why"
+    ),
+    "klausel.preview.part": (
+        "after before clause company_id component contract_id counted counted_seconds date"
+        " disposition drawn due entry_id entry_ref late line_id lot partner_id preview_id reason"
+        " rule sentence state term worked worked_seconds"
+    ),
+    "klausel.balance": (
+        "company_id contract_id date_from date_until deficit drawn expired granted lot"
+        " partner_id preview_id refunded remaining term unit"
+    ),
+    "klausel.notice": (
+        "company_id contract_id date is_new partner_id percent period preview_id rule text"
+    ),
+    "klausel.problem": "code company_id hint partner_id place preview_id severity text",
 }
 #: Facts that people enter.
 FACTS = {
@@ -115,6 +144,8 @@ FIELDS: dict[tuple[str, str], frozenset[str]] = {
     **{(m, name): NOBODY for m, names in KEPT.items() for name in names.split()},
     **{(m, name): NOBODY for m, names in OURS.items() for name in names.split()},
     **{(m, name): who for m, (names, who) in FACTS.items() for name in names.split()},
+    # A company's own settings.
+    ("res.company", "klausel_nightly_hour"): frozenset({"administrator"}),
 }
 #: Lists of records that are stored with those: nobody below may delete through them.
 LISTS: dict[tuple[str, str], frozenset[str]] = {
@@ -133,6 +164,13 @@ LISTS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.policy", "plan_ids"): NOBODY,
     ("klausel.policy", "rule_ids"): NOBODY,
     ("klausel.policy", "word_ids"): NOBODY,
+    ("klausel.preview", "balance_ids"): NOBODY,
+    ("klausel.preview", "line_ids"): NOBODY,
+    ("klausel.preview", "notice_ids"): NOBODY,
+    ("klausel.preview", "part_ids"): NOBODY,
+    ("klausel.preview", "problem_ids"): NOBODY,
+    ("klausel.preview.line", "part_ids"): NOBODY,
+    ("klausel.request", "customer_ids"): NOBODY,
     ("klausel.run", "ledger_ids"): NOBODY,
     ("klausel.term", "parameter_ids"): MANAGERS,
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from klausel_odoo import OdooSettings, OdooSource
+from klausel_odoo import OdooSource
 
 from . import scene
 from .server import Odoo
@@ -22,11 +22,7 @@ pytestmark = pytest.mark.odoo
 
 @pytest.fixture(scope="module")
 def source(odoo: Odoo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OdooSource]:
-    settings = OdooSettings.load(
-        url=odoo.url, database=odoo.database, login=odoo.login, password=odoo.password,
-        policies=tmp_path_factory.mktemp("policies"),
-    )  # fmt: skip
-    source = OdooSource(settings)
+    source = scene.source(odoo, policies=tmp_path_factory.mktemp("policies"))
     yield source
     source.close()
 

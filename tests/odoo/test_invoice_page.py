@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from playwright.sync_api import Browser, Page
 import cli
 
 from . import scene
+from .browsing import at_work, shot
 from .scene import Log, Term
 from .server import Odoo
 from .webclient import WebClient
@@ -132,22 +132,8 @@ def customer(
 @pytest.fixture(scope="module")
 def pages(world: World, browser: Browser) -> Iterator[Page]:
     """The administrator's web client, logged in."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1250})
-    page = context.new_page()
-    page.goto(f"{world.odoo.url}/web/login?db={world.odoo.database}")
-    page.fill("input[name=login]", world.odoo.login)
-    page.fill("input[name=password]", world.odoo.password)
-    page.click("button[type=submit]")
-    page.wait_for_url("**/odoo**")
-    yield page
-    context.close()
-
-
-def shot(page: Page, name: str, tmp_path: Path) -> None:
-    """A picture, kept where the environment says."""
-    folder = Path(os.environ.get("KLAUSEL_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    with at_work(browser, world.odoo, height=1250) as page:
+        yield page
 
 
 def flat(text: str) -> str:

@@ -22,7 +22,7 @@ import pytest
 from klausel.engine import bill
 from klausel.result import Draft, Line, Result
 from klausel.scenario import Fragment, Scenario, fragment_book, merged, play, read_scenario
-from klausel_odoo import OdooSettings, OdooSource
+from klausel_odoo import OdooSource
 from klausel_odoo.moves import balances_text
 from klausel_run.bill import applications, write
 from tests.counts import count
@@ -138,11 +138,7 @@ SAMPLE = (
 
 @pytest.fixture(scope="module")
 def source(odoo: Odoo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OdooSource]:
-    settings = OdooSettings.load(
-        url=odoo.url, database=odoo.database, login=odoo.login, password=odoo.password,
-        policies=tmp_path_factory.mktemp("policies"),
-    )  # fmt: skip
-    source = OdooSource(settings)
+    source = scene.source(odoo, policies=tmp_path_factory.mktemp("policies"))
     yield source
     source.close()
 

@@ -12,9 +12,10 @@ from klausel.model import Book
 from klausel.port import Written
 from klausel.result import Draft
 from klausel_book import read_folder
-from klausel_odoo import OdooSettings, OdooSource
+from klausel_odoo import OdooSource
 from tests.port_suite import SMALL, PortSuite
 
+from . import scene
 from .load import Loaded, load
 from .server import Odoo
 
@@ -92,11 +93,7 @@ def small() -> Book:
 
 @pytest.fixture(scope="module")
 def source(odoo: Odoo) -> Iterator[OdooSource]:
-    settings = OdooSettings.load(
-        url=odoo.url, database=odoo.database, login=odoo.login, password=odoo.password,
-        policies=SMALL / "policies",
-    )  # fmt: skip
-    source = OdooSource(settings)
+    source = scene.source(odoo, policies=SMALL / "policies")
     yield source
     source.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -24,6 +23,7 @@ from klausel_run.publish import local
 from tests.story import steps
 
 from . import scene
+from .browsing import at_work, shot
 from .scene import Log, Said, Term
 from .server import Odoo
 from .webclient import RefusedError, WebClient
@@ -268,24 +268,8 @@ def test_odoo_refuses_what_bill_would_refuse(world: World) -> None:
 @pytest.fixture
 def page(world: World, browser: Browser) -> Iterator[Page]:
     """The administrator at work for the mill."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    page.goto(f"{world.odoo.url}/web/login?db={world.odoo.database}")
-    page.fill("input[name=login]", world.odoo.login)
-    page.fill("input[name=password]", world.odoo.password)
-    page.click("button[type=submit]")
-    page.wait_for_url("**/odoo**")
-    cookie = {"name": "cids", "value": str(world.client.company), "url": world.odoo.url}
-    context.add_cookies([cookie])
-    yield page
-    context.close()
-
-
-def shot(page: Page, name: str, tmp_path: Path) -> None:
-    """A picture, kept where the environment says."""
-    folder = Path(os.environ.get("KLAUSEL_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    with at_work(browser, world.odoo, world.client.company) as page:
+        yield page
 
 
 def choose(page: Page, place: Locator, field: str, word: str) -> list[str]:

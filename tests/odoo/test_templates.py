@@ -15,10 +15,11 @@ import pytest
 from klausel.money import ZERO
 from klausel.policy_tests import read_tests
 from klausel.scenario import RunResult, Scenario, play
-from klausel_odoo import OdooSettings, OdooSource
+from klausel_odoo import OdooSource
 from klausel_run.templates import Template, templates, templates_folder
 from tests.counts import count
 
+from . import scene
 from .load import Growing
 from .server import Odoo
 from .test_models import Life, WithoutOdoo, all_written, stands_in_odoo
@@ -35,11 +36,7 @@ RUNS = 2
 def source(odoo: Odoo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OdooSource]:
     policies = tmp_path_factory.mktemp("policies") / "policies"
     shutil.copytree(templates_folder(), policies)
-    settings = OdooSettings.load(
-        url=odoo.url, database=odoo.database, login=odoo.login, password=odoo.password,
-        policies=policies,
-    )  # fmt: skip
-    source = OdooSource(settings)
+    source = scene.source(odoo, policies=policies)
     yield source
     source.close()
 

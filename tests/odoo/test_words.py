@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from . import scene
+from .browsing import at_work, shot
 from .scene import Said
 from .server import Odoo
 from .webclient import WebClient
@@ -87,25 +87,9 @@ def firms(odoo: Odoo, tmp_path_factory: pytest.TempPathFactory) -> tuple[Firm, F
 @pytest.fixture
 def page(firms: tuple[Firm, Firm], browser: Browser) -> Iterator[Page]:
     """The administrator at work for the first company."""
-    odoo = firms[0].odoo
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    page.goto(f"{odoo.url}/web/login?db={odoo.database}")
-    page.fill("input[name=login]", odoo.login)
-    page.fill("input[name=password]", odoo.password)
-    page.click("button[type=submit]")
-    page.wait_for_url("**/odoo**")
-    cookie = {"name": "cids", "value": str(firms[0].client.company), "url": odoo.url}
-    context.add_cookies([cookie])
-    yield page
-    context.close()
-
-
-def shot(page: Page, name: str, tmp_path: Path) -> None:
-    """A picture, kept where the environment says."""
-    folder = Path(os.environ.get("KLAUSEL_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png")
+    firm = firms[0]
+    with at_work(browser, firm.odoo, firm.client.company) as page:
+        yield page
 
 
 def offered(page: Page) -> Locator:
@@ -162,14 +146,14 @@ def test_the_form_offers_words_and_doubts_others(
     expect(offered(page)).to_have_text(list(USUAL))
     entry.press_sequentially("our")
     expect(offered(page)).to_have_text(["ours"])
-    shot(page, "words-offered", tmp_path)
+    shot(page, "words-offered", tmp_path, whole=False)
 
     # Another word may be written: it is doubted and saved.
     entry.press("Escape")
     entry.press("Tab")
     notice = page.locator(".o_notification")
     expect(notice).to_contain_text("No published policy knows “our”. Nearest known: ours.")
-    shot(page, "word-doubted", tmp_path)
+    shot(page, "word-doubted", tmp_path, whole=False)
     page.locator(".o_form_button_save").click()
     expect(page.locator(".o_form_button_save")).to_be_hidden()
     (task,) = mill.client.find("project.task", [("id", "=", mill.ticket)], ["klausel_origin"])

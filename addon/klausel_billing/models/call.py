@@ -31,10 +31,12 @@ class Call:
         try:
             return parse(self._data)
         except BadPayload as error:
-            self._refuse(
-                "protocol",
-                self.env._("The program that called sent something else for “%s”.", error),
-            )
+            self._refuse_part(error)
+
+    def _refuse_part(self, name):
+        self._refuse(
+            "protocol", self.env._("The program that called sent something else for “%s”.", name)
+        )
 
     def _refuse(self, code, sentence):
         message = f"[klausel:{code}] {sentence}"

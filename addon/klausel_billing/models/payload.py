@@ -137,14 +137,14 @@ class Payload(NamedTuple):
     record: str
 
 
-def _text(data, name, required=False):
+def text(data, name, required=False):
     value = data.get(name) or ""
     if not isinstance(value, str) or (required and not value):
         raise BadPayload(name)
     return value
 
 
-def _integer(data, name, least=0):
+def integer(data, name, least=0):
     value = data.get(name) or 0
     if isinstance(value, str) and value.removeprefix("-").isdigit():
         value = int(value)
@@ -153,7 +153,7 @@ def _integer(data, name, least=0):
     return value
 
 
-def _decimal(data, name):
+def decimal(data, name):
     value = data.get(name)
     try:
         found = Decimal(value) if isinstance(value, str) else None
@@ -168,23 +168,23 @@ def _decimal_text(data, name):
     """As it is: the ledger keeps all digits."""
     if data.get(name) in (None, False, ""):
         return ""
-    _decimal(data, name)
+    decimal(data, name)
     return data[name]
 
 
-def _day(data, name):
+def day(data, name):
     try:
-        return date.fromisoformat(_text(data, name, required=True))
+        return date.fromisoformat(text(data, name, required=True))
     except ValueError:
         raise BadPayload(name) from None
 
 
-def _optional_day(data, name):
-    return _day(data, name) if data.get(name) else None
+def optional_day(data, name):
+    return day(data, name) if data.get(name) else None
 
 
-def _one_of(data, name, known):
-    value = _text(data, name)
+def one_of(data, name, known):
+    value = text(data, name)
     if value not in known:
         raise BadPayload(name)
     return value
@@ -197,7 +197,7 @@ def _list(data, name):
     return values
 
 
-def _records(data, name):
+def records(data, name):
     values = _list(data, name)
     if not all(isinstance(value, dict) for value in values):
         raise BadPayload(name)
@@ -209,54 +209,54 @@ def _texts(data, name):
     values = data.get(name) or {}
     if not isinstance(values, dict):
         raise BadPayload(name)
-    return {key: _text(values, key, required=True) for key in values if isinstance(key, str)}
+    return {key: text(values, key, required=True) for key in values if isinstance(key, str)}
 
 
 def _line(data):
-    display_type = _one_of(data, "display_type", DISPLAY_TYPES)
-    name = _text(data, "name")
+    display_type = one_of(data, "display_type", DISPLAY_TYPES)
+    name = text(data, "name")
     marks = tuple(_list(data, "marks")) if data.get("marks") else ()
     if not all(type(mark) is int for mark in marks):
         raise BadPayload("marks")
     if display_type:
         zero = Decimal(0)
-        key = _text(data, "key")
+        key = text(data, "key")
         return Line(
             key, display_type, name, 0, zero, "", zero, zero, None, None, "", (), 0, "", marks
         )
     if not all(type(entry) is int for entry in _list(data, "entries")):
         raise BadPayload("entries")
     return Line(
-        key=_text(data, "key", required=True),
+        key=text(data, "key", required=True),
         display_type="",
         name=name,
-        product=_integer(data, "product_id"),
-        quantity=_decimal(data, "quantity"),
-        unit=_text(data, "unit"),
-        price=_decimal(data, "price_unit"),
-        discount=_decimal(data, "discount"),
-        first=_day(data, "from"),
-        last=_day(data, "to"),
-        contract=_text(data, "contract", required=True),
+        product=integer(data, "product_id"),
+        quantity=decimal(data, "quantity"),
+        unit=text(data, "unit"),
+        price=decimal(data, "price_unit"),
+        discount=decimal(data, "discount"),
+        first=day(data, "from"),
+        last=day(data, "to"),
+        contract=text(data, "contract", required=True),
         entries=tuple(data["entries"]),
-        corrects=_integer(data, "corrects"),
-        original=_text(data, "original"),
+        corrects=integer(data, "corrects"),
+        original=text(data, "original"),
         marks=marks,
     )
 
 
 def _move(data):
     move = Move(
-        key=_text(data, "key", required=True),
-        move_type=_one_of(data, "move_type", MOVE_TYPES),
-        currency=_text(data, "currency", required=True),
-        reference=_text(data, "reference"),
-        narration=_text(data, "narration"),
-        total=_decimal(data, "total"),
-        language=_text(data, "language"),
+        key=text(data, "key", required=True),
+        move_type=one_of(data, "move_type", MOVE_TYPES),
+        currency=text(data, "currency", required=True),
+        reference=text(data, "reference"),
+        narration=text(data, "narration"),
+        total=decimal(data, "total"),
+        language=text(data, "language"),
         refresh=bool(data.get("refresh")),
-        reverses=_integer(data, "reverses"),
-        lines=tuple(map(_line, _records(data, "lines"))),
+        reverses=integer(data, "reverses"),
+        lines=tuple(map(_line, records(data, "lines"))),
     )
     if not move.products:
         raise BadPayload("lines")
@@ -267,31 +267,31 @@ def _row(data):
     if data.get("state", "live") != "live":
         raise BadPayload("state")
     return Row(
-        contract=_text(data, "contract", required=True),
-        term=_text(data, "term"),
-        component=_text(data, "component"),
-        period=_day(data, "period"),
-        group=_text(data, "group"),
-        sequence=_integer(data, "sequence"),
-        entry=_integer(data, "entry"),
-        seconds=_integer(data, "seconds", least=-LARGEST),
-        rounded=_integer(data, "rounded", least=-LARGEST),
-        disposition=_text(data, "disposition"),
-        rule=_text(data, "rule"),
+        contract=text(data, "contract", required=True),
+        term=text(data, "term"),
+        component=text(data, "component"),
+        period=day(data, "period"),
+        group=text(data, "group"),
+        sequence=integer(data, "sequence"),
+        entry=integer(data, "entry"),
+        seconds=integer(data, "seconds", least=-LARGEST),
+        rounded=integer(data, "rounded", least=-LARGEST),
+        disposition=text(data, "disposition"),
+        rule=text(data, "rule"),
         rate=_decimal_text(data, "rate"),
-        lot=_text(data, "lot"),
+        lot=text(data, "lot"),
         amount=_decimal_text(data, "amount"),
         quantity=_decimal_text(data, "quantity"),
         discount=_decimal_text(data, "discount"),
-        held=_text(data, "held"),
-        fingerprint=_text(data, "fingerprint"),
-        policy=_text(data, "policy"),
-        drawn=_integer(data, "drawn", least=-LARGEST),
-        counted=_optional_day(data, "counted"),
-        last=_optional_day(data, "last"),
-        role=_text(data, "role"),
-        line=_text(data, "line"),
-        booked=_text(data, "booked"),
+        held=text(data, "held"),
+        fingerprint=text(data, "fingerprint"),
+        policy=text(data, "policy"),
+        drawn=integer(data, "drawn", least=-LARGEST),
+        counted=optional_day(data, "counted"),
+        last=optional_day(data, "last"),
+        role=text(data, "role"),
+        line=text(data, "line"),
+        booked=text(data, "booked"),
     )
 
 
@@ -301,20 +301,20 @@ def parse(data):
     if not isinstance(fingerprints, dict):
         raise BadPayload("fingerprints")
     found = Payload(
-        customer=_integer(data, "partner_id", least=1),
-        sequence=_integer(data, "seq"),
-        key=_text(data, "key", required=True),
-        as_of=_day(data, "as_of"),
+        customer=integer(data, "partner_id", least=1),
+        sequence=integer(data, "seq"),
+        key=text(data, "key", required=True),
+        as_of=day(data, "as_of"),
         fingerprints={
-            _integer({"fingerprints": id_}, "fingerprints", least=1): _text(
+            integer({"fingerprints": id_}, "fingerprints", least=1): text(
                 fingerprints, id_, required=True
             )
             for id_ in fingerprints
         },
-        moves=tuple(map(_move, _records(data, "moves"))),
-        rows=tuple(map(_row, _records(data, "rows"))),
+        moves=tuple(map(_move, records(data, "moves"))),
+        rows=tuple(map(_row, records(data, "rows"))),
         policies=_texts(data, "policies"),
-        record=_text(data, "record"),
+        record=text(data, "record"),
     )
     lines = [line.key for move in found.moves for line in move.products]
     if len(set(lines)) != len(lines):
@@ -333,20 +333,20 @@ def parse(data):
 
 def _parameter(data):
     return Parameter(
-        name=_text(data, "name", required=True),
+        name=text(data, "name", required=True),
         meaning=_texts(data, "meaning"),
-        type=_one_of(data, "type", PARAMETER_TYPES),
+        type=one_of(data, "type", PARAMETER_TYPES),
         required=bool(data.get("required")),
-        example=_text(data, "example", required=True),
+        example=text(data, "example", required=True),
     )
 
 
 def _plan(data):
     return Plan(
-        name=_text(data, "name", required=True),
+        name=text(data, "name", required=True),
         title=_texts(data, "title"),
-        clause=_text(data, "clause"),
-        parameters=_named(map(_parameter, _records(data, "parameters")), "parameters"),
+        clause=text(data, "clause"),
+        parameters=_named(map(_parameter, records(data, "parameters")), "parameters"),
         parts=_parts(data),
         sells_hours=bool(data.get("sells_hours", True)),
         because=_texts(data, "because"),
@@ -355,11 +355,11 @@ def _plan(data):
 
 def _rule(data):
     return Rule(
-        kind=_one_of(data, "kind", RULE_KINDS),
-        name=_text(data, "name", required=True),
-        clause=_text(data, "clause"),
-        disposition=_one_of(data, "disposition", DISPOSITIONS),
-        plan=_text(data, "plan"),
+        kind=one_of(data, "kind", RULE_KINDS),
+        name=text(data, "name", required=True),
+        clause=text(data, "clause"),
+        disposition=one_of(data, "disposition", DISPOSITIONS),
+        plan=text(data, "plan"),
         effect=_texts(data, "effect"),
         because=_texts(data, "because"),
     )
@@ -369,7 +369,7 @@ def _rules(data, plans):
     """Rules of a policy; what is about a plan names one of ``plans``."""
     if data.get("rules") is None:
         return ()
-    rules = tuple(map(_rule, _records(data, "rules")))
+    rules = tuple(map(_rule, records(data, "rules")))
     names = {plan.name for plan in plans}
     if any((rule.plan in names) != (rule.kind == "component") for rule in rules):
         raise BadPayload("plan")
@@ -396,13 +396,13 @@ def _words(data):
 
 
 def _policy(data):
-    plans = _named(map(_plan, _records(data, "plans")), "plans")
+    plans = _named(map(_plan, records(data, "plans")), "plans")
     return Policy(
-        name=_text(data, "name", required=True),
-        version=_text(data, "version", required=True),
-        hash=_text(data, "hash", required=True),
-        digest=_text(data, "digest", required=True),
-        replaces=_text(data, "replaces"),
+        name=text(data, "name", required=True),
+        version=text(data, "version", required=True),
+        hash=text(data, "hash", required=True),
+        digest=text(data, "digest", required=True),
+        replaces=text(data, "replaces"),
         title=_texts(data, "title"),
         plans=plans,
         words=_words(data),
@@ -420,4 +420,4 @@ def _named(found, part):
 
 def parse_policies(data):
     """What ``klausel_publish`` is given; raises as :func:`parse`."""
-    return _named(map(_policy, _records(data, "policies")), "policies")
+    return _named(map(_policy, records(data, "policies")), "policies")

@@ -60,7 +60,7 @@ class TestForms(KlauselCase):
             self._parameter(value, lang, **values)
         return caught.exception.args[0]
 
-    # --- numbers as people write them ------------------------------------------------------------
+    # --- numbers as people write them -----------------------------------------------------------
 
     def test_a_number_in_any_manner_is_kept_in_one(self):
         for lang in ("en_US", "de_DE"):
@@ -94,7 +94,8 @@ class TestForms(KlauselCase):
         )
         self.assertEqual(
             self._refusal("-12,345"),
-            "Term S: price is “-12,345”, which may be -12345 or -12.3450. Write the one that is meant.",
+            "Term S: price is “-12,345”, which may be -12345 or -12.3450. Write the one"
+            " that is meant.",
         )
         self.assertIn("1234", self._refusal("1,234", "de_DE"))
         self.assertIn("1,2340", self._refusal("1.234", "de_DE"))
@@ -145,7 +146,7 @@ class TestForms(KlauselCase):
         with self.assertRaisesRegex(ValidationError, "95,00"):
             german.value = "viel"
 
-    # --- what a term needs -------------------------------------------------------------------------
+    # --- what a term needs ----------------------------------------------------------------------
 
     def test_a_term_without_a_product_is_refused(self):
         self._parameter("95")
@@ -166,7 +167,7 @@ class TestForms(KlauselCase):
                 }
             )
 
-    # --- a contract in one form ---------------------------------------------------------------------
+    # --- a contract in one form -----------------------------------------------------------------
 
     def _form(self, code="K-9", plan="block"):
         form = Form(self.env["klausel.contract"].with_user(self.manager))
@@ -253,7 +254,7 @@ class TestForms(KlauselCase):
         purchase.term_code = " S "
         self.assertEqual(purchase.term_id, self.term)
 
-    # --- pickers ------------------------------------------------------------------------------------
+    # --- pickers --------------------------------------------------------------------------------
 
     def test_pickers_offer_all_that_the_model_takes(self):
         """A ticket without a customer is its project's."""

@@ -99,7 +99,7 @@ class Work(NamedTuple):
     """Of surcharges on the price of billed time."""
     hours_factor: Decimal = ONE
     """Of surcharges on what a balance loses."""
-    dear: tuple[str, ...] = ()
+    surcharges: tuple[str, ...] = ()
     """Ids of the surcharges on the price."""
 
 

@@ -720,17 +720,17 @@ class Lines(State):
         if term is None or component is None:
             return (Because(ITEM, "", NO_WHERE, charge.text),)
         rules = dict.fromkeys([part[0][6] for part in charge.taken])
-        dear: dict[str, None] = {}
+        surcharges: dict[str, None] = {}
         if bound.policy.surcharges and charge.unit == "hour":
             price = charge.unit_price
-            dear = dict.fromkeys(
-                [id_ for part in charge.taken if part.rate == price for id_ in part.work.dear]
+            surcharges = dict.fromkeys(
+                [id_ for part in charge.taken if part.rate == price for id_ in part.work.surcharges]
             )
-        place = (bound.contract.code, term.term.id, component.id, *rules, "", *dear)
+        place = (bound.contract.code, term.term.id, component.id, *rules, "", *surcharges)
         found = self._reasons.get(place)
         if found is None:
             found = self._reasons_of(bound, term, component, rules)
-            found = self._reasons[place] = (*found, *self._surcharged(bound, dear))
+            found = self._reasons[place] = (*found, *self._surcharged(bound, surcharges))
         return found
 
     def _surcharged(self, bound: BoundContract, ids: Collection[str]) -> Iterator[Because]:

@@ -450,7 +450,7 @@ class State:
 
     def _work(self, entry: Entry, decision: Decision) -> Work:
         bound, rule, _, seen, (ticket, project, employee) = decision
-        price, hours, dear = seen.factors if bound.policy.surcharges else (ONE, ONE, ())
+        price, hours, surcharges = seen.factors if bound.policy.surcharges else (ONE, ONE, ())
         return Work(
             entry,
             project.id,
@@ -463,7 +463,7 @@ class State:
             entry.seconds,
             price,
             hours,
-            dear,
+            surcharges,
         )
 
     def _around(self, entry: Entry) -> Around:

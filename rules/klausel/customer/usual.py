@@ -36,7 +36,7 @@ class _Way(NamedTuple):
     """Whether any term takes such work."""
     price_factor: Decimal = ONE
     hours_factor: Decimal = ONE
-    dear: tuple[str, ...] = ()
+    surcharges: tuple[str, ...] = ()
     included: bool = False
     requirement: Requirement | None = None
     watches: tuple[Watch, ...] = ()
@@ -111,7 +111,7 @@ class Usual(Scoping):
             if way is None:
                 way = ways[seen] = self._way(bound, seen)
             (
-                first, last, rule, settles, disposition, rule_id, taken, price, hours, dear,
+                first, last, rule, settles, disposition, rule_id, taken, price, hours, surcharges,
                 included, needed, watches,
             ) = way  # fmt: skip
             if not (first <= day <= last and (taken or alone)):
@@ -137,7 +137,7 @@ class Usual(Scoping):
                 all_parts[id_] = []
                 facts = (
                     entry, project, ticket, activity or what, role,
-                    disposition, rule_id, seconds, seconds, price, hours, dear,
+                    disposition, rule_id, seconds, seconds, price, hours, surcharges,
                 )  # fmt: skip
                 work = made(Work, facts)
                 if bound.stateful:
@@ -187,7 +187,7 @@ class Usual(Scoping):
         if settles or not taken:
             return _Way(first, last, rule, settles, disposition, rule.id, taken)
         included = self._is_included(bound, disposition, span.first)
-        price, hours, dear = seen.factors if bound.policy.surcharges else (ONE, ONE, ())
+        price, hours, surcharges = seen.factors if bound.policy.surcharges else (ONE, ONE, ())
         return _Way(
             first,
             last,
@@ -198,7 +198,7 @@ class Usual(Scoping):
             taken,
             price,
             hours,
-            dear,
+            surcharges,
             included,
             None if included else seen.requirement(disposition),
             () if included else seen.watches(disposition),

@@ -409,15 +409,15 @@ class Scope:
     def factors(self, day: date, facts: Combination) -> Factors:
         """See :attr:`Seen.factors`."""
         price = hours = _ONE
-        dear: list[str] = []
+        on_price: list[str] = []
         for surcharge, chooser in self._surcharges:
             if chooser.choose(day, facts) is not None:
                 if surcharge.on == "price":
                     price = multiply(price, surcharge.times)
-                    dear.append(surcharge.rule.id)
+                    on_price.append(surcharge.rule.id)
                 else:
                     hours = multiply(hours, surcharge.times)
-        return price, hours, tuple(dear)
+        return price, hours, tuple(on_price)
 
     def requirement(self, day: date, full: Combination) -> Requirement | None:
         """See :meth:`Seen.requirement`; the last of ``full`` is the disposition."""

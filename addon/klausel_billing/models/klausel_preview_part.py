@@ -1,0 +1,65 @@
+from odoo import fields, models
+
+
+class KlauselPreviewPart(models.Model):
+    _name = "klausel.preview.part"
+    _description = "Part of a Timesheet in a Preview"
+    _inherit = "klausel.preview.row"
+    _order = "preview_id, date, id"
+    _rec_name = "entry_ref"
+
+    line_id = fields.Many2one(
+        comodel_name="klausel.preview.line",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="cascade",
+    )
+    entry_id = fields.Many2one(
+        comodel_name="account.analytic.line",
+        string="Timesheet",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    entry_ref = fields.Integer(
+        string="Timesheet ID",
+        readonly=True,
+        aggregator=None,
+        help="Stays when the timesheet is deleted. 0: the part is of no single timesheet.",
+    )
+    date = fields.Date(readonly=True)
+    contract_id = fields.Many2one(
+        comodel_name="klausel.contract",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="cascade",
+    )
+    term = fields.Char(readonly=True)
+    component = fields.Char(readonly=True)
+    state = fields.Selection(
+        selection=[
+            ("billed", "Billed"),
+            ("drawn", "Drawn"),
+            ("included", "Included"),
+            ("held", "Held"),
+            ("uncovered", "Not Covered"),
+            ("not_due", "Not Due Yet"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    disposition = fields.Char(readonly=True)
+    reason = fields.Char(readonly=True, help="Why it is held, or not covered.")
+    rule = fields.Char(readonly=True)
+    clause = fields.Char(readonly=True)
+    sentence = fields.Char(readonly=True, translate=True)
+    worked = fields.Float(string="Hours Worked", readonly=True)
+    counted = fields.Float(string="Hours Counted", readonly=True)
+    worked_seconds = fields.Integer(readonly=True)
+    counted_seconds = fields.Integer(readonly=True)
+    lot = fields.Char(readonly=True, help="Lot of hours that the time is drawn from.")
+    drawn = fields.Float(string="Hours Drawn", readonly=True, help="What the lot loses by it.")
+    before = fields.Float(string="Lot Before", readonly=True, aggregator=None)
+    after = fields.Float(string="Lot After", readonly=True, aggregator=None)
+    due = fields.Date(readonly=True)
+    late = fields.Boolean(readonly=True, help="Of a period that was billed before.")
