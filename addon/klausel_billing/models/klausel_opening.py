@@ -42,6 +42,21 @@ class KlauselOpening(models.Model):
     def _check_term(self):
         self._klausel_check_term()
 
+    @api.constrains("term_id", "lot")
+    def _check_lot(self):
+        """A lot has one opening."""
+        for opening in self:
+            lots = [opening.lot] if opening.lot else [False, ""]
+            domain = [("term_id", "=", opening.term_id.id), ("lot", "in", lots)]
+            if self.search_count(domain, limit=2) > 1:
+                raise ValidationError(
+                    self.env._(
+                        "There is an opening balance of this lot already: %s. Change that one, or"
+                        " name another lot.",
+                        opening.display_name,
+                    )
+                )
+
     @api.constrains("date", "hours", "valid_until")
     def _check_valid_until(self):
         for opening in self:

@@ -28,9 +28,9 @@ class KlauselPlan(models.Model):
     sentence = fields.Text(
         string="Because", readonly=True, translate=True, help="What the policy tells customers."
     )
-    rule_ids = fields.One2many("klausel.rule", "plan_id", "What It Does", readonly=True)
+    rule_ids = fields.One2many("klausel.rule", "plan_id", "Rules", readonly=True)
     effect = fields.Text(
-        string="Reading", compute="_compute_effect", help="As the program reads the plan."
+        string="What It Does", compute="_compute_effect", help="As the program reads the plan."
     )
     parameter_ids = fields.One2many("klausel.plan.parameter", "plan_id", "Parameters")
     parts = fields.Char(readonly=True, help="Names of what is accepted part by part, as JSON.")

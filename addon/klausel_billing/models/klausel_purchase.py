@@ -52,3 +52,7 @@ class KlauselPurchase(models.Model):
         for purchase in self:
             if purchase.term_id.plan_id:
                 purchase.term_id.plan_id._klausel_check_purchase(purchase)
+
+    @api.constrains("date", "term_id")
+    def _check_date(self):
+        self.term_id._klausel_check_days()

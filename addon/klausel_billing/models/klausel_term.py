@@ -121,6 +121,53 @@ class KlauselTerm(models.Model):
                     )
                 )
 
+    @api.constrains("contract_id", "date_start", "date_until")
+    def _check_days(self):
+        self._klausel_check_days()
+
+    def _klausel_days(self):
+        """First and last day on which the term runs; no last one where it has no end."""
+        self.ensure_one()
+        contract = self.contract_id
+        ends = [day for day in (contract.date_end, self.date_until) if day]
+        first = max(filter(None, (contract.date_start, self.date_start)))
+        return first, min(ends, default=None)
+
+    def _klausel_check_days(self):
+        """Refuse a term that never runs, and hours bought when it does not."""
+        for term in self:
+            contract = term.contract_id
+            first, last = term._klausel_days()
+            if last and last < first:
+                raise ValidationError(
+                    self.env._(
+                        "Term %(term)s has no day inside contract %(contract)s, which runs"
+                        " %(days)s. Correct the dates of one of the two.",
+                        term=term.code,
+                        contract=contract.code,
+                        days=self._klausel_days_text(contract.date_start, contract.date_end),
+                    )
+                )
+            for purchase in self.env["klausel.purchase"].search([("term_id", "=", term.id)]):
+                if purchase.date < first or (last and purchase.date > last):
+                    raise ValidationError(
+                        self.env._(
+                            "The purchase of %(date)s lies outside of term %(term)s, which runs"
+                            " %(days)s. Correct the date, or the days of the term or contract.",
+                            date=format_date(self.env, purchase.date),
+                            term=term.code,
+                            days=self._klausel_days_text(first, last),
+                        )
+                    )
+
+    def _klausel_days_text(self, first, last):
+        said = {"first": format_date(self.env, first), "last": format_date(self.env, last)}
+        return (
+            self.env._("from %(first)s to %(last)s", **said)
+            if last
+            else self.env._("from %(first)s on", **said)
+        )
+
     @api.onchange("plan_id")
     def _onchange_plan_id(self):
         """Offer the parameters that the plan needs; values are for the person to enter."""

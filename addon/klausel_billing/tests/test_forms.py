@@ -167,6 +167,78 @@ class TestForms(KlauselCase):
                 }
             )
 
+    def _purchase(self, day):
+        return self.env["klausel.purchase"].create(
+            {"contract_id": self.contract.id, "term_id": self.term.id, "date": day, "hours": 1}
+        )
+
+    def _refused(self, record, values, said):
+        with self.assertRaises(ValidationError) as caught, self.env.cr.savepoint():
+            record.write(values)
+        self.assertEqual(caught.exception.args[0], said)
+
+    def test_a_term_that_never_runs(self):
+        self.contract.date_end = "2026-12-31"
+        inside = "from 01/01/2026 to 12/31/2026. Correct the dates of one of the two."
+        said = f"Term S has no day inside contract K-1, which runs {inside}"
+        self._refused(self.term, {"date_start": "2027-01-01"}, said)
+        self._refused(self.term, {"date_until": "2025-12-31"}, said)
+        self.term.date_start = "2026-12-31"
+        self._refused(
+            self.contract,
+            {"date_end": "2026-12-30"},
+            "Term S has no day inside contract K-1, which runs from 01/01/2026 to 12/30/2026."
+            " Correct the dates of one of the two.",
+        )
+        self.contract.write({"date_end": False, "date_start": "2026-02-01"})
+        self.term.write({"date_start": False, "date_until": "2026-06-30"})
+        self._refused(
+            self.contract,
+            {"date_start": "2026-07-01"},
+            "Term S has no day inside contract K-1, which runs from 07/01/2026 on."
+            " Correct the dates of one of the two.",
+        )
+        self._refused(
+            self.contract,
+            {"date_end": "2026-01-01"},
+            "Contract K-1 ends on 2026-01-01, before it starts on 2026-02-01.",
+        )
+
+    def test_hours_bought_when_the_term_does_not_run(self):
+        bought = self._purchase("2026-03-01")
+        days = (
+            "which runs from 01/01/2026 on. Correct the date, or the days of the term or contract."
+        )
+        self._refused(
+            bought,
+            {"date": "2025-12-31"},
+            f"The purchase of 12/31/2025 lies outside of term S, {days}",
+        )
+        for record, values, said in (
+            (self.term, {"date_start": "2026-03-02"}, "from 03/02/2026 on"),
+            (self.contract, {"date_start": "2026-03-02"}, "from 03/02/2026 on"),
+            (self.contract, {"date_end": "2026-02-28"}, "from 01/01/2026 to 02/28/2026"),
+        ):
+            self._refused(
+                record,
+                values,
+                f"The purchase of 03/01/2026 lies outside of term S, which runs {said}. Correct the"
+                " date, or the days of the term or contract.",
+            )
+        self.contract.date_end = "2026-03-01"
+
+    def test_two_openings_of_one_lot(self):
+        openings = self.env["klausel.opening"]
+        values = {"contract_id": self.contract.id, "term_id": self.term.id, "date": "2026-01-01"}
+        first = openings.create(values)
+        openings.create({**values, "lot": "A"})
+        for lot in (False, "", "A"):
+            said = "opening balance of this lot already"
+            with self.assertRaisesRegex(ValidationError, said), self.env.cr.savepoint():
+                openings.create({**values, "lot": lot})
+        first.lot = "B"
+        openings.create(values)
+
     # --- a contract in one form -----------------------------------------------------------------
 
     def _form(self, code="K-9", plan="block"):
