@@ -56,6 +56,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "odoo": (
         "odoo/test_models.py", "odoo/test_odoo_invoicing.py", "odoo/test_links.py",
         "odoo/test_bill.py", "odoo/test_foreign_answers.py",
+        "odoo/test_connector_rights.py",
     ),
 }  # fmt: skip
 

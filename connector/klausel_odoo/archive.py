@@ -8,8 +8,10 @@ from typing import Any
 from klausel.model import LedgerKey
 from klausel.port import Kept, Wanted
 from klausel.shapes import parse_date
-from klausel_odoo.writing import LEDGER, PAGE, Call
+from klausel_odoo.writing import LEDGER, PAGE, RUN, Call
 
+#: What is read of a run.
+FIELDS = ("record",)
 #: What of a ledger row says which line it is, and where that stands.
 _LINE = (
     "contract_id", "term", "component", "period", "line_group", "sequence", "move_id", "move_name",
@@ -21,7 +23,7 @@ def kept(call: Call, company: int, wanted: Wanted, codes: Mapping[int, str]) -> 
     domain: list[Any] = [("company_id", "=", company), ("record", "!=", False)]
     if wanted.customers is not None:
         domain.append(("partner_id", "in", sorted(map(int, wanted.customers))))
-    runs = _all(call, "klausel.run", domain, ["record"])
+    runs = _all(call, RUN, domain, FIELDS)
     if not runs:
         return []
     mine = [("company_id", "=", company), ("amount", "!=", False), ("state", "=", "live")]

@@ -14,7 +14,7 @@ from klausel.problems import ErpError, Problem, ProblemError, listed
 from klausel.publishing import Publications, differing, version_text
 from klausel.words import SPOKEN, unknown
 from klausel_book.reader import POLICIES, read_policies
-from klausel_odoo import failures, records, writing
+from klausel_odoo import archive, failures, records, writing
 from klausel_odoo.records import text
 from klausel_odoo.transports import Transport, open_transport
 from klausel_odoo.versions import NEWEST, OLDEST, features, known
@@ -110,19 +110,17 @@ def _rights(session: Session) -> Check:
             # What neither Odoo's free modules nor the addon have may be missing.
             and not (field.addon and not field.odoo.startswith("klausel_"))
         ]
-        if absent or not _readable(session, table.odoo, present):
-            missing[table.odoo] = absent
+        _note(missing, table.odoo, absent, _refused(session, table.odoo, present))
         for field in table.fields:
             name, _, hop = field.odoo.partition(".")
             relation = present.get(name, {}).get("relation", "")
-            if relation and hop not in ("", "id") and not _readable(session, relation, [hop]):
+            if relation and hop not in ("", "id") and _refused(session, relation, [hop]):
                 missing.setdefault(relation, [hop])
         tables, fields = tables + 1, fields + len(table.fields)
-    for model, names in _CONTRACT_FIELDS.items():
+    for model, names in {**_CONTRACT_FIELDS, **_recorded(session)}.items():
         present = _present(session, model, dict.fromkeys(names))
         absent = [name for name in names if name not in present]
-        if absent or not _readable(session, model, present):
-            missing[model] = absent
+        _note(missing, model, absent, _refused(session, model, present))
         tables, fields = tables + 1, fields + len(names)
     if missing:
         said = listed(
@@ -133,6 +131,27 @@ def _rights(session: Session) -> Check:
             f'in Odoo, add the user to the group "{failures.GROUP}"',
         )  # fmt: skip
     return Check("rights", True, f"reads all {fields} fields of {tables} tables")
+
+
+def _note(missing: dict[str, list[str]], model: str, absent: list[str], refused: str) -> None:
+    """Adds to ``missing`` what of ``model`` may not be read: fields, or the model ``refused``,
+    which may be one that it leads to."""
+    if absent:
+        missing[model] = absent
+    if refused:
+        missing.setdefault(refused, [])
+
+
+def _recorded(session: Session) -> dict[str, list[str]]:
+    """Fields of what is on record, by model, as far as the addon knows them."""
+    known = session.info.get("ledger_fields", ())
+    found = {
+        writing.LEDGER: [*writing.FIELDS, *(name for name in writing.NEWER if name in known)],
+        writing.RUN: list(archive.FIELDS),
+    }
+    if session.info.get("publishes"):
+        found[writing.POLICY] = list(writing.PUBLISHED["policy_id"]["fields"])
+    return found
 
 
 def _contract_fields() -> dict[str, list[str]]:
@@ -156,7 +175,8 @@ def _present(session: Session, model: str, wanted: Mapping[str, Any]) -> Mapping
     return {name: field for name, field in found.items() if name in wanted}
 
 
-def _readable(session: Session, model: str, names: Iterable[str]) -> bool:
+def _refused(session: Session, model: str, names: Iterable[str]) -> str:
+    """The model that this user may not read where ``names`` of ``model`` are asked for, or ""."""
     arguments = {
         "domain": [],
         "specification": {name: {} for name in names},
@@ -165,20 +185,14 @@ def _readable(session: Session, model: str, names: Iterable[str]) -> bool:
     }
     try:
         session.transport.call(model, "web_search_read", arguments)
-    except failures.AccessRefusedError:
-        return False
-    return True
+    except failures.AccessRefusedError as error:
+        return error.model or model
+    return ""
 
 
 def timesheets(session: Session) -> Check:
     """Whether this user sees all of the company's timesheets, private projects included."""
-    domain = [("project_id", "!=", False), ("company_id", "=", session.company)]
-    seen = session.transport.call(
-        "account.analytic.line",
-        "search_count",
-        {"domain": domain, "context": session.context},
-    )
-    there = session.info.get("timesheets")
+    seen, there = seen_timesheets(session), session.info.get("timesheets")
     if there is None:
         return Check("timesheets", True, f"sees {seen}; this addon does not say of how many")
     if seen < there:
@@ -187,6 +201,13 @@ def timesheets(session: Session) -> Check:
             f'in Odoo, add the user to the group "{failures.GROUP}"',
         )  # fmt: skip
     return Check("timesheets", True, f"sees all {there}")
+
+
+def seen_timesheets(session: Session) -> int:
+    """How many of the company's timesheets this user sees."""
+    domain = [("project_id", "!=", False), ("company_id", "=", session.company)]
+    arguments = {"domain": domain, "context": session.context}
+    return int(session.transport.call("account.analytic.line", "search_count", arguments))
 
 
 def hidden(session: Session) -> Check:

@@ -33,7 +33,7 @@ from klausel.tree import Tree
 from klausel_book.reader import POLICIES, read_policies
 from klausel_book.source import Signature, policy_signature, policy_texts
 from klausel_odoo import archive, failures, records, writing
-from klausel_odoo.checks import checks
+from klausel_odoo.checks import checks, seen_timesheets
 from klausel_odoo.moves import Known
 from klausel_odoo.settings import OdooSettings
 from klausel_odoo.transports import Transport, open_transport
@@ -234,10 +234,24 @@ class OdooSource:
         self, session: Session, until: date, customers: Collection[str] | None = None
     ) -> Book:
         """:meth:`read` through a connection that is open already."""
+        self._refuse_half(session)
         self._signature = policy_signature(self.settings.policies)
         self._policies = self.policy_files()
         with _uncollected():
             return _Reading(session, self.settings, until, customers).book()
+
+    def _refuse_half(self, session: Session) -> None:
+        """Raises where this user does not see every timesheet: what is due would be too little."""
+        seen, there = seen_timesheets(session), session.info.get("timesheets", 0)
+        if seen < there:
+            # Some may have been deleted since the connection was opened.
+            there = self._info(session.transport)["timesheets"]
+            seen = seen_timesheets(session)
+        if seen < there:
+            raise ErpError(
+                f"user {self.settings.login} sees only {seen} of {there} timesheets",
+                failures.join_group(failures.GROUP),
+            )
 
     def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
         """See :class:`klausel.port.Erp`: one call, one transaction of the server."""

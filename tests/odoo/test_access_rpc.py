@@ -70,8 +70,15 @@ MODELS = (
 SHOWN = ("klausel.worker", "klausel.request", "klausel.preview", "klausel.balance",
          "klausel.notice", "klausel.problem")  # fmt: skip
 ABSTRACT = {
-    "klausel.contract.part", "klausel.guarded", "klausel.named.term", "klausel.preview.row",
+    "klausel.contract.part", "klausel.guarded", "klausel.named", "klausel.named.term",
+    "klausel.preview.row",
 }  # fmt: skip
+#: Of Odoo, where the addon looks on at what is written: no right is the addon's there.
+WATCHED = {
+    (model, method)
+    for model in ("hr.job", "hr.version", "project.tags", "res.company", "res.partner.category")
+    for method in ("create", "write", "unlink")
+}
 
 
 class Secret(NamedTuple):
@@ -161,7 +168,7 @@ def fill(rpc: Rpc, party: Party) -> None:
 def show(server: Server, odoo: Odoo, party: Party) -> None:
     """What the program beside Odoo shows of the customer."""
     whose = f"1, {party.customer}"
-    below = f"1, {whose}"
+    below = f"99, {whose}"
     contract = party.contract
     server.psql(odoo.database, f"""
 INSERT INTO klausel_worker (name, company_id, seen_on) VALUES ('Zebraflott', 1, now());
@@ -169,8 +176,8 @@ INSERT INTO klausel_request (id, kind, state, company_id, as_of, progress)
     VALUES (1, 'preview', 'done', 1, '2024-02-01', 'Quandt');
 INSERT INTO klausel_request_customer (request_id, company_id, partner_id, state)
     VALUES (1, {whose}, 'previewed');
-INSERT INTO klausel_preview (id, company_id, partner_id, currency_id, amount)
-    VALUES (1, {whose}, 1, 4321.09);
+INSERT INTO klausel_preview (id, company_id, partner_id, currency_id, amount, stale, touched)
+    VALUES (99, {whose}, 1, 4321.09, true, true);
 INSERT INTO klausel_preview_line
     (id, preview_id, company_id, partner_id, contract_id, kind, draft, key, name, currency_id)
     VALUES (1, {below}, {contract}, 'invoice', 'd', 'k', 'Zebraflott', 1);
@@ -303,6 +310,22 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
             },))
             for company in (1, "1", True)
         ],
+        ("klausel.preview", "action_create_drafts"): [],
+        ("klausel.preview", "action_refresh"): [],
+        ("klausel.preview", "action_refresh_all"): [Call("action_refresh_all")],
+        ("klausel.request", "action_cancel"): [],
+        ("klausel.request", "klausel_next"): [
+            Call("klausel_next", (company, "one", "")) for company in (1, "1", True)
+        ],
+        **{
+            ("klausel.request", method): [Call(method, (1, "one", *arguments))]
+            for method, *arguments in (
+                ("klausel_progress", 1, 2, ""),
+                ("klausel_report", secret.party.customer, {"protocol": 1}),
+                ("klausel_say", secret.party.customer, "nothing", ""),
+                ("klausel_done", "done", ""),
+            )
+        },
         ("res.partner", "action_view_klausel_contracts"): [],
         ("res.partner", "write"): [
             Call("write", (secret.ids["res.partner"], {"parent_id": False})),
@@ -329,6 +352,11 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("project.task", "write"): [
             Call("write", (secret.ids["project.task"], {"parent_id": False}))
         ],
+        ("project.task", "unlink"): [],
+        ("project.project", "write"): [
+            Call("write", ([secret.party.project], {"partner_id": False}))
+        ],
+        ("account.analytic.line", "unlink"): [],
         ("account.move.reversal", "reverse_moves"): [],
         ("account.partial.reconcile", "create"): [
             Call("create", ([{
@@ -338,6 +366,8 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ],
         ("account.partial.reconcile", "unlink"): [Call("unlink", ([1],))],
     }  # fmt: skip
+    for model, method in WATCHED:
+        found[model, method] = [Call(method, ([], {}) if method == "write" else ([],))]
     for model in MODELS:
         for method in ("create", "write", "unlink"):
             found[model, method] = [call for call in generic(secret, model) if call[0] == method]
@@ -394,6 +424,7 @@ def generic(secret: Secret, model: str) -> list[Call]:
 
 #: Odoo lets everybody who writes invoices reverse the ones that they see: here none.
 HARMLESS = {
+    **dict.fromkeys(WATCHED, "an answer: True"),  # of no records
     ("account.move.reversal", "reverse_moves"): (
         "an answer: {'name': 'Reverse Moves', 'type': 'ir.actions.act_window', 'res_model':"
         " 'account.move', 'view_mode': 'list,form', 'domain': [['id', 'in', []]]}"

@@ -38,7 +38,9 @@ TIMESHEETS = frozenset(
 #: Whoever may write tickets in Odoo.
 TICKETS = frozenset({"project_user", "project_manager", "consultant", "administrator"})
 WRITERS = MANAGERS | {"connector"}
-READERS = WRITERS | {"reader"}
+#: Whoever reads what only forms show, and may ask the program beside Odoo for something.
+ASKERS = MANAGERS | {"reader"}
+READERS = WRITERS | ASKERS
 
 # --- stored fields ------------------------------------------------------------------------------
 
@@ -183,8 +185,13 @@ DIALOGS = {"klausel.decide"}
 RECORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(MANAGED, (READERS, MANAGERS)),
     **dict.fromkeys(OURS, (READERS, NOBODY)),
+    # What only forms show.
+    **dict.fromkeys(
+        ("klausel.revision", "klausel.plan", "klausel.plan.parameter", "klausel.rule"),
+        (ASKERS, NOBODY),
+    ),
     # What forms offer to whoever says what kind of work it is.
-    "klausel.word": (READERS | TIMESHEETS, NOBODY),
+    "klausel.word": (ASKERS | TIMESHEETS, NOBODY),
 }
 #: Decided by hand once, and never changed.
 CREATED = {"klausel.override": MANAGERS}
@@ -212,10 +219,19 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.override", "action_decide"): MANAGERS,
     ("klausel.policy", "klausel_publish"): WRITERS,
     ("klausel.policy", "klausel_published"): READERS,
+    ("klausel.preview", "action_create_drafts"): frozenset({"administrator"}),
+    ("klausel.preview", "action_refresh"): ASKERS,
+    ("klausel.preview", "action_refresh_all"): ASKERS | {users.STRANGER},
     ("klausel.reference", "klausel_contracts"): READERS,
     ("klausel.reference", "klausel_entries"): READERS,
     ("klausel.reference", "klausel_hidden"): READERS,
     ("klausel.reference", "klausel_look_up"): WRITERS,
+    ("klausel.request", "action_cancel"): ASKERS,
+    ("klausel.request", "klausel_done"): WRITERS,
+    ("klausel.request", "klausel_next"): WRITERS,
+    ("klausel.request", "klausel_progress"): WRITERS,
+    ("klausel.request", "klausel_report"): WRITERS,
+    ("klausel.request", "klausel_say"): WRITERS,
     ("klausel.run", "klausel_links"): READERS,
     ("klausel.run", "klausel_reseal"): MANAGERS,
     ("res.partner", "action_view_klausel_contracts"): READERS,

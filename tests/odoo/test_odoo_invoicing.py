@@ -242,7 +242,15 @@ print(json.dumps({"settled": len(lines), "line": time[0].so_line.id, "task": tim
     facts = ask(odoo_server, ours, code)
     assert facts["settled"] > 100
     assert not any(facts["open"])
+    odoo_server.psql(
+        ours.database,
+        "INSERT INTO klausel_preview (id, company_id, currency_id) VALUES (1, 1, 1);"
+        " INSERT INTO klausel_problem (preview_id, company_id, severity, text)"
+        " VALUES (1, 1, 'note', 'x')",
+    )
     odoo_server.uninstall(ours.database, "klausel_billing")
+    left = "SELECT relname FROM pg_class WHERE relname LIKE 'klausel%' ORDER BY 1"
+    assert odoo_server.psql(ours.database, left) == []
 
     code = """
 sale = order(ORDER)

@@ -503,8 +503,26 @@ def test_a_consultant_classifies_and_reads_no_price(world: World) -> None:
     del row["id"]
     assert row == {
         "klausel_covered": True, "klausel_left_hours": 1.5, "klausel_held_hours": 0.5,
-        "klausel_held": "pending",
+        "klausel_held": "Waits for the customer's approval",
     }  # fmt: skip
+    said = {
+        language: who.call(
+            "account.analytic.line", "read", [own], ["klausel_held"], context={"lang": language}
+        )[0]["klausel_held"]
+        for language in ("de_DE", "nl_NL")
+    }
+    assert said == {
+        "de_DE": "Wartet auf die Freigabe des Kunden",
+        "nl_NL": "Wacht op het akkoord van de klant",
+    }
+    # On record stays the program's code; a billing manager reads the same sentence beside it.
+    billing = world.people["manager"].call(
+        "klausel.ledger", "search_read", [("entry_ref", "=", own), ("held", "!=", False)],
+        ["held", "held_because"],
+    )  # fmt: skip
+    assert [(row["held"], row["held_because"]) for row in billing] == [
+        ("pending", "Waits for the customer's approval")
+    ]
     for operator, there in {"!=": [own], "=": []}.items():
         domain = [("id", "=", own), ("klausel_held", operator, False)]
         assert who.call("account.analytic.line", "search", domain) == there

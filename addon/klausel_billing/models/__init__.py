@@ -41,4 +41,5 @@ from . import (
     res_partner,
     sale_order,
     sale_order_line,
+    touching,
 )

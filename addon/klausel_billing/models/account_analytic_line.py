@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 
 from .guarded import is_on, switched_on
+from .held import because
 from .klausel_override import DECISIONS
 
 #: On while a billing manager changes a settled entry; of no effect for anybody else.
@@ -138,6 +139,7 @@ class AccountAnalyticLine(models.Model):
     @api.depends(
         "unit_amount", "klausel_covered", "klausel_ledger_ids.state", "klausel_ledger_ids.seconds"
     )
+    @api.depends_context("lang")
     def _compute_klausel_standing(self):
         rows = self.env["klausel.ledger"]._read_group(
             [("entry_ref", "in", self._origin.ids), ("state", "=", "live")],
@@ -151,7 +153,7 @@ class AccountAnalyticLine(models.Model):
             found = seconds.get(line._origin.id, {})
             held = {reason: some for reason, some in found.items() if reason and some}
             left = round(line.unit_amount * 3600) - sum(found.values())
-            line.klausel_held = ", ".join(sorted(held)) or False
+            line.klausel_held = because(self.env, held)
             line.klausel_held_hours = sum(held.values()) / 3600
             line.klausel_left_hours = max(left, 0) / 3600 if line.klausel_covered else 0
 

@@ -1,5 +1,6 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
 from .application import VISIBLE
@@ -66,7 +67,10 @@ class AccountMove(models.Model):
     def write(self, vals):
         state = vals.get("state")
         if state not in ("draft", "cancel"):
-            return super().write(vals)
+            result = super().write(vals)
+            if state:
+                self._klausel_touch_timesheets()
+            return result
         # Rights first: what is wrong with a change is told to those who may make it.
         if self:
             self.check_access("write")
@@ -84,6 +88,7 @@ class AccountMove(models.Model):
         ledger._klausel_of_moves(cancelled, "released", "cancelled")._klausel_revive()
         ledger._klausel_of_moves(cancelled, "released", "corrected")._klausel_revive()
         reversed_._klausel_check_reversal()
+        self._klausel_touch_timesheets()
         return result
 
     def unlink(self):
@@ -93,6 +98,7 @@ class AccountMove(models.Model):
         # Its own ledger rows go with the lines.
         reversed_ = self._klausel_reversed() - self
         self._klausel_before_release()
+        self._klausel_touch_timesheets()
         result = super().unlink()
         reversed_._klausel_check_reversal()
         return result
@@ -102,6 +108,14 @@ class AccountMove(models.Model):
         instead = posted.sudo().filtered("klausel_replaces_id")
         (instead | posted._klausel_reversed())._klausel_check_reversal()
         return posted
+
+    def _klausel_touch_timesheets(self):
+        """Whether Odoo's own invoices bill timesheets changes with them."""
+        invoices = self.filtered(lambda move: move.move_type == "out_invoice")
+        if invoices:
+            condition = SQL("line.timesheet_invoice_id = ANY(%s)", invoices.ids)
+            places = self.env["account.analytic.line"]._klausel_places_where(condition)
+            self.env["klausel.preview"]._klausel_touch(places)
 
     # --- what documents have to do with each other ------------------------------------------------
 

@@ -19,6 +19,7 @@ class AccountPartialReconcile(models.Model):
         partials = super().create(vals_list)
         partials._klausel_check_caller()
         partials._klausel_invoices()._klausel_check_reversal()
+        partials._klausel_invoices()._klausel_touch_timesheets()
         return partials
 
     def unlink(self):
@@ -27,4 +28,5 @@ class AccountPartialReconcile(models.Model):
         result = super().unlink()
         # Matching is undone for many reasons: nobody is stopped here.
         invoices.exists()._klausel_check_reversal(refuse=False)
+        invoices.exists()._klausel_touch_timesheets()
         return result

@@ -11,6 +11,7 @@ from odoo.tools import SQL, plaintext2html
 from psycopg2.errors import UniqueViolation
 
 from .call import Call
+from .desk import Desk
 from .fingerprint import fingerprint
 from .payload import parse
 
@@ -37,10 +38,12 @@ NONE = (0, 0, 0)
 class Application(Call):
     def apply(self):
         self.asked = self._read(parse)
+        self.row = self._request()
         before = self.env["klausel.run"].search(
             [("company_id", "=", self.company.id), ("key", "=", self.asked.key)]
         )
         if before:
+            self._done(before)
             return {**json.loads(before.result), "replayed": True}
         self.customer = self._customer()
         self._take_turn()
@@ -93,7 +96,25 @@ class Application(Call):
             }
         )
         self.run._klausel_chain()
+        self.env["klausel.preview"]._klausel_touch({(self.company.id, self.customer.id)})
+        self._done(self.run)
         return result
+
+    # --- for a request ----------------------------------------------------------------------------
+
+    def _request(self):
+        """The customer of the request that this is for, if it is for one. First of all: nobody
+        else takes the request meanwhile."""
+        if not self.asked.request:
+            return None
+        self.desk = Desk(self.env, self.company, self._data)
+        requests = self.env["klausel.request"]
+        domain = [("id", "=", self.asked.request), ("company_id", "=", self.company.id)]
+        return self.desk.may_write(requests.search(domain), self.asked)
+
+    def _done(self, run):
+        if self.row:
+            self.desk.written(self.row, run)
 
     # --- what is asked for ----------------------------------------------------------------------
 

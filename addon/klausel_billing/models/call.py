@@ -16,20 +16,21 @@ class Call:
         self.company = company
         self._data = data
 
-    def _read(self, parse):
+    def _read(self, parse, data=None):
         """What ``parse`` makes of the data; refuses another protocol, and what is not as agreed."""
-        if self._data.get("protocol") != PROTOCOL:
+        data = self._data if data is None else data
+        if data.get("protocol") != PROTOCOL:
             self._refuse(
                 "protocol",
                 self.env._(
                     "The addon speaks protocol %(ours)s, the program that called speaks"
                     " %(theirs)s: bring both to the same version.",
                     ours=PROTOCOL,
-                    theirs=self._data.get("protocol"),
+                    theirs=data.get("protocol"),
                 ),
             )
         try:
-            return parse(self._data)
+            return parse(data)
         except BadPayload as error:
             self._refuse_part(error)
 

@@ -518,6 +518,7 @@ class KlauselContract(models.Model):
             "elsewhere": True,
             "documents": True,
             "references": True,
+            "work": True,
         }
 
     @api.model

@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from .held import because
+
 #: Kinds of rules that rows name, and the rule of what a person decided.
 DECIDING = ("scope", "approval", "budget")
 BY_HAND = "override"
@@ -96,6 +98,7 @@ class KlauselLedger(models.Model):
         help="What the invoice line comes to now, exact: it may have been changed by hand.",
     )
     held = fields.Char(readonly=True, help="Why the part is not billed yet.")
+    held_because = fields.Char(compute="_compute_held_because")
     move_line_id = fields.Many2one(
         comodel_name="account.move.line",
         string="Invoice Line",
@@ -186,6 +189,12 @@ class KlauselLedger(models.Model):
         "The key of a ledger row must be complete.",
     )
 
+    @api.depends("held")
+    @api.depends_context("lang")
+    def _compute_held_because(self):
+        for row in self:
+            row.held_because = because(self.env, {row.held} - {False})
+
     @api.depends("contract_id.code", "term", "component", "period", "line_group", "sequence")
     def _compute_display_name(self):
         for row in self:
@@ -220,7 +229,9 @@ class KlauselLedger(models.Model):
     @api.depends_context("lang")
     def _compute_because(self):
         names = {row: row._klausel_rule() for row in self}
-        rules = self.env["klausel.rule"].search(
+        # Whoever may read a row may read why it is there.
+        rules = self.env["klausel.rule"].sudo()
+        rules = rules.search(
             [
                 ("policy_id", "in", self.policy_id.ids),
                 ("kind", "in", DECIDING),

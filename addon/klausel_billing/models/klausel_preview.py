@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 from psycopg2.errors import LockNotAvailable
 
@@ -100,6 +101,58 @@ class KlauselPreview(models.Model):
             name = preview.partner_id.sudo().display_name
             preview.display_name = name or self.env._("Work without a customer")
 
+    # --- what people ask for ----------------------------------------------------------------------
+
+    def action_refresh(self, adjust=False):
+        """Have these worked out anew, as of today; all of the company where nobody's is one."""
+        requests = self.env["klausel.request"]
+        requests._klausel_check_asker("preview")
+        self._klausel_check_chosen()
+        today = fields.Date.context_today(self)
+        for company, previews in self.grouped("company_id").items():
+            named = all(preview.partner_id for preview in previews)
+            seen = dict.fromkeys(previews.partner_id.ids, "") if named else {}
+            requests |= requests._klausel_ask("preview", company, today, bool(adjust), seen)
+        return requests._klausel_action()
+
+    @api.model
+    def action_refresh_all(self, adjust=False):
+        """Have everything of the present company worked out anew, as of today."""
+        requests = self.env["klausel.request"]
+        requests._klausel_check_asker("preview")
+        today = fields.Date.context_today(self)
+        return requests._klausel_ask(
+            "preview", self.env.company, today, bool(adjust), {}
+        )._klausel_action()
+
+    def action_create_drafts(self):
+        """Have written what these show, and nothing else: the program finds out what has changed
+        since."""
+        requests = self.env["klausel.request"]
+        requests._klausel_check_asker("bill")
+        self._klausel_check_chosen()
+        if not all(preview.partner_id for preview in self):
+            raise UserError(
+                self.env._("Work without a customer is not invoiced: first say whose it is.")
+            )
+        shown = self.filtered("fingerprint")
+        if not shown:
+            raise UserError(
+                self.env._(
+                    "There is nothing to invoice to %s.", ", ".join(self.mapped("display_name"))
+                )
+            )
+        groups = shown.grouped(lambda one: (one.company_id, one.as_of, one.adjust))
+        for (company, as_of, adjust), previews in groups.items():
+            seen = {preview.partner_id.id: preview.fingerprint for preview in previews}
+            requests |= requests._klausel_ask("bill", company, as_of, adjust, seen)
+        return requests._klausel_action()
+
+    def _klausel_check_chosen(self):
+        if not self:
+            raise UserError(self.env._("Choose at least one customer."))
+        self.check_access("read")
+
     # --- out of date or not ---------------------------------------------------------------------
     #
     # Whoever changes a fact holds the customer's row until the end of the transaction, shared with
@@ -148,6 +201,14 @@ class KlauselPreview(models.Model):
             )
 
     @api.model
+    def _klausel_touch_all(self, company=None):
+        """A fact changes that anybody's work may rest on."""
+        where = SQL("company_id = %s", company.id) if company else SQL("TRUE")
+        query = SQL("SELECT company_id, partner_id FROM klausel_preview WHERE %s", where)
+        self.flush_model()
+        self._klausel_touch(set(self.env.execute_query(query)))
+
+    @api.model
     def _klausel_mark(self, ids):
         if not ids:
             return
@@ -171,10 +232,10 @@ class KlauselPreview(models.Model):
             SQL(
                 """
                 INSERT INTO klausel_preview
-                    (company_id, partner_id, currency_id, stale, touched, adjust, has_error,
-                     create_uid, create_date)
-                SELECT company.id, NULLIF(place.partner, 0), company.currency_id, TRUE, %s, FALSE,
-                       FALSE, %s, now() AT TIME ZONE 'UTC'
+                    (company_id, partner_id, currency_id, amount, stale, touched, adjust,
+                     has_error, create_uid, create_date)
+                SELECT company.id, NULLIF(place.partner, 0), company.currency_id, 0, TRUE, %s,
+                       FALSE, FALSE, %s, now() AT TIME ZONE 'UTC'
                   FROM unnest(%s, %s) AS place (company, partner)
                   JOIN res_company AS company ON company.id = place.company
                 ON CONFLICT (company_id, COALESCE(partner_id, 0)) DO NOTHING
@@ -224,7 +285,7 @@ class KlauselPreview(models.Model):
                             lock,
                         )
                     )
-                    self.env.cr.execute("SET LOCAL lock_timeout = 0")
+                    self.env.cr.execute("SET LOCAL lock_timeout TO DEFAULT")
                 break
             except LockNotAvailable:
                 continue

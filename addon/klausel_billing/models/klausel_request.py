@@ -1,4 +1,14 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+
+from .desk import Desk, desk_of, plain
+from .shown import Shown
+
+#: A program that was not heard of for longer is none, in seconds.
+ALIVE = 60
 
 KINDS = [("preview", "Preview"), ("bill", "Create Drafts")]
 STATES = [
@@ -88,3 +98,131 @@ class KlauselRequest(models.Model):
         for request in self:
             day = fields.Date.to_string(request.as_of) or ""
             request.display_name = f"{kinds.get(request.kind, '')} {day}".strip()
+
+    # --- what people ask for ----------------------------------------------------------------------
+
+    @api.model
+    def _klausel_check_asker(self, kind):
+        """Group first, before anything is read with more rights."""
+        user = self.env.user
+        if not user.has_group("klausel_billing.group_user"):
+            raise AccessError(self.env._("Only members of Klausel's group User may ask for that."))
+        if kind == "bill" and not user.has_group("account.group_account_invoice"):
+            raise AccessError(
+                self.env._("Only members of Invoicing's group Invoicing may create drafts.")
+            )
+
+    @api.model
+    def _klausel_check_alive(self, company):
+        """Nothing is asked for that nobody would hear."""
+        lately = fields.Datetime.now() - timedelta(seconds=ALIVE)
+        domain = [("company_id", "=", company.id), ("seen_on", ">=", lately)]
+        if not self.env["klausel.worker"].sudo().search_count(domain, limit=1):
+            raise UserError(
+                self.env._(
+                    "Nothing is working on requests: start `klausel work --odoo` beside Odoo"
+                    " (docs/odoo.md)."
+                )
+            )
+
+    @api.model
+    def _klausel_ask(self, kind, company, as_of, adjust, seen):
+        """The request of ``kind``: one that says the same and waits, or a new one.
+
+        ``seen``: by customer's id the fingerprint that the person saw; empty: all customers.
+        """
+        self._klausel_check_asker(kind)
+        self._klausel_check_alive(company)
+        requests = self.sudo()
+        values = {"kind": kind, "company_id": company.id, "as_of": as_of, "adjust": adjust}
+        domain = [(name, "=", value) for name, value in values.items()]
+        domain += [("state", "=", "waiting"), ("cancel", "=", False)]
+        for request in requests.search(domain, order="id"):
+            known = {one.partner_id.id: one.seen or "" for one in request.customer_ids}
+            all_asked = kind == "preview" and seen and seen.keys() <= known.keys()
+            if known == seen or all_asked or not known:
+                return request.with_env(self.env)
+        customers = [
+            Command.create({"partner_id": partner, "seen": said or False})
+            for partner, said in seen.items()
+        ]
+        return requests.create(
+            {**values, "user_id": self.env.uid, "customer_ids": customers}
+        ).with_env(self.env)
+
+    def _klausel_action(self):
+        """The window that shows what becomes of these requests."""
+        action = {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Requests"),
+            "res_model": self._name,
+        }
+        if len(self) == 1:
+            return {**action, "res_id": self.id, "views": [[False, "form"]], "target": "new"}
+        return {
+            **action,
+            "domain": [("id", "in", self.ids)],
+            "views": [[False, "list"], [False, "form"]],
+        }
+
+    def action_cancel(self):
+        """Whoever may ask for it may take it back: at once while it waits, else after the customer
+        in hand."""
+        self._klausel_check_asker("preview")
+        self.check_access("read")
+        for kind in set(self.mapped("kind")):
+            self._klausel_check_asker(kind)
+        for request in self.sudo():
+            if request.state == "waiting":
+                request.write(
+                    {"state": "cancelled", "cancel": True, "ended_on": fields.Datetime.now()}
+                )
+            elif request.state == "running":
+                request.cancel = True
+        return True
+
+    # --- what the program beside Odoo calls -------------------------------------------------------
+
+    @api.model
+    def klausel_next(self, company_id, worker, version=""):
+        """The oldest request of the company that nobody works on, as plain values, or False.
+
+        It is ``worker``'s for some minutes, and for as long as it tells of its progress.
+        """
+        company = self.env["klausel.contract"]._klausel_check_writer(company_id)
+        env = plain(self.env, company)
+        data = {"worker": worker, "version": version}
+        return Desk(env, company.with_env(env), data).next()
+
+    @api.model
+    def klausel_progress(self, request_id, worker, done=0, total=0, text=""):
+        """Tell how far it is; the answer says whether to go on."""
+        data = {"worker": worker, "done": done, "total": total, "text": text}
+        desk, request = desk_of(self, request_id, data)
+        return desk.progress(request)
+
+    @api.model
+    def klausel_report(self, request_id, worker, partner_id, payload):
+        """Replace what is shown of a customer, False: of nobody's work, all or nothing.
+
+        ``payload`` is what the connector sends. A refusal is an error whose text begins with
+        ``[klausel:CODE]``. The answer says whether facts have changed since they were read.
+        """
+        payload = payload if isinstance(payload, dict) else {}
+        data = {"worker": worker, "partner_id": partner_id, "payload": payload}
+        desk, request = desk_of(self, request_id, data, Shown)
+        return desk.report(request)
+
+    @api.model
+    def klausel_say(self, request_id, worker, partner_id, state, said=""):
+        """Tell why nothing was written of a customer: nothing, changed or refused."""
+        data = {"worker": worker, "partner_id": partner_id, "state": state, "said": said}
+        desk, request = desk_of(self, request_id, data)
+        return desk.say(request)
+
+    @api.model
+    def klausel_done(self, request_id, worker, state, outcome=""):
+        """End a request: done, failed or cancelled. Or waiting: somebody else shall take it."""
+        data = {"worker": worker, "state": state, "outcome": outcome}
+        desk, request = desk_of(self, request_id, data)
+        return desk.finish(request)

@@ -135,6 +135,8 @@ class Payload(NamedTuple):
     rows: tuple
     policies: dict
     record: str
+    request: int = 0
+    worker: str = ""
 
 
 def text(data, name, required=False):
@@ -315,6 +317,8 @@ def parse(data):
         rows=tuple(map(_row, records(data, "rows"))),
         policies=_texts(data, "policies"),
         record=text(data, "record"),
+        request=integer(data, "request"),
+        worker=text(data, "worker"),
     )
     lines = [line.key for move in found.moves for line in move.products]
     if len(set(lines)) != len(lines):

@@ -1,4 +1,21 @@
 from odoo import api, fields, models
+from odoo.tools import SQL
+
+#: What the program reads of a task.
+TASK = frozenset(
+    (
+        "allocated_hours",
+        "klausel_activity",
+        "klausel_initiated_by",
+        "klausel_origin",
+        "name",
+        "parent_id",
+        "partner_id",
+        "priority",
+        "project_id",
+        "tag_ids",
+    )
+)
 
 
 class ProjectTask(models.Model):
@@ -37,7 +54,11 @@ class ProjectTask(models.Model):
         return self.env["klausel.word"]._klausel_doubt(self, "tag_ids", "task_tag")
 
     def write(self, vals):
+        touched = not TASK.isdisjoint(vals)
+        places = self._klausel_places() if touched else set()
         result = super().write(vals)
+        if touched:
+            self.env["klausel.preview"]._klausel_touch(places | self._klausel_places())
         # A contract that covers a task covers those below it.
         if "parent_id" in vals and self.env["klausel.contract"].sudo().search_count(
             [("covers", "=", "ticket")], limit=1
@@ -46,6 +67,32 @@ class ProjectTask(models.Model):
                 [("task_id", "child_of", self.ids)]
             )
         return result
+
+    def unlink(self):
+        places = self._klausel_places()
+        result = super().unlink()
+        self.env["klausel.preview"]._klausel_touch(places)
+        return result
+
+    def _klausel_places(self):
+        """Where work on these tasks, and on those below them, is billed."""
+        if not self.ids:
+            return set()
+        below = SQL(
+            """
+            line.task_id IN (
+                WITH RECURSIVE below (id) AS (
+                    SELECT unnest(%s)
+                     UNION
+                    SELECT child.id FROM project_task AS child
+                      JOIN below ON child.parent_id = below.id
+                )
+                SELECT id FROM below
+            )
+            """,
+            self.ids,
+        )
+        return self.env["account.analytic.line"]._klausel_places_where(below)
 
     def _klausel_above(self):
         """``{task id: ids of the task and of those above it}``, read level by level."""

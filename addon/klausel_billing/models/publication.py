@@ -29,6 +29,8 @@ class Publication(Call):
             with self.env.cr.savepoint():
                 for one, there in new:
                     self._write(one, there)
+                    using = contracts.get(one.name, self.env["klausel.contract"])
+                    self.env["klausel.preview"]._klausel_touch(using._klausel_places())
         except UniqueViolation:
             self._refuse_moved(", ".join(one.name for one, _there in new))
         self.env.invalidate_all()  # contracts know their policy by its name

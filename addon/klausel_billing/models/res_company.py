@@ -1,5 +1,16 @@
 from odoo import fields, models
 
+#: What of a company amounts, days and texts rest on.
+COMPANY = frozenset(
+    (
+        "country_id",
+        "currency_id",
+        "internal_project_id",
+        "state_id",
+        "tax_calculation_rounding_method",
+    )
+)
+
 
 class ResCompany(models.Model):
     _inherit = "res.company"
@@ -17,3 +28,10 @@ class ResCompany(models.Model):
         " OR (klausel_nightly_hour >= 0 AND klausel_nightly_hour < 24))",
         "The nightly preview is at an hour from 0:00 to 23:59, or never (-1).",
     )
+
+    def write(self, vals):
+        result = super().write(vals)
+        if not COMPANY.isdisjoint(vals):
+            for company in self:
+                self.env["klausel.preview"]._klausel_touch_all(company)
+        return result

@@ -5,6 +5,10 @@ from .guarded import is_on
 
 #: On while contacts are merged: what was billed to one of them was billed to the one that stays.
 MERGING = "klausel_merging"
+#: What the program reads of a customer.
+PARTNER = frozenset(
+    ("category_id", "country_id", "is_company", "lang", "name", "parent_id", "state_id")
+)
 
 
 class ResPartner(models.Model):
@@ -47,11 +51,13 @@ class ResPartner(models.Model):
             partner.klausel_contract_count = counts.get(partner.commercial_partner_id, 0)
 
     def write(self, vals):
-        if "parent_id" not in vals and "is_company" not in vals:
+        if PARTNER.isdisjoint(vals):
             return super().write(vals)
+        places = self._klausel_places()
         # A contract goes with its contact to another company, and covers other work there.
         contracts = self.env["klausel.contract"].sudo().with_context(active_test=False)
-        contracts = contracts.search([("partner_id", "child_of", self.ids)])
+        if "parent_id" in vals or "is_company" in vals:
+            contracts = contracts.search([("partner_id", "child_of", self.ids)])
         customers = {contract: contract.commercial_partner_id for contract in contracts}
         before = contracts._klausel_coverage()
         contracts._klausel_bump()
@@ -61,7 +67,19 @@ class ResPartner(models.Model):
                 contracts._klausel_check_customers(customers)
             contracts._klausel_bump()
             contracts._klausel_coverage_changed(before, contracts._klausel_coverage())
+        self.env["klausel.preview"]._klausel_touch(places | self._klausel_places())
         return result
+
+    def _klausel_places(self):
+        """Where something is shown of the customers that these are, or belong to."""
+        customers = self.sudo().commercial_partner_id.ids
+        if not customers:
+            return set()
+        query = SQL(
+            "SELECT company_id, partner_id FROM klausel_preview WHERE partner_id = ANY(%s)",
+            customers,
+        )
+        return set(self.env.execute_query(query))
 
     def action_view_klausel_contracts(self):
         self.ensure_one()
@@ -149,6 +167,7 @@ class ResPartner(models.Model):
             )
         )
         self._klausel_forget_numbers()
+        self.env["klausel.preview"]._klausel_touch(places)
 
     def _klausel_merge_numbers(self, others):
         """One number in each company instead of those of all of these, higher than any of them."""
@@ -174,6 +193,23 @@ class ResPartner(models.Model):
             )
         )
         self._klausel_forget_numbers()
+
+    def _klausel_merge_previews(self, others):
+        """What was shown of ``others`` is this one's work now, and nothing shows it yet."""
+        self.ensure_one()
+        previews = self.env["klausel.preview"].sudo()
+        gone = previews.search([("partner_id", "in", others.ids)])
+        places = {(one.company_id.id, self.commercial_partner_id.id) for one in gone}
+        gone.unlink()
+        previews._klausel_touch(places)
+        # Of two rows of one request the one of the contact that stays is kept.
+        rows = self.env["klausel.request.customer"].sudo()
+        known = rows.search([("partner_id", "=", self.id)]).request_id
+        for row in rows.search([("partner_id", "in", others.ids)]):
+            if row.request_id in known:
+                row.unlink()
+            else:
+                known |= row.request_id
 
     @api.model
     def _klausel_forget_numbers(self):

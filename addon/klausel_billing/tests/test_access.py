@@ -1,6 +1,9 @@
+import runpy
+
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
+from odoo.tools.misc import file_path
 
 from .common import KLAUSEL_MODELS, KlauselCase
 
@@ -51,7 +54,6 @@ READ = {
         "so_line",
     ],
     "sale.order": ["name"],
-    "sale.order.line": ["name"],
     "account.move": ["name"],
     "product.product": ["default_code", "name"],
 }
@@ -222,6 +224,26 @@ class TestAccess(KlauselCase):
                         records.with_user(self.plain).has_access(operation),
                         f"{operation} {model}",
                     )
+
+    def test_upgrade_takes_back_what_it_does_not_need(self):
+        values = {
+            "name": "all order lines",
+            "model_id": self.env.ref("sale.model_sale_order_line").id,
+            "groups": [Command.link(self.env.ref("klausel_billing.group_connector").id)],
+        }
+        old, other = self.env["ir.rule"].create([values, values])
+        data = {"module": "klausel_billing", "name": "sale_order_line_connector_rule"}
+        self.env["ir.model.data"].create({**data, "model": "ir.rule", "res_id": old.id})
+        self.env.flush_all()
+        path = file_path("klausel_billing/migrations/19.0.1.3.0/post-migrate.py")
+        migrate = runpy.run_path(path)["migrate"]
+        migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.assertFalse(old.exists())
+        self.assertTrue(other.exists())
+        migrate(self.env.cr, "19.0.1.3.0")
+        self.env.invalidate_all()
+        self.assertTrue(other.exists())
 
     def test_connector_is_no_administrator(self):
         self.assertFalse(self.connector._is_admin())

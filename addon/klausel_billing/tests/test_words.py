@@ -200,7 +200,6 @@ class TestWords(KlauselCase):
         for number, group in enumerate(
             (
                 "klausel_billing.group_user",
-                "klausel_billing.group_connector",
                 "project.group_project_user",
                 "hr_timesheet.group_hr_timesheet_user",
             )

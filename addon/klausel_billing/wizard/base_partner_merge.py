@@ -13,8 +13,10 @@ class MergePartnerAutomatic(models.TransientModel):
         return super(MergePartnerAutomatic, wizard)._merge(partner_ids, kept, extra_checks)
 
     def _update_foreign_keys(self, src_partners, dst_partner):
-        # First: of two numbers in one company Odoo would make a second one of the same customer.
+        # First: of two numbers in one company, or two previews, Odoo would make a second one of
+        # the same customer.
         dst_partner._klausel_merge_numbers(src_partners)
+        dst_partner._klausel_merge_previews(src_partners)
         return super()._update_foreign_keys(src_partners, dst_partner)
 
     def _log_merge_operation(self, src_partners, dst_partner):
