@@ -46,8 +46,10 @@ export class WordField extends CharField {
     }
 
     /** Asked for once per company while the form is open; a record's own list stands in it. */
-    words() {
+    async words() {
         if (this.props.known) {
+            // What was chosen just now may still be on its way.
+            await this.props.record.model.mutex.getUnlockedDef();
             return JSON.parse(this.props.record.data[this.props.known] || "[]");
         }
         const company = this.props.record.data.company_id?.id || false;
