@@ -209,7 +209,7 @@ def batches(bound: BoundContract, parts: Sequence[Taken]) -> list[tuple[date | N
     regular: list[Taken] = []
     late: dict[date, list[Taken]] = {}
     for part in parts:
-        if part.counted is None:
+        if part.counted is None or part.counted < part.period.last:
             regular.append(part)
         else:
             late.setdefault(_busy(bound, part.counted), []).append(part)
@@ -659,7 +659,8 @@ class State:
                 due = period[1] + ONE_DAY
             facts = (
                 disposition or work[5], work[6], seconds, rounded, code, term, lot, line, "", "",
-                due, False, component, drawn, after, turn, counted is not None, closes,
+                due, False, component, drawn, after, turn,
+                counted is not None and period[1] <= counted, closes,
             )  # fmt: skip
             all_parts[entry[0]].append(made(Part, facts))
 
