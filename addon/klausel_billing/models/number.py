@@ -56,9 +56,15 @@ def _reading(sign, body):
 
 
 def shown(env, text):
-    """A plain number with the decimal sign of the reader's language; other texts as they are."""
+    """A plain number with the decimal sign of the reader's language; other texts as they are.
+
+    Three decimals would look like thousands to others: they get a fourth.
+    """
     point = decimal_point(env)
-    return text.replace(".", point) if text and PLAIN.fullmatch(text) else text
+    if point == "." or not (text and PLAIN.fullmatch(text)):
+        return text
+    more = "0" if read_number(text).other else ""
+    return text.replace(".", point) + more
 
 
 def decimal_point(env):

@@ -108,6 +108,8 @@ class TestForms(KlauselCase):
         dinar.active = True
         self.contract.currency_id = dinar
         self.assertEqual(self._parameter("49.125").value, "49.125")
+        self.assertIn("49.125", self.term.parameter_summary)
+        self.assertIn("49,1250", self.term.with_context(lang="de_DE").parameter_summary)
         self.assertIn("49125", self._refusal("49,125", date_from="2026-02-01"))
         self.assertIn("49125", self._refusal("49.125", "de_DE", date_from="2026-02-01"))
 

@@ -4,9 +4,19 @@ import { CharField, charField } from "@web/views/fields/char/char_field";
 import { useInputField } from "@web/views/fields/input_field_hook";
 import { useRef } from "@odoo/owl";
 
-/** A number that is kept with a decimal point, with the sign of the reader's language. */
-function shown(text) {
-    return /^[+-]?\d+\.\d+$/.test(text) ? text.replace(".", localization.decimalPoint) : text;
+/**
+ * A number that is kept with a decimal point, with the sign of the reader's language. Three
+ * decimals would look like thousands to others: they get a fourth. Not where it may be doubted yet.
+ */
+function shown(text, saved) {
+    const point = localization.decimalPoint;
+    if (point === "." || !/^[+-]?\d+\.\d+$/.test(text)) {
+        return text;
+    }
+    if (/^[+-]?[1-9]\d{0,2}\.\d{3}$/.test(text)) {
+        return saved ? text.replace(".", point) + "0" : text;
+    }
+    return text.replace(".", point);
 }
 
 /**
@@ -28,8 +38,9 @@ export class NumberField extends CharField {
     }
 
     get formattedValue() {
-        const text = this.props.record.data[this.props.name] || "";
-        return text === this.typed ? text : shown(text);
+        const { data, dirty, isNew } = this.props.record;
+        const text = data[this.props.name] || "";
+        return text === this.typed ? text : shown(text, !(dirty || isNew));
     }
 }
 
