@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import cli
 from klausel.model import Book
 from klausel.port import (
     Application,
@@ -552,3 +553,10 @@ def test_a_mistake_while_asking_does_not_end_the_program(place: Place) -> None:
     assert [line["event"] for line in place.lines] == [
         "mistake", "waiting", "connected", "request",
     ]  # fmt: skip
+
+
+def test_a_book_has_no_requests(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["work", "--book", str(place.folder)]) == 2
+    assert capsys.readouterr().err == (
+        "--book: error: a book has no requests\n    give --odoo: requests are made in Odoo\n"
+    )

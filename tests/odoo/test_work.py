@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -26,7 +29,7 @@ from tests.counts import count
 from tests.killing import klausel
 
 from . import scene
-from .customers import FEE, MONTH, POLICIES, Party, empty, on_record, populate
+from .customers import FEE, MONTH, POLICIES, ROOT, Party, empty, environment, on_record, populate
 from .rpc import Rpc
 from .server import Odoo, Server
 
@@ -493,6 +496,38 @@ def test_odoo_restarted_in_the_middle(place: Place) -> None:
     assert states == ["waiting", "done"], lines
     assert place.outcome(id_) == "done: Drafts written for 4 of 4 customers."
     assert place.drafts() == {f"Shop {code}": [FEE + 2 * MONTH] for code in CODES}
+
+
+def test_a_signal_ends_it_while_it_waits(place: Place) -> None:
+    command = [sys.executable, str(ROOT / "cli.py"), *arguments(place, "one")]
+    command.remove("--once")
+    process = subprocess.Popen(
+        command, env=environment(place.bot), stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    assert process.stderr is not None
+    started = json.loads(process.stderr.readline())
+    assert (started["event"], started["worker"]) == ("started", "one")
+    id_ = place.ask("preview", "ONE")
+    line = json.loads(process.stderr.readline())
+    assert (line["event"], line["id"], line["state"]) == ("request", id_, "done")
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert [json.loads(one)["event"] for one in said.splitlines()] == ["ended"]
+    assert PASSWORD not in json.dumps([started, line])
+
+
+def test_once_without_odoo_ends_with_3(place: Place) -> None:
+    command = [word.replace(place.odoo.url, "http://127.0.0.1:9") for word in arguments(place, "x")]
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *command],
+        env=environment(place.bot), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 3
+    assert ended.stderr.splitlines()[1:] == [
+        "error: http://127.0.0.1:9 cannot be reached: nothing listens there",
+        "    check the URL, the network and that Odoo is running",
+    ]
 
 
 # --- killed ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 
 from klausel.activity import Row, Section
 from klausel.charges.stock import DEFICIT
@@ -268,6 +269,7 @@ def said(section: Section, row: Row) -> tuple[str, str]:
     return clean(" · ".join(filter(None, on))), clean(" · ".join(filter(None, done)))
 
 
+@lru_cache(maxsize=4096)
 def clean(text: str) -> str:
     """``text`` on one line, without signs that steer a terminal or the direction of writing."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
