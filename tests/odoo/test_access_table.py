@@ -650,7 +650,7 @@ def values(table: Table, model: str, number: int) -> dict[str, Any]:
         "klausel.item": {**of, "name": "New", "price": 1},
         "klausel.acceptance": {**of, "term_id": term},
         "klausel.approval": {**of, "state": "pending"},
-        "klausel.opening": {**of, "term_id": term},
+        "klausel.opening": {**of, "term_id": term, "lot": f"N{number}"},
         "klausel.override": {
             "entry_id": ids["account.analytic.line"][1], "disposition": "internal",
             "reason": "because",
