@@ -53,6 +53,7 @@ class FakeDesk:
         self.pages: dict[str, Mapping[str, Any]] = {}
         self.said: dict[str, tuple[str, str]] = {}
         self.calls: list[str] = []
+        self.batches: list[str] = []
         self.hooks: dict[str, Callable[[int], None]] = {}
 
     def ask(self, kind: Any, wishes: Sequence[Wish] = (), adjust: bool = False) -> int:
@@ -114,6 +115,7 @@ class FakeDesk:
 
     def apply(self, request: Request, application: Application, book: Book, last: bool) -> Applied:
         self._called("apply", request)
+        self.batches.append(application.batch)
         found = self.erp.apply(application, book)
         if last:
             self._mark(request, application.customer, "written")
@@ -267,6 +269,7 @@ def test_what_was_seen_is_written_and_nothing_else(place: Place) -> None:
     assert place.bill("c5", "c9") == "Drafts written for 2 of 2 customers."
     assert place.on_record() == ["c5", "c9"]
     assert [one.state for one in place.desk.requests[2].wishes] == ["written", "written"]
+    assert place.desk.batches == ["request-2", "request-2"]
     # What is shown now is what is left.
     assert place.desk.pages["c5"] == {"digest": "", "lines": []}
     assert place.bill("c5", "c9") == (

@@ -368,7 +368,9 @@ class _Job:
 
         def apply(application: Application) -> Applied:
             final = last[application.customer] == number
-            return self._desk.apply(self._request, application, result.book, final)
+            # One run, whoever goes on with it.
+            named = application._replace(batch=f"request-{self._request.id}")
+            return self._desk.apply(self._request, named, result.book, final)
 
         writer = Writer(result, apply, halted)
         for number, application in enumerate(todo):

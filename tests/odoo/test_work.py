@@ -275,6 +275,9 @@ def test_shown_and_written_are_the_same(place: Place) -> None:
     assert place.bill(*CODES) == "done: Drafts written for 4 of 4 customers."
     assert as_written(place) == wanted
     assert place.drafts() == {f"Shop {code}": [FEE + 2 * MONTH] for code in CODES}
+    # All of it is one run.
+    (run,) = place.admin.call("klausel.batch", "search_read", [], ["run_ids"])
+    assert len(run["run_ids"]) == len(CODES)
     # What is shown now is what is left.
     assert as_stored(place) == Counter()
     assert [place.shown(code)["stale"] for code in CODES] == [False] * 4

@@ -98,7 +98,7 @@ class KlauselBatch(models.Model):
                 company=company.id,
                 key=key,
                 as_of=as_of,
-                user=user.id,
+                user=user.id or None,  # who asked may be gone
             )
         )
         return self.search([("company_id", "=", company.id), ("key", "=", key)])
