@@ -55,7 +55,7 @@ def done(page: Page) -> None:
 
 def to_invoice(page: Page, firm: Firm) -> None:
     page.goto(f"{firm.odoo.url}/odoo/klausel-to-invoice")
-    expect(page.locator(".o_list_view, .o_view_nocontent")).to_be_visible()
+    expect(page.locator(".o_list_view")).to_be_visible()
 
 
 def row(page: Page, name: str) -> Locator:
