@@ -219,6 +219,21 @@ def doctor(source: Source) -> int:
     return 0 if fine else EXIT_ERP if source.book is None else EXIT_INPUT
 
 
+@cli.command()
+@source_options
+@click.option("--once", is_flag=True, help="Do what waits and end, for cron.")
+@click.option("--name", help="This worker's name in Odoo (default: host and process).")
+def work(source: Source, once: bool, name: str | None) -> int:
+    """Do what people ask for in Odoo: previews and drafts, one request after the other.
+
+    Runs beside Odoo until it is stopped (SIGTERM: after the customer in hand); several may run at
+    the same time. Writes a line of JSON for each request to the error output.
+    """
+    from klausel_shell.working import work as job
+
+    return job(source, once, name)
+
+
 for command in policies.COMMANDS:
     cli.add_command(command)
 

@@ -100,6 +100,8 @@ def _child(run: Callable[[], int], step: str, at: int) -> None:
             _die_at_odoo(step, at)
         elif step in PAGES:
             _die_at_page(step, at)
+        elif step.startswith(("before klausel_", "after klausel_")):
+            _die_at_call(*step.split(), at)
         elif step:
             _die_at_book(step, at)
         code = run()
@@ -156,6 +158,26 @@ def _die_at_odoo(step: str, at: int) -> None:
     OdooRpc.call = stepping_call  # type: ignore[method-assign]
     http.client.HTTPConnection.send = stepping_send  # type: ignore[method-assign]
     http.client.HTTPResponse.read = stepping_read  # type: ignore[assignment]
+
+
+def _die_at_call(when: str, wanted: str, at: int) -> None:
+    """Before or after a call of any method."""
+    from klausel_odoo.transports.odoorpc_ import OdooRpc
+
+    call = OdooRpc.call
+    calls: list[str] = []
+
+    def stepping(self: OdooRpc, model: str, method: str, arguments: Any, ids: Any = None) -> Any:
+        calls.append(method)
+        now = method == wanted and calls.count(method) == at
+        if now and when == "before":
+            _die()
+        answer = call(self, model, method, arguments, ids)
+        if now:
+            _die()
+        return answer
+
+    OdooRpc.call = stepping  # type: ignore[method-assign]
 
 
 def _die_at_page(step: str, at: int) -> None:

@@ -37,10 +37,11 @@ PARTS: dict[str, tuple[str, ...]] = {
     "lives": ("test_life_properties.py", "test_properties.py"),
     "adjust": (
         "test_adjust_property.py", "test_moves_property.py", "test_ends.py",
-        "test_ends_property.py",
+        "test_ends_property.py", "test_nothing_new.py",
     ),
     "limits": ("test_limits.py", "test_openings.py"),
     "kills": ("odoo/test_bill_kills.py",),
+    "work": ("odoo/test_work.py", "test_work.py"),
     "records": (
         "test_activity.py", "test_explain.py", "test_evidence.py", "odoo/test_archive_odoo.py",
     ),

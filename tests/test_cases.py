@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,12 @@ def test_case(path: Path, request: pytest.FixtureRequest) -> None:
     later = later_issue(text)
     if later > ISSUE_IN_WORK:
         request.applymarker(pytest.mark.xfail(reason=f"made to pass by issue {later}", strict=True))
-    _, mismatches = play(read_scenario(text, name(path)))
+    results, mismatches = play(read_scenario(text, name(path)))
     assert not mismatches, "\n".join(str(mismatch) for mismatch in mismatches)
+    for result in (run.result for run in results if run.result is not None):
+        live = [row for row in result.book.ledger if row.state == "live"]
+        places = Counter((row.key, row.entry, row.lot) for row in (*live, *result.settlements))
+        assert max(places.values(), default=1) == 1, places.most_common(2)
 
 
 def later_issue(text: str) -> int:

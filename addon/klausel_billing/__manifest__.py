@@ -24,6 +24,7 @@
         "views/klausel_override_views.xml",
         "views/klausel_ledger_views.xml",
         "views/klausel_run_views.xml",
+        "views/klausel_batch_views.xml",
         "views/klausel_attribute_views.xml",
         "views/klausel_contract_views.xml",
         "views/res_partner_views.xml",
@@ -31,6 +32,8 @@
         "views/account_analytic_line_views.xml",
         "views/account_move_views.xml",
         "wizard/klausel_decide_views.xml",
+        "wizard/klausel_correct_views.xml",
+        "report/activity_record_templates.xml",
         "views/klausel_menus.xml",
     ],
     "assets": {

@@ -212,6 +212,13 @@ FIELDS: dict[str, dict[str, _Kind]] = {
         "state": _STATE,
     },
     "klausel.run": {"record": _TEXT},
+    "klausel.preview": {
+        **_of(_TEXT, "fingerprint", "others"),
+        "partner_id": _ID,
+        "line_count": _INTEGER,
+        "amount": _NUMBER,
+    },
+    "klausel.worker": {"name": _TEXT, "seen_on": _DAY},
     "account.move": _of(_TEXT, "name", "state", "payment_state"),
     "res.users": {"login": _TEXT, "company_ids": _IDS},
     "res.company": {"name": _TEXT},
@@ -231,6 +238,7 @@ _MODELS = {
 _HOP = {
     **_of(_TEXT, "name", "code", "version", "hash", "login", "value"),
     "klausel_seq": _INTEGER,
+    "decimal_places": _DIGITS,
 }
 
 
@@ -479,6 +487,23 @@ def _info(value: Any, place: str) -> None:
         _hold([value.get("timesheets")], _INTEGER, "timesheets", place)
 
 
+_REQUEST = _dict(
+    {
+        "id": _ONE_ID,
+        "kind": _Kind("preview or bill", (str,), lambda value: value in ("preview", "bill")),
+        "adjust": _YES_NO,
+        "as_of": _ONE_DAY,
+        "customers": _each(partner_id=_ONE_ID, seen=_TEXT, state=_ONE_TEXT),
+    }
+)
+
+
+def _next(value: Any, place: str) -> None:
+    """A request, or False."""
+    if value is not False:
+        _REQUEST(value, place)
+
+
 _IDS_ALONE = _one(_IDS)
 
 #: By method. What stands nowhere is taken as it is: a test looks that nothing is missing.
@@ -511,6 +536,11 @@ _SHAPES: dict[str, Check] = {
         }
     ),
     "klausel_publish": _dict({"published": _texts}),
+    "klausel_next": _next,
+    "klausel_progress": _dict({"go_on": _YES_NO}),
+    "klausel_report": _dict({"stale": _YES_NO}),
+    "klausel_say": _one(_YES_NO),
+    "klausel_done": _one(_YES_NO),
     "klausel_apply": _dict(
         {
             "moves": _each(key=_ONE_TEXT, id=_ONE_ID),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,8 @@ def checks(source: OdooSource) -> Iterator[Check]:
         yield from contracts(source, session)
     except ErpError as error:
         yield _bad("contracts", error)
+    if session.info.get("work"):
+        yield _spoken("worker", lambda: worker(session, datetime.now(timezone.utc)))
     transport.close()
 
 
@@ -224,6 +226,40 @@ def hidden(session: Session) -> Check:
         return Check("hidden records", True, f"{said}; a run reads them all the same")
     return Check(
         "hidden records", False, f"a run cannot read {said}", failures.join_group(failures.GROUP)
+    )
+
+
+#: Seconds after which a worker that was not heard of counts as none.
+_HEARD = 60
+
+
+def worker(session: Session, now: datetime) -> Check:
+    """Whether a program does what people ask for. None is no fault: not everybody needs one."""
+    arguments = {
+        "domain": [("company_id", "=", session.company)],
+        "specification": {"name": {}, "seen_on": {}},
+        "order": "id",
+    }
+    rows = _call(session, "klausel.worker", "web_search_read", arguments)["records"]
+    seen = {
+        text(row["name"]): datetime.fromisoformat(row["seen_on"]).replace(tzinfo=timezone.utc)
+        for row in rows
+        if row["seen_on"]
+    }
+    # Two machines' clocks are never quite the same.
+    ages = {name: max(0, int((now - day).total_seconds())) for name, day in seen.items()}
+    awake = {name: age for name, age in ages.items() if age <= _HEARD}
+    if awake:
+        said = listed(f"{name}, seen {age} seconds ago" for name, age in awake.items())
+        return Check("worker", True, said)
+    start = "to have requests of people done, start klausel work --odoo beside Odoo"
+    if not ages:
+        return Check("worker", True, f"none runs; {start}")
+    last = min(ages, key=ages.__getitem__)
+    return Check(
+        "worker",
+        True,
+        f"none runs, the last was {last} on {seen[last]:%Y-%m-%d %H:%M} UTC; {start}",
     )
 
 

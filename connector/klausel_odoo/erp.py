@@ -253,14 +253,32 @@ class OdooSource:
                 failures.join_group(failures.GROUP),
             )
 
-    def apply(self, application: Application, book: Book, refresh: bool = False) -> Applied:
-        """See :class:`klausel.port.Erp`: one call, one transaction of the server."""
+    def look_again(self) -> None:
+        """Forgets what is known of the company; the next question asks for it once more. For a
+        program that lives long: somebody may change it. A connection that broke is opened anew."""
+        self._known = None
+        if self._session is None:
+            return
+        try:
+            self._session = self.open_session(self._session.transport, self._session.version)
+        except ErpError:
+            self.close()
+
+    def apply(
+        self,
+        application: Application,
+        book: Book,
+        refresh: bool = False,
+        marks: Mapping[str, Any] | None = None,
+    ) -> Applied:
+        """See :class:`klausel.port.Erp`: one call, one transaction of the server. ``marks`` go with
+        it."""
         self._refuse_other_policies()
         company, url = self.session().company, self.settings.url
         if self._known is None or self._known.book is not book:
             self._known = Known(book)
         return writing.apply(
-            self._write, application, book, company, PROTOCOL, url, refresh, self._known
+            self._write, application, book, company, PROTOCOL, url, refresh, self._known, marks
         )
 
     def records(self, wanted: Wanted) -> Sequence[Kept]:
@@ -442,7 +460,8 @@ class _Reading:
     def _ledger(self, codes: Mapping[int, str]) -> list[LedgerRow]:
         session = self._session
         known = session.info.get("ledger_fields", ())
-        return writing.ledger(self._call, session.company, codes, known)
+        some = self._customers is not None
+        return writing.ledger(self._call, session.company, codes, known, some)
 
     def _mark_elsewhere(
         self,

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from klausel.problems import ErpError
+from klausel.problems import ErpError, LostError
 from klausel.publishing import KEEP_PLAN
 
 #: What a connection fails with that is not one of HTTP's own refusals.
@@ -21,6 +21,9 @@ BROKEN = (OSError, http.client.HTTPException)
 
 #: The connection ended before the answer did.
 _CUT_OFF = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+
+#: What a proxy answers while Odoo starts.
+_BUSY = (502, 503, 504)
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -109,7 +112,7 @@ class WrongLoginError(ErpError):
 
 
 def unreachable(url: str, reason: str) -> ErpError:
-    return ErpError(
+    return LostError(
         f"{url} cannot be reached: {reason}",
         "check the URL, the network and that Odoo is running",
     )
@@ -155,7 +158,7 @@ def untrusted(url: str, reason: str) -> ErpError:
 
 
 def too_slow(url: str, seconds: float) -> ErpError:
-    return ErpError(
+    return LostError(
         f"{url} did not answer within {seconds:g} seconds",
         "try again, or set a longer timeout (KLAUSEL_ODOO_TIMEOUT)",
     )
@@ -171,8 +174,9 @@ def http_error(url: str, status: int, reason: str) -> ErpError:
     if status == 404:
         return not_odoo(url)
     if status == 429:
-        return ErpError(f"{url} asks to slow down (429)", "try again later")
-    return ErpError(
+        return LostError(f"{url} asks to slow down (429)", "try again later")
+    kind = LostError if status in _BUSY else ErpError
+    return kind(
         f"{url} failed with {status} {reason}".rstrip(),
         "look at the log of the Odoo server, or of the proxy in front of it",
     )

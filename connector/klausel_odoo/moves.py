@@ -66,6 +66,7 @@ def payload(
         ],
         "rows": list(_rows(application)),
         "record": application.record,
+        "batch": application.batch,
         "policies": {code: book.policies[contracts[code].policy].stamp for code in sorted(codes)},
     }
 

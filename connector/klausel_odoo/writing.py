@@ -82,10 +82,14 @@ def sequences(contracts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def ledger(
-    call: Call, company: int, codes: Mapping[int, str], known: Collection[str] = ()
+    call: Call,
+    company: int,
+    codes: Mapping[int, str],
+    known: Collection[str] = (),
+    some: bool = False,
 ) -> list[LedgerRow]:
     """Rows of the company's contracts; ``codes`` gives a contract's code by its id, ``known`` are
-    the fields that the addon's ledger has.
+    the fields that the addon's ledger has. With ``some`` only rows of ``codes`` are asked for.
 
     Of released ones only those that nothing has taken the place of since.
     """
@@ -94,6 +98,8 @@ def ledger(
     last = 0
     while True:
         domain: list[Any] = [("company_id", "=", company), ("id", ">", last)]
+        if some:
+            domain.append(("contract_id", "in", sorted(codes)))
         rows = call(
             LEDGER,
             "search_read",
@@ -229,13 +235,14 @@ def apply(
     url: str,
     refresh: bool = False,
     known: Known | None = None,
+    marks: Mapping[str, Any] | None = None,
 ) -> Applied:
     """Writes one customer's drafts and ledger rows in one transaction of the server.
 
     Raises :class:`~klausel.port.Refused` with the addon's sentence, and
     :class:`~klausel.problems.ErpError` where the server cannot be reached.
     """
-    values = payload(application, book, company, protocol, refresh, known)
+    values = {**payload(application, book, company, protocol, refresh, known), **(marks or {})}
     try:
         answer = call(CONTRACT, "klausel_apply", {"payload": values})
     except failures.RefusedApplicationError as error:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from klausel.activity import records
 from klausel.archive import archived, of_drafts
@@ -49,13 +50,9 @@ class BrokenOffError(ErpError):
         super().__init__(message, f"{hint}\n    {go_on}" if hint else go_on)
 
 
-def applications(result: Result) -> Iterator[Application]:
-    """What each customer of ``result`` needs written, in order; customers without anything not.
-
-    An entry that goes from one customer to another is taken back before it is billed again, each
-    in a transaction of its own: whoever gives comes before all others, and who gives and takes
-    comes twice, first with what corrects the record.
-    """
+def wholes(result: Result) -> dict[str, Application]:
+    """What each customer of ``result`` needs written, all at once; customers without anything
+    not."""
     owners = _owners(result)
     rows: dict[str, list[LedgerRow]] = defaultdict(list)
     for row in result.settlements:
@@ -66,23 +63,41 @@ def applications(result: Result) -> Iterator[Application]:
     balances_of: dict[str, list[Balance]] = defaultdict(list)
     for balance in result.balances:
         balances_of[owners[balance.contract]].append(balance)
-    before = _before(result, owners)
-    givers, takers = _exchange(result, owners, before)
-    later = []
+    found = {}
     for customer in result.customers:
         drafts = tuple(drafts_of[customer])
         if drafts or rows[customer]:
             sequence = result.book.sequences.get(customer, 0)
             settled = tuple(rows[customer])
             balances = tuple(balances_of[customer])
-            one = Application(customer, result.as_of, sequence, drafts, settled, balances)
-            if customer in givers & takers:
-                one, rest = _divided(one, before)
-                later.append(rest)
-            if customer in givers:
-                yield one
-            else:
-                later.append(one)
+            found[customer] = Application(
+                customer, result.as_of, sequence, drafts, settled, balances
+            )
+    return found
+
+
+def applications(
+    result: Result, whole: Mapping[str, Application] | None = None
+) -> Iterator[Application]:
+    """What each customer of ``result`` needs written, in order; customers without anything not.
+
+    An entry that goes from one customer to another is taken back before it is billed again, each
+    in a transaction of its own: whoever gives comes before all others, and who gives and takes
+    comes twice, first with what corrects the record. ``whole``: only these, as :func:`wholes` gives
+    them.
+    """
+    owners = _owners(result)
+    before = _before(result, owners)
+    givers, takers = _exchange(result, owners, before)
+    later = []
+    for customer, one in (wholes(result) if whole is None else whole).items():
+        if customer in givers & takers:
+            one, rest = _divided(one, before)
+            later.append(rest)
+        if customer in givers:
+            yield one
+        else:
+            later.append(one)
     yield from later
 
 
@@ -159,42 +174,43 @@ def _divided(application: Application, before: Sums) -> tuple[Application, Appli
     )
 
 
-def write(
-    erp: Erp,
-    result: Result,
-    refresh: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-    stopped: Mapping[str, Problem] | None = None,
-) -> Report:
-    """Applies every customer of ``result``; a refused one does not stop the others, and those
-    ``stopped`` are refused here.
+class Writer:
+    """Writes applications of ``result`` one after the other, and keeps a report.
 
-    Raises ``BrokenOffError`` where the ERP can no longer be reached, and on Ctrl-C; what was
-    written before stands, and running again goes on from there.
+    ``apply`` writes one; customers that are ``stopped`` are refused here.
     """
-    todo = list(applications(result))
-    kept = {one.customer.id: one for one in records(result)}
-    report = Report([], [])
-    refused: set[str] = set()
-    for number, application in enumerate(todo):
-        if progress is not None:
-            progress(number, len(todo))
-        customer = application.customer
-        if customer in refused:
-            continue  # the rest of what was refused
-        name = result.book.customers[customer].name
-        if stopped and customer in stopped:
-            found = stopped[customer]
+
+    def __init__(
+        self,
+        result: Result,
+        apply: Callable[[Application], Applied],
+        stopped: Mapping[str, Problem] | None = None,
+    ) -> None:
+        self.report = Report([], [])
+        self._result = result
+        self._apply = apply
+        self._stopped = stopped or {}
+        self._kept = {one.customer.id: one for one in records(result)}
+        self._refused: set[str] = set()
+
+    def write(self, application: Application) -> None:
+        """Raises ``BrokenOffError`` where the ERP can no longer be reached, and on Ctrl-C."""
+        customer, report = application.customer, self.report
+        if customer in self._refused:
+            return  # the rest of what was refused
+        name = self._result.book.customers[customer].name
+        found = self._stopped.get(customer)
+        if found is not None:
             report.refused.append(Refusal(customer, name, found.message, found.hint))
-            continue
-        if customer in kept:
-            mine = of_drafts(kept[customer], {draft.key for draft in application.drafts})
+            return
+        if customer in self._kept:
+            mine = of_drafts(self._kept[customer], {draft.key for draft in application.drafts})
             application = application._replace(record=archived(mine) if mine else "")
         try:
-            report.applied.append(erp.apply(application, result.book, refresh))
+            report.applied.append(self._apply(application))
         except Refused as error:
             report.refused.append(Refusal(customer, name, error.message, error.hint))
-            refused.add(customer)
+            self._refused.add(customer)
         except ErpError as error:
             message = f"{error.message}; that was while writing {name}"
             raise BrokenOffError(message, error.hint, report) from error
@@ -206,7 +222,49 @@ def write(
             raise BrokenOffError(message, first.hint, report) from error
         except KeyboardInterrupt as error:
             raise BrokenOffError(f"interrupted while writing {name}", "", report) from error
-    return report
+
+
+def write(
+    erp: Erp,
+    result: Result,
+    refresh: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    stopped: Mapping[str, Problem] | None = None,
+) -> Report:
+    """Applies every customer of ``result``; a refused one does not stop the others, and those
+    ``stopped`` are refused here. In the ERP all of it is one run, under a new name.
+
+    Raises ``BrokenOffError`` where the ERP can no longer be reached, and on Ctrl-C; what was
+    written before stands, and running again goes on from there.
+    """
+    todo = list(applications(result))
+    run = uuid4().hex
+
+    def apply(application: Application) -> Applied:
+        return erp.apply(application._replace(batch=run), result.book, refresh)
+
+    writer = Writer(result, apply, stopped)
+    for number, application in enumerate(todo):
+        if progress is not None:
+            progress(number, len(todo))
+        writer.write(application)
+    return writer.report
+
+
+def stopped(erp: Erp, result: Result, options: Options) -> dict[str, Problem]:
+    """Customers of ``result`` that must not be written as they are, and why.
+
+    Raises where nothing may be written at all: ``ProblemError`` where the ledger is not what was
+    written, ``ErpError`` where other policies are published.
+    """
+    links = erp.links()
+    if links.broken:
+        raise ProblemError(links.broken[:1])
+    refuse_unpublished(result)
+    far = {} if options.backlog else {one.customer: one.problem for one in backlogs(result)}
+    if options.adjust and not links.repairs:  # else somebody vouches for what stands there
+        far |= _unlike(result)
+    return far
 
 
 def bill(
@@ -226,13 +284,7 @@ def bill(
     with screen.progress("billing") as tick:
         result = preview(erp, options, tick)
     screen.show(result)
-    links = erp.links()
-    if links.broken:
-        raise ProblemError(links.broken[:1])
-    refuse_unpublished(result)
-    far = {} if options.backlog else {one.customer: one.problem for one in backlogs(result)}
-    if options.adjust and not links.repairs:  # else somebody vouches for what stands there
-        far |= _unlike(result)
+    far = stopped(erp, result, options)
     if concerned(result) - far.keys():
         drafts = [draft for draft in result.drafts if draft.customer not in far]
         corrections = sum(1 for draft in drafts if corrects(draft))

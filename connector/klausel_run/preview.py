@@ -39,7 +39,16 @@ def preview(
     matchers: Matchers = DEFAULT_MATCHERS,
 ) -> Result:
     """The run's result. Raises ``ProblemError``, ``ErpError`` or ``InternalError``."""
-    book = erp.read(options.as_of)
+    return previewed(erp.read(options.as_of), options, progress, matchers)
+
+
+def previewed(
+    book: Book,
+    options: Options,
+    progress: Callable[[int, int], None] | None = None,
+    matchers: Matchers = DEFAULT_MATCHERS,
+) -> Result:
+    """The result of a run over ``book``. Raises ``ProblemError`` or ``InternalError``."""
     customers = customers_of(book, options.customers) if options.customers else None
     if options.contracts:
         owners = _owners(book, options.contracts)

@@ -242,7 +242,7 @@ class _Known:
             (entry.activity if entry else "") or ticket.activity,
             entry.text if entry else "",
             part.disposition, part.seconds, part.rounded, part.lot, part.drawn,
-            late=part.counted is not None,
+            late=part.counted is not None and part.key.sequence > 0,
         )  # fmt: skip
 
 

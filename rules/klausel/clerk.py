@@ -117,7 +117,8 @@ class Item:
     drew: tuple[OnRecord, ...] = ()
     """Done again: what it drew on record."""
     waited: bool = False
-    """And it waited for hours before: it does so again, in :attr:`old_place`."""
+    """It is on record and waited for hours before: it was done in :attr:`old_place`, and is so
+    again."""
     rank: int = 0
     """Its place by date and id among all entries of the contract."""
     done: tuple[str, str, Taken] | None = None
@@ -160,6 +161,10 @@ class Item:
         the one behind which it passes now."""
         return (self.old_place if self.through or self.waited else None) or self.counted
 
+    def place_of(self, part: OnRecord) -> date | None:
+        """The day behind which ``part`` of it on record was done; None for its own day."""
+        return self.old_place if self.waited and part.counted is not None else part.counted
+
     @property
     def has_room(self) -> bool:
         """Whether anything is left of an approval that it may use."""
@@ -189,9 +194,11 @@ def _order(item: Item) -> tuple[date, int, bool]:
 
 def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, date, int, bool]:
     """What earlier runs did is done; later facts find what they left. Which of two came first to
-    one place is not on record: where it is ``done_again``, what has passed stands before what
-    waits there."""
-    return item.is_new, done_again and not item.again and item.held_before, *_order(item)
+    one place is not on record: what waits there stands before what has passed, as hours that come
+    back are not for it, and where it is ``done_again`` behind it."""
+    if done_again:
+        return item.is_new, not item.again and item.held_before, *_order(item)
+    return item.is_new, not item.through, *_order(item)
 
 
 def _as_recorded(item: Item) -> int:
@@ -628,10 +635,11 @@ class Clerk:
         own = item.work.entry.date
         if item.record:
             item.counted = item.record[-1].counted
-            if item.counted is None:
+            stands = item.place_of(item.record[-1])
+            if stands is None:
                 here.append(item)
             else:
-                self._after(item.counted).late.append(item)
+                self._after(stands).late.append(item)
         elif item.again and (item.old_place if item.waited else item.counted) is not None:
             place = item.old_place if item.waited else item.counted
             assert place is not None
@@ -701,7 +709,7 @@ class Clerk:
         for part in item.record:
             account = self._accounts.get((part.key.term, part.key.component))
             if account is not None:
-                late = part.counted is not None
+                late = item.place_of(part) is not None
                 account.expect(
                     part.lot, part.drawn, item.work.entry, part.rounded, late, part.number
                 )
@@ -872,7 +880,7 @@ class Clerk:
     def _took(
         self, stop: _Stop, part: Taken, behind: date | None
     ) -> tuple[str, str, Taken | None, str, int]:
-        if behind is not None and part.period.last <= behind:
+        if behind is not None:
             part = part._replace(counted=behind)
         return stop.term, stop.component, part, "", part.rounded
 
@@ -935,7 +943,8 @@ class Clerk:
             account = self._accounts.get((part.key.term, part.key.component))
             if account is not None:
                 self._drive(account, item.decisive, behind)
-                taken = account.force(taken)
+                stands = item.place_of(part)
+                taken = account.force(taken._replace(counted=stands))._replace(counted=part.counted)
             shares.append(
                 Share(part.key.term, part.key.component, taken, "", part.seconds, part.rounded)
             )

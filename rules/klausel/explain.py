@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from klausel.charges.block import LEFTOVER, is_top_up
@@ -141,8 +142,7 @@ class Explainer:
     def __init__(self, result: Result) -> None:
         self._result = result
         book = self._book = result.book
-        self._entries = {entry.id: entry for entry in book.entries}
-        self._parts = dict(result.entries)
+        self._contracts = {contract.code: contract for contract in book.contracts}
         self._lines = {
             str(line.key): (line, draft) for draft in result.drafts for line in draft.lines
         }
@@ -158,6 +158,14 @@ class Explainer:
                 key = str(row.key)
                 if row.state == "live" or key not in self._recorded:
                     self._recorded[key] = row
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        return {entry.id: entry for entry in self._book.entries}
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[Part, ...]]:
+        return dict(self._result.entries)
 
     @property
     def line_keys(self) -> list[str]:
@@ -201,7 +209,7 @@ class Explainer:
         )
 
     def _part(self, entry: Entry, part: Part) -> PartExplained:
-        plan, component = _component(self._book, part.contract, part.term, part.component)
+        plan, component = self._component(part.contract, part.term, part.component)
         line, draft = self._lines.get(part.line, (None, None))
         document = stamp = ""
         if part.settled:
@@ -211,7 +219,7 @@ class Explainer:
                 for row in self._rows[entry.id]
                 if (row.key.contract, row.rule, row.held) == (part.contract, part.rule, "")
             ]
-            policy = _policy(self._book, part.contract)
+            policy = self._policy(part.contract)
             today = policy.stamp if policy is not None else ""
             stamp = mine[0] if mine and mine[0] != today else ""
         counts = component is not None and component.kind == "quota"
@@ -225,9 +233,13 @@ class Explainer:
             return self._of_draft(*self._lines[key])
         return self._of_record(self._recorded[key]) if key in self._recorded else None
 
+    def bare(self, line: Line, draft: Draft) -> LineExplained:
+        """``line`` of ``draft`` without its entries: quick where there are many lines."""
+        return self._of_draft(line._replace(entries=()), draft)
+
     def _of_draft(self, line: Line, draft: Draft) -> LineExplained:
         book, place = self._book, line.key
-        plan, component = _component(book, place.contract, place.term, place.component)
+        plan, component = self._component(place.contract, place.term, place.component)
         reverses = str(line.reverses) if line.reverses is not None else ""
         why: WhyDue = _why_due(place.component, place.group, component)
         if reverses and not line.credit:
@@ -260,12 +272,27 @@ class Explainer:
                 for share in line.entries
                 if share.entry in self._entries
             ),
-            _reasons(book, place.contract, line.because, plan),
+            _reasons(self._policy(place.contract), line.because, plan),
             self._document(str(place._replace(sequence=0))) if line.late else "",
             reverses,
             self._document(reverses),
             self._result.as_of,
         )
+
+    def _policy(self, contract: str) -> Policy | None:
+        found = self._contracts.get(contract)
+        return self._book.policies.get(found.policy) if found is not None else None
+
+    def _component(
+        self, contract: str, term: str, component: str
+    ) -> tuple[Plan | None, PlanComponent | None]:
+        """The plan of a term, and one of its components."""
+        policy, found = self._policy(contract), self._contracts.get(contract)
+        names = [t.plan for t in found.terms if t.id == term] if found is not None else []
+        plan = policy.plans.get(names[0]) if policy is not None and names else None
+        if plan is None:
+            return None, None
+        return plan, next((c for c in plan.components if c.id == component), None)
 
     def _rule_on(self, entry: str, line: str) -> str:
         """The rule of the part of ``entry`` that is on ``line``."""
@@ -273,10 +300,10 @@ class Explainer:
 
     def _of_record(self, row: LedgerRow) -> LineExplained:
         book, place = self._book, row.key
-        contract = next((c for c in book.contracts if c.code == place.contract), None)
+        contract, policy = self._contracts.get(place.contract), self._policy(place.contract)
         owner = book.root(contract.customer) if contract is not None else ""
         currency = contract.currency if contract is not None else book.company.currency
-        plan, component = _component(book, place.contract, place.term, place.component)
+        plan, component = self._component(place.contract, place.term, place.component)
         every, lead_days = _rhythm(component)
         return LineExplained(
             str(place),
@@ -296,7 +323,7 @@ class Explainer:
             every,
             lead_days,
             tuple(self._entries_on(row)),
-            _reasons(book, place.contract, _said(book, row, plan, component), plan),
+            _reasons(policy, _said(policy, book, row, plan, component), plan),
             self._document(str(place._replace(sequence=0))) if place.sequence else "",
             "",
             "",
@@ -314,10 +341,9 @@ class Explainer:
 
 
 def _reasons(
-    book: Book, contract: str, said: Iterable[Because], plan: Plan | None
+    policy: Policy | None, said: Iterable[Because], plan: Plan | None
 ) -> tuple[Reason, ...]:
     """What a line says why it is there, in all its languages."""
-    policy = _policy(book, contract)
     rules: tuple[Rule, ...] = ()
     if policy is not None:
         surcharges = (surcharge.rule for surcharge in policy.surcharges)
@@ -337,10 +363,10 @@ def _reasons(
 
 
 def _said(
-    book: Book, line: LedgerRow, plan: Plan | None, component: PlanComponent | None
-) -> Iterable[Because]:
+    policy: Policy | None, book: Book, line: LedgerRow, plan: Plan | None,
+    component: PlanComponent | None,
+) -> Iterable[Because]:  # fmt: skip
     """The rules of a line on record as they read today, else its plan."""
-    policy = _policy(book, line.key.contract)
     ids = dict.fromkeys(
         row.rule for row in book.ledger if row.key == line.key and row.state == line.state
     )
@@ -374,21 +400,3 @@ def _rhythm(component: PlanComponent | None) -> tuple[int, int]:
     if isinstance(component.shape, TimeShape):
         return component.shape.every, 0
     return component.shape.every, component.shape.lead_days
-
-
-def _policy(book: Book, contract: str) -> Policy | None:
-    found = next((c for c in book.contracts if c.code == contract), None)
-    return book.policies.get(found.policy) if found is not None else None
-
-
-def _component(
-    book: Book, contract: str, term: str, component: str
-) -> tuple[Plan | None, PlanComponent | None]:
-    """The plan of a term, and one of its components."""
-    policy = _policy(book, contract)
-    found = next((c for c in book.contracts if c.code == contract), None)
-    names = [t.plan for t in found.terms if t.id == term] if found is not None else []
-    plan = policy.plans.get(names[0]) if policy is not None and names else None
-    if plan is None:
-        return None, None
-    return plan, next((c for c in plan.components if c.id == component), None)

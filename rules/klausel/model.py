@@ -334,7 +334,8 @@ class LedgerRow(NamedTuple):
     """Seconds that a lot lost by it; on the row of a line that grants a lot, the lot's seconds
     are ``rounded``."""
     counted: Day | None = None
-    """The day behind which a late fact was counted (semantics 4)."""
+    """The day behind which a late fact was counted (semantics 4), whether its line is late or not:
+    that it is where its period was over."""
     last: Day | None = None
     """Last day that a line covers."""
     document: str = ""

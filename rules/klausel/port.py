@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from klausel.model import Book, LedgerRow, Opening
 from klausel.problems import Problem
-from klausel.result import Balance, Draft
+from klausel.result import Balance, Draft, Result
 
 
 class Capabilities(NamedTuple):
@@ -37,6 +37,9 @@ class Application(NamedTuple):
     """Of the customer's contracts, for the text at the bottom of the drafts."""
     record: str = ""
     """The activity records of the drafts, as :mod:`klausel.archive` keeps them."""
+    batch: str = ""
+    """The run over all customers that it belongs to; the same application in another run is still
+    the same, so the key says nothing of it."""
 
     @property
     def key(self) -> str:
@@ -47,6 +50,20 @@ class Application(NamedTuple):
             digest.update(repr(row).encode())
         for draft in self.drafts:
             digest.update(f"{draft.key}|{draft.kind}|{draft.total}".encode())
+        return digest.hexdigest()[:40]
+
+    @property
+    def shown(self) -> str:
+        """Digest of what a person sees of it before it is written: lines with their texts and
+        amounts, what goes on record, balances. Two with the same digest write the same, whatever
+        the customer's number has become; empty where nothing is written."""
+        if not (self.drafts or self.rows):
+            return ""
+        digest = hashlib.sha256(self.customer.encode())
+        for some in (self.drafts, self.rows, self.balances):
+            for one in some:
+                digest.update(repr(one).encode())
+            digest.update(b"|")
         return digest.hexdigest()[:40]
 
 
@@ -122,6 +139,95 @@ class OpeningChange(NamedTuple):
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
+
+
+class Wish(NamedTuple):
+    """A customer whom a request names."""
+
+    customer: str
+    seen: str = ""
+    """:attr:`Application.shown` of what the person saw who wants it written."""
+    state: str = "waiting"
+    """What came of it, where somebody has begun with the request already."""
+
+
+class Request(NamedTuple):
+    """What somebody asks for in the ERP, to be done by a program beside it."""
+
+    id: int
+    kind: Literal["preview", "bill"]
+    as_of: date
+    adjust: bool = False
+    wishes: tuple[Wish, ...] = ()
+    """None: all customers."""
+
+
+class Standing(NamedTuple):
+    """What is shown of a customer now."""
+
+    digest: str
+    """:attr:`Application.shown` of it."""
+    lines: int
+    amounts: str
+    """Sums with their currencies, as people read them."""
+
+
+class Gone(Exception):
+    """A request is no longer this program's: it was cancelled, or another program has it."""
+
+
+class Shown(NamedTuple):
+    """A customer's preview."""
+
+    values: Mapping[str, Any]
+    """As the ERP takes it: plain values."""
+    empty: bool = False
+    """There is nothing to be seen of the customer."""
+
+
+class Desk(Protocol):
+    """Where an ERP lays out what people ask for, and shows them what came of it.
+
+    Every method may raise :class:`~klausel.problems.ErpError`, one of its kind
+    :class:`~klausel.problems.LostError` where the ERP cannot be reached now. It may be used beside
+    the :class:`Erp`, and :meth:`progress` in a thread beside the others.
+    """
+
+    def next(self) -> Request | None:
+        """The oldest request that nobody works on; from now on it is this program's."""
+        ...  # pragma: no cover
+
+    def progress(self, request: Request, done: int, total: int, text: str) -> bool:
+        """Tells how far it is; whether to go on. Says too that this program is still there."""
+        ...  # pragma: no cover
+
+    def shown(self, result: Result, digests: Mapping[str, str]) -> dict[str, Shown]:
+        """What people see of ``result``, by customer; "" for what is nobody's, which is always
+        there. ``digests`` are :attr:`Application.shown` of those for whom something would be
+        written."""
+        ...  # pragma: no cover
+
+    def standing(self) -> Mapping[str, Standing]:
+        """What is shown now, by customer."""
+        ...  # pragma: no cover
+
+    def report(self, request: Request, customer: str, shown: Shown) -> bool:
+        """Puts ``shown`` in the place of what was shown; whether facts have changed meanwhile.
+        Raises :class:`Gone`, and :class:`Refused` where the ERP does not take it."""
+        ...  # pragma: no cover
+
+    def apply(self, request: Request, application: Application, book: Book, last: bool) -> Applied:
+        """Writes as :meth:`Erp.apply` and marks the customer as written in the same step, where it
+        is the ``last`` application of it. Raises :class:`Gone` too."""
+        ...  # pragma: no cover
+
+    def say(self, request: Request, customer: str, state: str, said: str) -> None:
+        """Tells that nothing was written for ``customer``, and why. Raises :class:`Gone`."""
+        ...  # pragma: no cover
+
+    def done(self, request: Request, state: str, outcome: str) -> None:
+        """Ends the request, or gives it back with the state ``waiting``. Raises :class:`Gone`."""
+        ...  # pragma: no cover
 
 
 class Erp(Protocol):

@@ -84,6 +84,10 @@ class ErpError(Exception):
         super().__init__(f"{message}\n    {hint}" if hint else message)
 
 
+class LostError(ErpError):
+    """The ERP cannot be reached now; the same question may be answered later."""
+
+
 class InternalError(Exception):
     """Our own bug, noticed by a check of our own. Exit code 70."""
 

@@ -36,7 +36,17 @@ class Settled:
     role: str = ""
     """With which it was settled last; empty where that is not on record."""
     waited: HeldBefore | None = None
-    """What of it waited for hours before that; nothing does any more."""
+    """What of it waited for hours before that, or does."""
+    asked: bool = False
+    """Some of it waited for something else."""
+
+    def waited_with(self, contract: str) -> HeldBefore | None:
+        """What waited for hours in ``contract``, where it is sure that all that passed later than
+        on its own day did so where that waited: what something else held may have passed there."""
+        found = self.waited
+        if found is None or found.contract != contract or (self.asked and found.counted is None):
+            return None
+        return found
 
 
 class HeldBefore(NamedTuple):
@@ -187,6 +197,8 @@ def on_record(
             gated.add(entry)
         if entry in settled and entry not in changed and reason in (NO_HOURS, NO_TERM):
             settled[entry].waited = rest
+        elif entry in settled and reason not in (NO_HOURS, NO_TERM):
+            settled[entry].asked = True
         if entry in settled and rest.gated:
             settled[entry].gated = True
         if rest.seconds or rest.rounded or not rest.taken_up:

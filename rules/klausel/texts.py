@@ -206,6 +206,7 @@ def phrase(language: str, name: str, *values: str) -> str:
     return PHRASES[language][name].format(*values)
 
 
+@lru_cache(maxsize=4096)
 def days_text(first: date, last: date, language: str) -> str:
     """First and last day, as invoices name the time of a service."""
     locale = _locale(language)

@@ -113,6 +113,13 @@ def ensure_chromium() -> str:
     return shutil.which("chromium") or "/usr/bin/chromium"
 
 
+def ensure_wkhtmltopdf() -> None:
+    """Debian's program that Odoo prints with; installed where it is missing."""
+    if not shutil.which("wkhtmltopdf"):
+        with step("Installing wkhtmltopdf", "installed wkhtmltopdf"):
+            processes.install_debian("wkhtmltopdf", "Odoo prints with it")
+
+
 # --- Odoo
 
 

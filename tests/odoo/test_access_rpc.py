@@ -47,6 +47,7 @@ MODELS = (
     "klausel.acceptance",
     "klausel.approval",
     "klausel.opening",
+    "klausel.batch",
     "klausel.ledger",
     "klausel.revision",
     "klausel.run",
@@ -72,9 +73,12 @@ ABSTRACT = {"klausel.contract.part", "klausel.guarded", "klausel.named", "klause
 #: Of Odoo, where the addon looks on at what is written: no right is the addon's there.
 WATCHED = {
     (model, method)
-    for model in ("hr.job", "hr.version", "project.tags", "res.company", "res.partner.category")
+    for model in (
+        "hr.employee", "hr.job", "hr.version", "project.tags", "res.company",
+        "res.partner.category",
+    )
     for method in ("create", "write", "unlink")
-}
+}  # fmt: skip
 
 
 class Secret(NamedTuple):
@@ -124,6 +128,9 @@ def secret(odoo_server: Server, odoo: Odoo) -> Iterator[Secret]:
     ids["account.move.reversal"] = rpc.call("account.move.reversal", "create", [wizard])
     decide = {"entry_ids": [(6, 0, ids["account.analytic.line"])], "reason": "Quandt"}
     ids["klausel.decide"] = rpc.call("klausel.decide", "create", [decide])
+    correct = {"entry_id": ids["account.analytic.line"][0], "date": "2024-01-20", "hours": 4321,
+               "name": "Zebraflott", "reason": "Quandt"}  # fmt: skip
+    ids["klausel.correct"] = rpc.call("klausel.correct", "create", [correct])
     yield Secret(odoo_server, odoo, party, ids, people(odoo, rpc))
 
 
@@ -242,6 +249,19 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.contract", "copy_data"): [],
         ("klausel.override", "action_decide"): [],
         ("klausel.decide", "action_decide"): [],
+        ("klausel.correct", "action_correct"): [],
+        ("klausel.correct", "default_get"): [
+            Call("default_get", (["entry_id", "name"],), {"context": {
+                "active_model": "account.analytic.line",
+                "active_ids": secret.ids["account.analytic.line"][:1],
+            }}),
+        ],
+        ("klausel.ledger", "action_correct"): [
+            Call("action_correct", ([id_],))
+            for id_ in secret.ids["klausel.ledger"][:1]
+        ],
+        ("klausel.batch", "action_view_moves"): [],
+        ("account.analytic.line", "klausel_action_correct"): [],
         ("klausel.decide", "default_get"): [
             Call("default_get", (["entry_ids"],), {"context": {
                 "active_model": "account.analytic.line",
@@ -376,6 +396,7 @@ def generic(secret: Secret, model: str) -> list[Call]:
     some: dict[str, Any] = {
         "klausel.contract": {"code": "X"},
         "klausel.revision": {"number": 0},
+        "klausel.batch": {"key": "X"},
         "klausel.run": {"key": "X"},
         "klausel.policy": {"name": "X"},
         "klausel.plan": {"name": "X"},
@@ -456,13 +477,16 @@ def test_every_public_method_is_known(secret: Secret) -> None:
     found = {(model, method) for model, method in json.loads(printed.splitlines()[-1])}
     assert len(found) >= 40
     stored = {model for model, _ in found if model.startswith("klausel.")}
-    assert stored - ABSTRACT - {"klausel.decide", "klausel.reference"} <= set(MODELS)
+    assert stored - ABSTRACT - {"klausel.correct", "klausel.decide", "klausel.reference"} <= set(
+        MODELS
+    )
     known = set(calls(secret))
     # What is abstract has no records: its methods are those of the models made of it. Defaults of
     # what the addon keeps are left out of the answer, which is all that is added there.
+    dialogs = ("klausel.correct", "klausel.decide")
     ours = {
         (model, method) for model, method in found
-        if model not in ABSTRACT and (method != "default_get" or model == "klausel.decide")
+        if model not in ABSTRACT and (method != "default_get" or model in dialogs)
     }  # fmt: skip
     assert ours - known == set()
     count("public methods of the addon, by model", len(ours))

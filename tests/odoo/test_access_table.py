@@ -81,15 +81,16 @@ KEPT = {
 #: Written by the addon's own methods, whole records.
 OURS = {
     "klausel.ledger": (
-        "amount booked cause company_id component contract_id corrects_id counted discount"
-        " disposition drawn entry_id entry_ref fingerprint held last line_group lot mark move_id"
-        " move_line_id origin_id partner_id period policy quantity rate role rounded rule run_id"
-        " seconds sequence state term"
+        "amount booked cause company_id component contract_id corrects_id counted counted_hours"
+        " currency_id discount disposition drawn drawn_hours entry_id entry_ref fingerprint held"
+        " last line_group lot mark move_id move_line_id net origin_id partner_id period policy"
+        " quantity rate role rounded rule run_id seconds sequence state term worked_hours"
     ),
     "klausel.run": (
-        "as_of checksum company_id key move_ids partner_id previous_id record resealed resealed_by"
-        " resealed_on resealed_why result user_id"
+        "as_of batch_id checksum company_id key move_ids partner_id previous_id record resealed"
+        " resealed_by resealed_on resealed_why result user_id"
     ),
+    "klausel.batch": "as_of company_id key user_id",
     "klausel.revision": "company_id number partner_id",
     "klausel.override": (
         "company_id decided_by decided_on disposition entry_id entry_ref entry_text partner_id"
@@ -150,6 +151,7 @@ FIELDS: dict[tuple[str, str], frozenset[str]] = {
 LISTS: dict[tuple[str, str], frozenset[str]] = {
     ("account.analytic.line", "klausel_ledger_ids"): NOBODY,
     ("account.analytic.line", "klausel_override_ids"): NOBODY,
+    ("klausel.batch", "run_ids"): NOBODY,
     ("klausel.contract", "acceptance_ids"): MANAGERS,
     ("klausel.contract", "approval_ids"): MANAGERS,
     ("klausel.contract", "attribute_ids"): MANAGERS,
@@ -171,7 +173,7 @@ LISTS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.term", "parameter_ids"): MANAGERS,
 }
 #: Records of a dialog are of who has opened it, and are gone by the next day.
-DIALOGS = {"klausel.decide"}
+DIALOGS = {"klausel.correct", "klausel.decide"}
 
 # --- whole records ------------------------------------------------------------------------------
 
@@ -181,7 +183,8 @@ RECORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(OURS, (READERS, NOBODY)),
     # What only forms show.
     **dict.fromkeys(
-        ("klausel.revision", "klausel.plan", "klausel.plan.parameter"), (ASKERS, NOBODY)
+        ("klausel.batch", "klausel.revision", "klausel.plan", "klausel.plan.parameter"),
+        (ASKERS, NOBODY),
     ),
     # What forms offer to whoever says what kind of work it is.
     "klausel.word": (ASKERS | TIMESHEETS, NOBODY),
@@ -194,19 +197,24 @@ CREATED = {"klausel.override": MANAGERS}
 #: What Odoo itself asks rights for, record by record, before the addon adds to it.
 STANDARD = {"create", "write", "unlink", "copy_data", "default_get"}
 METHODS: dict[tuple[str, str], frozenset[str]] = {
+    ("account.analytic.line", "klausel_action_correct"): MANAGERS,
     ("account.analytic.line", "klausel_action_decide"): MANAGERS,
     ("account.move", "action_view_klausel_ledger"): frozenset({"connector", "administrator"}),
     # Of what its dialog is about only what the caller may read is left.
     ("account.move.reversal", "reverse_moves"): frozenset(
         {"accountant", "administrator", users.STRANGER}
     ),
+    ("klausel.batch", "action_view_moves"): frozenset({"administrator"}),
     ("klausel.contract", "action_view_invoices"): frozenset({"connector", "administrator"}),
     ("klausel.contract", "action_view_ledger"): READERS,
     ("klausel.contract", "klausel_apply"): WRITERS,
     ("klausel.contract", "klausel_documents"): READERS,
     ("klausel.contract", "klausel_info"): READERS,
     ("klausel.contract", "klausel_roles"): READERS,
+    # A dialog of somebody else's says nothing and does nothing.
+    ("klausel.correct", "action_correct"): MANAGERS,
     ("klausel.decide", "action_decide"): MANAGERS | {users.STRANGER},
+    ("klausel.ledger", "action_correct"): MANAGERS,
     ("klausel.ledger", "klausel_elsewhere"): READERS,
     ("klausel.opening", "klausel_load"): MANAGERS,
     ("klausel.override", "action_decide"): MANAGERS,

@@ -492,6 +492,7 @@ def test_doctor_is_content_with_the_connector(world: World, source: OdooSource) 
     assert list(said) == [
         "server", "transport", "login", "addon", "company", "rights", "timesheets",
         "hidden records", "policies", "contracts", "words", "published", "currencies",
+        "worker",
     ]  # fmt: skip
     assert said["server"] == f"{url}, Odoo 19.0"
     assert said["transport"] == "json2"
@@ -503,6 +504,9 @@ def test_doctor_is_content_with_the_connector(world: World, source: OdooSource) 
     assert said["contracts"] == "5 without problems"
     assert said["published"] == "nothing; contracts name policies and plans as text"
     assert said["currencies"] == "USD (2 digits)"
+    assert said["worker"] == (
+        "none runs; to have requests of people done, start klausel work --odoo beside Odoo"
+    )
     shown = " ".join(str(check) for check in found)
     assert world.made["keys"]["bot"] not in shown
 

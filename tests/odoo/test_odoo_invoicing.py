@@ -244,9 +244,8 @@ print(json.dumps({"settled": len(lines), "line": time[0].so_line.id, "task": tim
     assert not any(facts["open"])
     odoo_server.psql(
         ours.database,
-        "INSERT INTO klausel_preview (id, company_id, currency_id) VALUES (1, 1, 1);"
-        " INSERT INTO klausel_problem (preview_id, company_id, severity, text)"
-        " VALUES (1, 1, 'note', 'x')",
+        "INSERT INTO klausel_problem (preview_id, company_id, severity, text)"
+        " SELECT min(id), 1, 'note', 'x' FROM klausel_preview",
     )
     odoo_server.uninstall(ours.database, "klausel_billing")
     left = "SELECT relname FROM pg_class WHERE relname LIKE 'klausel%' ORDER BY 1"

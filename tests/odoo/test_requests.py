@@ -120,6 +120,11 @@ class Desk(NamedTuple):
         }  # fmt: skip
         return {
             "protocol": 1, "as_of": as_of, "seq": self.number(party), "fingerprint": "what is seen",
+            "drafts": [
+                {"draft": "one", "kind": "invoice", "currency": "USD", "total": "154.87"},
+                {"draft": "two", "kind": "credit_note", "currency": "USD", "total": "-10.25"},
+                {"draft": "three", "kind": "invoice", "currency": "EUR", "total": "3.5"},
+            ],
             "lines": [
                 {**place, "key": "a", "draft": "one", "kind": "invoice", "name": "Work\nof a day",
                  "date_from": "2024-01-01", "date_until": "2024-01-31", "quantity": "1.75",
@@ -427,7 +432,7 @@ def test_a_report_is_shown_whole(desk: Desk) -> None:
             "problem", "fingerprint", "adjust", "as_of", "seq", "display_name",
         )
     } == {
-        "stale": False, "amount": 144.63, "others": "3.50 EUR", "draft_count": 3, "line_count": 3,
+        "stale": False, "amount": 144.62, "others": "3.50 EUR", "draft_count": 3, "line_count": 3,
         "held_count": 1, "held_hours": 0.5, "uncovered_count": 1, "uncovered_hours": 0.25,
         "not_due_hours": 1.0, "problem_count": 2, "has_error": False, "problem": "warning",
         "fingerprint": "what is seen", "adjust": False,
@@ -482,6 +487,7 @@ def test_a_report_replaces_all_of_the_last_one(desk: Desk) -> None:
     desk.admin.call(PREVIEW, "action_refresh_all")
     request = desk.next()
     payload = desk.payload(party, request["as_of"], parts=[], balances=[], notices=[], problems=[])
+    payload["drafts"] = payload["drafts"][2:]
     payload["lines"] = payload["lines"][2:]
     payload["fingerprint"] = ""
     assert desk.report(request["id"], party, payload) is False
@@ -511,6 +517,12 @@ BAD: list[tuple[tuple[Any, ...], Any, str]] = [
     (("seq",), -1, "seq"),
     (("seq",), True, "seq"),
     (("fingerprint",), 7, "fingerprint"),
+    (("drafts",), None, "drafts"),
+    (("drafts", 0, "draft"), "two", "drafts.draft"),
+    (("drafts", 0, "draft"), "other", "lines.draft"),
+    (("drafts", 0, "kind"), "bill", "drafts.kind"),
+    (("drafts", 0, "currency"), "", "drafts.currency"),
+    (("drafts", 0, "total"), "1,5", "drafts.total"),
     (("lines",), None, "lines"),
     (("lines",), {"key": "a"}, "lines"),
     (("lines",), ["a"], "lines"),
@@ -629,7 +641,7 @@ def test_a_report_names_nothing_of_others(desk: Desk) -> None:
     foreign = copy.deepcopy(good)
     foreign["lines"][0]["currency"] = "XXZ"
     assert said(party.customer, foreign) == "[klausel:currency] Odoo knows no currency XXZ."
-    none = {**good, "lines": [], "parts": [], "balances": [], "notices": []}
+    none = {**good, "drafts": [], "lines": [], "parts": [], "balances": [], "notices": []}
     for whose in (contact, theirs, 2_000_000_000):
         assert said(whose, none) == (
             f"[klausel:customer-missing] Customer {whose} is no customer of this company any more."
@@ -651,8 +663,8 @@ def test_work_without_a_customer_is_shown_by_itself(desk: Desk) -> None:
     desk.admin.call(PREVIEW, "action_refresh_all")
     request = desk.next()
     payload: dict[str, Any] = {
-        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "lines": [],
-        "parts": [{"entry_ref": 0, "state": "uncovered", "worked_seconds": 7200}],
+        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
+        "lines": [], "parts": [{"entry_ref": 0, "state": "uncovered", "worked_seconds": 7200}],
         "balances": [], "notices": [],
         "problems": [{"severity": "error", "text": "No policy", "code": "p"}],
     }  # fmt: skip
@@ -679,6 +691,30 @@ def test_of_whom_a_run_over_everything_says_nothing_nothing_is_shown(desk: Desk)
     desk.done(request["id"])
     left = desk.admin.call(PREVIEW, "search_read", [("partner_id", "!=", False)], ["stale"])
     assert {row["id"]: row["stale"] for row in left} == {shown["A1"]: False, shown["B2"]: True}
+    # There is no work without a customer any more.
+    nobody = {
+        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "lines": [],
+        "parts": [{"state": "uncovered", "worked_seconds": 3600}], "balances": [], "notices": [],
+        "problems": [{"severity": "error", "text": "x"}],
+    }  # fmt: skip
+    desk.admin.call(PREVIEW, "action_refresh_all")
+    request = desk.next()
+    for party in desk.parties.values():
+        desk.report(request["id"], party, desk.payload(party, request["as_of"]))
+    assert desk.report(request["id"], None, nobody) is False
+    desk.done(request["id"])
+    row = desk.preview(None)
+    assert (row["uncovered_hours"], row["problem"], row["has_error"]) == (1, "error", True)
+    desk.admin.call(PREVIEW, "action_refresh_all")
+    request = desk.next()
+    for party in list(desk.parties.values())[:2]:
+        desk.report(request["id"], party, desk.payload(party, request["as_of"]))
+    desk.done(request["id"])
+    empty = desk.preview(None)
+    assert empty["id"] == row["id"]
+    assert (empty["uncovered_hours"], empty["uncovered_count"], empty["problem"]) == (0, 0, False)
+    assert (empty["has_error"], empty["stale"], empty["problem_count"]) == (False, False, 0)
+    assert empty["part_ids"] == empty["problem_ids"] == []
     # One that failed has not looked at everything.
     desk.admin.call(PREVIEW, "action_refresh_all")
     desk.done(desk.next()["id"], "failed", said="why")
@@ -758,6 +794,12 @@ def test_what_is_written_is_on_the_request(desk: Desk) -> None:
     ]  # fmt: skip
     desk.done(bill["id"], "done", worker="two", said="1 of 3 written")
     assert len(runs) == 1
+    # On record it is one run, of who asked for it.
+    (run,) = desk.admin.call("klausel.batch", "search_read", [])
+    (asked,) = desk.admin.call(REQUEST, "read", [bill["id"]], ["user_id"])
+    assert (run["key"], run["run_ids"], run["as_of"], run["user_id"]) == (
+        f"request-{bill['id']}", runs, JULY, asked["user_id"],
+    )  # fmt: skip
     clear(desk)
 
 
@@ -796,6 +838,10 @@ def test_drafts_are_of_the_request(desk: Desk) -> None:
         "[klausel:request-gone] Request 2000000000 is not with this program any more."
     )
     assert desk.sql("SELECT count(*) FROM klausel_run") == [("0",)]
+    late = {**drafts_of(desk, a), "request": bill["id"], "worker": "one", "as_of": "2024-07-02"}
+    assert refused(desk.program, "klausel.contract", "klausel_apply", late) == (
+        "[klausel:protocol] The program that called sent something else for “as_of”."
+    )
     # What is refused leaves the customer as it was.
     moved = {**drafts_of(desk, a), "request": bill["id"], "worker": "one", "seq": 1}
     said = refused(desk.program, "klausel.contract", "klausel_apply", moved)
@@ -816,6 +862,8 @@ def test_drafts_are_of_the_request(desk: Desk) -> None:
         ("klausel_done", ["ended", ""], "state"),
         ("klausel_done", ["running", ""], "state"),
         ("klausel_done", ["done", 5], "outcome"),
+        ("klausel_done", ["failed", "a\0b"], "outcome"),
+        ("klausel_progress", [1, 2, "\ud800"], "text"),
         ("klausel_say", [1, "written", ""], "state"),
         ("klausel_say", ["x", "nothing", ""], "partner_id"),
         ("klausel_say", [0, "nothing", ""], "partner_id"),
@@ -1005,8 +1053,8 @@ def test_a_company_takes_what_it_asked_for_along(desk: Desk) -> None:
     request = desk.next(company=company)
     for partner in (customer, False):
         payload = {
-            "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "lines": [],
-            "parts": [{"state": "uncovered"}], "balances": [], "notices": [],
+            "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
+            "lines": [], "parts": [{"state": "uncovered"}], "balances": [], "notices": [],
             "problems": [{"severity": "note", "text": "x"}],
         }  # fmt: skip
         call = ("klausel_report", request["id"], "one", partner, payload)

@@ -53,6 +53,14 @@ class WebClient:
             raise RefusedError(data["message"], data.get("name", ""))
         return answer.get("result")
 
+    def get(self, path: str) -> httpx.Response:
+        """What is at ``path``, whatever the answer."""
+        return self._http.get(path, follow_redirects=True)
+
+    def download(self, path: str) -> bytes:
+        """The file at ``path``, as this user gets it."""
+        return self.get(path).raise_for_status().content
+
     def page(self, path: str) -> str:
         """The HTML at ``path``, as this user gets it."""
         return self._http.get(path, follow_redirects=True).raise_for_status().text

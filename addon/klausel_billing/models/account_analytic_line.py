@@ -122,6 +122,18 @@ class AccountAnalyticLine(models.Model):
             "context": {"active_model": self._name, "active_ids": self.ids},
         }
 
+    def klausel_action_correct(self):
+        """The window in which a billing manager corrects this timesheet, which is settled."""
+        self.env["klausel.correct"].check_access("create")
+        self.check_access("read")
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "klausel_billing.klausel_correct_action"
+        )
+        return {
+            **action,
+            "context": {"active_model": self._name, "active_ids": self.ids},
+        }
+
     def _klausel_customer(self):
         """Whose work it is: the entry's own customer, else its task's, else its project's."""
         self.ensure_one()
@@ -284,6 +296,16 @@ class AccountAnalyticLine(models.Model):
     def _klausel_settled(self):
         settled = {id_ for ids in self._klausel_settling_contracts().values() for id_ in ids}
         return self.filtered(lambda line: line._origin.id in settled)
+
+    def _klausel_check_correctable(self):
+        for line in self - self._klausel_settled():
+            raise UserError(
+                self.env._(
+                    "“%(entry)s” of %(date)s is not settled: change the timesheet itself.",
+                    entry=line.name,
+                    date=line.date,
+                )
+            )
 
     @api.model
     def _klausel_is_manager(self):

@@ -61,6 +61,7 @@ class Application(Call):
                 "partner_id": self.customer.id,
                 "as_of": self.asked.as_of,
                 "user_id": self.env.uid,
+                "batch_id": self._batch().id,
                 "record": self.asked.record or False,
             }
         )
@@ -99,6 +100,16 @@ class Application(Call):
         self.env["klausel.preview"]._klausel_touch({(self.company.id, self.customer.id)})
         self._done(self.run)
         return result
+
+    def _batch(self):
+        """The run over all customers: the request that this is for, whoever goes on with it, or
+        what the program names. Older ones name none."""
+        batches = self.env["klausel.batch"]
+        key, user = self.asked.batch, self.env.user
+        if self.row:
+            request = self.row.request_id
+            key, user = f"request-{request.id}", request.user_id
+        return batches._klausel_of(self.company, key, self.asked.as_of, user) if key else batches
 
     # --- for a request ----------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from odoo.fields import Datetime
 from odoo.tools import SQL
 
 from .call import Call
-from .payload import BadPayload, integer, one_of, text
+from .payload import BadPayload, integer, one_of, storable, text
 
 #: How long a request stays with a program that is not heard of.
 LEASE = "5 minutes"
@@ -31,9 +31,10 @@ class Desk(Call):
     def _given(self, read, name, *arguments, **named):
         """One of the values that the program has sent."""
         try:
-            return read(self._data, name, *arguments, **named)
-        except BadPayload as error:
-            self._refuse_part(error)
+            value = read(self._data, name, *arguments, **named)
+            return storable(value) if isinstance(value, str) else value
+        except BadPayload:
+            self._refuse_part(name)
 
     # --- who works --------------------------------------------------------------------------------
 
@@ -212,10 +213,8 @@ class Desk(Call):
         row = request.customer_ids.filtered(lambda one: one.partner_id.id == partner)
         if not row:
             self._refuse_unnamed(request, partner)
-        # What is written is written, whatever a second try finds.
-        row.filtered(lambda one: one.state != "written").write(
-            {"state": state, "said": said or False}
-        )
+        if row.state != "written":  # what is written is written, whatever a second try finds
+            self._end_row(row, state=state, said=said or False)
         return True
 
     def finish(self, request):
@@ -237,7 +236,8 @@ class Desk(Call):
             )
         )
         if state == "done" and held["kind"] == "preview" and not request.customer_ids:
-            self.env["klausel.preview"]._klausel_drop_unreported(self.company, held["claim"])
+            previews = self.env["klausel.preview"]
+            previews._klausel_drop_unreported(self.company, held["claim"], held["as_of"])
         return True
 
     def _hold(self, request, lock):
@@ -286,6 +286,8 @@ class Desk(Call):
         row = request.customer_ids.filtered(lambda one: one.partner_id.id == asked.customer)
         if held["kind"] != "bill" or not row:
             self._refuse_unnamed(request, asked.customer)
+        if held["as_of"] != asked.as_of:
+            self._refuse_part("as_of")
         if row.state == "written" and row.run_id.key != asked.key:
             self._refuse(
                 "request-written",
@@ -301,12 +303,15 @@ class Desk(Call):
         """``run`` has written what customer ``row`` of a request is about."""
         if row.state == "written":
             return
+        self.env["klausel.preview"]._klausel_touch({(self.company.id, row.partner_id.id)})
+        self._end_row(row, state="written", said=False, run_id=run.id)
+
+    def _end_row(self, row, **values):
+        """What became of a customer. Whatever the program shows of it from here on, it reads after
+        this."""
         claim = self.env["klausel.request"]._klausel_new_claim()
-        row.write({"state": "written", "said": False, "run_id": run.id, "claim": claim})
-        # Whatever the program shows of the customer from here on, it reads after this.
-        previews = self.env["klausel.preview"]
-        previews._klausel_touch({(self.company.id, row.partner_id.id)})
-        previews._klausel_claim(self.company, row.partner_id.ids, claim)
+        row.write({**values, "claim": claim})
+        self.env["klausel.preview"]._klausel_claim(self.company, row.partner_id.ids, claim)
 
 
 def desk_of(requests, request_id, data, kind=Desk):

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from .held import because
+from .klausel_override import DECISIONS
 
 #: Group of the row that says that a period of a component is closed.
 CLOSING = ""
@@ -65,7 +66,9 @@ class KlauselLedger(models.Model):
     seconds = fields.Integer(readonly=True, aggregator=None)
     rounded = fields.Integer(string="Rounded Seconds", readonly=True, aggregator=None)
     hours = fields.Float(compute="_compute_hours")
-    disposition = fields.Char(readonly=True)
+    disposition = fields.Selection(
+        selection=[*DECISIONS, ("billed_elsewhere", "Billed elsewhere")], readonly=True
+    )
     rule = fields.Char(readonly=True)
     rate = fields.Char(readonly=True, help="Price per unit, net, exact.")
     lot = fields.Char(default="", readonly=True, help="Lot of hours that the time was drawn from.")
@@ -86,6 +89,39 @@ class KlauselLedger(models.Model):
         readonly=True, help="Of the line that the row stands for, below zero where it gives back."
     )
     discount = fields.Char(readonly=True, help="Percent, of the line that the row stands for.")
+    # For sums. Of a line the money, of a timesheet the time: a line's time is that of its
+    # timesheets once more.
+    currency_id = fields.Many2one(
+        related="contract_id.currency_id", store=True, precompute=True, index=False
+    )
+    net = fields.Monetary(
+        string="Net Amount",
+        compute="_compute_measures",
+        store=True,
+        precompute=True,
+        help="Of the lines of invoices, rounded to the currency.",
+    )
+    worked_hours = fields.Float(
+        string="Hours Worked",
+        compute="_compute_measures",
+        store=True,
+        precompute=True,
+        help="Of single timesheets, as they were logged.",
+    )
+    counted_hours = fields.Float(
+        string="Hours Counted",
+        compute="_compute_measures",
+        store=True,
+        precompute=True,
+        help="Of single timesheets, rounded as agreed.",
+    )
+    drawn_hours = fields.Float(
+        string="Hours Drawn",
+        compute="_compute_measures",
+        store=True,
+        precompute=True,
+        help="What lots of hours have lost. Of lots of requests: one for each request.",
+    )
     invoiced = fields.Char(
         string="Amount Now",
         compute="_compute_invoiced",
@@ -216,10 +252,25 @@ class KlauselLedger(models.Model):
         for row in self:
             row.policy_id = last.get((row.company_id, row.policy), policies.browse())
 
+    @api.depends("amount", "currency_id", "entry_ref", "seconds", "rounded", "drawn")
+    def _compute_measures(self):
+        for row in self:
+            row.net = float(row.amount or 0)
+            for name, seconds in (
+                ("worked_hours", row.seconds),
+                ("counted_hours", row.rounded),
+                ("drawn_hours", row.drawn),
+            ):
+                row[name] = seconds / 3600 if row.entry_ref else 0
+
     @api.depends("seconds")
     def _compute_hours(self):
         for row in self:
             row.hours = row.seconds / 3600
+
+    def action_correct(self):
+        """The window in which a billing manager corrects the timesheet of this row."""
+        return self.entry_id.klausel_action_correct()
 
     @api.model
     def _klausel_action(self, domain):

@@ -292,8 +292,9 @@ class KlauselPreview(models.Model):
         self.invalidate_model(["touched", "touched_before"], flush=False)
 
     @api.model
-    def _klausel_drop_unreported(self, company, claim):
-        """Of customers of whom a run over everything has told nothing there is nothing to show."""
+    def _klausel_drop_unreported(self, company, claim, as_of):
+        """Of whom a run over everything has told nothing, there is nothing to show."""
+        self.flush_model()
         self.env.cr.execute(
             SQL(
                 "SELECT id FROM klausel_preview WHERE company_id = %s AND COALESCE(claim, 0) < %s"
@@ -305,4 +306,25 @@ class KlauselPreview(models.Model):
         )
         gone = self.browse(id_ for (id_,) in self.env.cr.fetchall())
         gone.filtered("partner_id").unlink()
-        return gone.exists()
+        # The row of nobody's work stays.
+        for nobody in gone.exists():
+            for name, field in self._fields.items():
+                if field.type == "one2many":
+                    nobody[name].unlink()
+            nothing = {
+                name: False
+                for name, field in self._fields.items()
+                if field.store and field.type in ("char", "float", "integer", "selection")
+            }
+            nobody.write(
+                {
+                    **nothing,
+                    "amount": 0,
+                    "has_error": False,
+                    "stale": False,
+                    "touched_before": nobody.touched_before,
+                    "claim": claim,
+                    "as_of": as_of,
+                    "computed_on": fields.Datetime.now(),
+                }
+            )

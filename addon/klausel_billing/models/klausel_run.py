@@ -58,6 +58,15 @@ class KlauselRun(models.Model):
         index=True,
         ondelete="restrict",
     )
+    batch_id = fields.Many2one(
+        comodel_name="klausel.batch",
+        string="Billing Run",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The run that was over all customers. Empty: of before such runs were kept.",
+    )
     as_of = fields.Date(required=True, readonly=True)
     user_id = fields.Many2one(comodel_name="res.users", readonly=True, ondelete="restrict")
     result = fields.Text(readonly=True, help="What the caller was told, as JSON.")

@@ -7,9 +7,22 @@ from typing import NamedTuple
 MOVE_TYPES = ("out_invoice", "out_refund")
 DISPLAY_TYPES = ("", "line_section", "line_note")
 PARAMETER_TYPES = ("money", "hours", "quantity", "requests")
+DISPOSITIONS = (
+    "",
+    "included",
+    "service",
+    "change",
+    "third_party",
+    "warranty",
+    "internal",
+    "written_off",
+    "billed_elsewhere",
+)
 WORD_FACTS = ("activity", "entry_tag", "initiated_by", "origin", "sla", "task_tag")
 #: The largest integer of a database column.
 LARGEST = 2**31 - 1
+#: The longest name of a run.
+LONGEST = 64
 
 
 class BadPayload(ValueError):
@@ -120,6 +133,8 @@ class Payload(NamedTuple):
     rows: tuple
     policies: dict
     record: str
+    batch: str = ""
+    """The run over all customers that it belongs to, as the program calls it."""
     request: int = 0
     worker: str = ""
 
@@ -128,6 +143,17 @@ def text(data, name, required=False):
     value = data.get(name) or ""
     if not isinstance(value, str) or (required and not value):
         raise BadPayload(name)
+    return value
+
+
+def storable(value):
+    """``value``, unless PostgreSQL cannot store it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadPayload from None
+    if "\0" in value:
+        raise BadPayload
     return value
 
 
@@ -263,7 +289,7 @@ def _row(data):
         entry=integer(data, "entry"),
         seconds=integer(data, "seconds", least=-LARGEST),
         rounded=integer(data, "rounded", least=-LARGEST),
-        disposition=text(data, "disposition"),
+        disposition=one_of(data, "disposition", DISPOSITIONS),
         rule=text(data, "rule"),
         rate=_decimal_text(data, "rate"),
         lot=text(data, "lot"),
@@ -302,9 +328,12 @@ def parse(data):
         rows=tuple(map(_row, records(data, "rows"))),
         policies=_texts(data, "policies"),
         record=text(data, "record"),
+        batch=text(data, "batch"),
         request=integer(data, "request"),
         worker=text(data, "worker"),
     )
+    if len(found.batch) > LONGEST:
+        raise BadPayload("batch")
     lines = [line.key for move in found.moves for line in move.products]
     if len(set(lines)) != len(lines):
         raise BadPayload("key")

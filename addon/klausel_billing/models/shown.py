@@ -9,7 +9,7 @@ from odoo.tools import SQL
 from psycopg2.errors import ForeignKeyViolation
 
 from .desk import ALONE, NOW, Desk
-from .payload import LARGEST, BadPayload, day, integer, records, text
+from .payload import LARGEST, BadPayload, day, integer, records, storable, text
 
 # --- columns: a list of values as they came -> as they are stored, or BadPayload ----------------
 
@@ -18,18 +18,8 @@ def texts(values):
     found = [value or "" for value in values]
     if not set(map(type, found)) <= {str}:
         raise BadPayload
-    _check_encoding("".join(found))
+    storable("".join(found))
     return [value or None for value in found]
-
-
-def _check_encoding(joined):
-    """What PostgreSQL cannot store."""
-    try:
-        joined.encode()
-    except UnicodeEncodeError:
-        raise BadPayload from None
-    if "\0" in joined:
-        raise BadPayload
 
 
 def required(values):
@@ -110,7 +100,7 @@ def translated(values):
         if key not in known:
             if not all(isinstance(one, str) for pair in key for one in pair):
                 raise BadPayload
-            _check_encoding("".join(text for _language, text in key))
+            storable("".join(text for _language, text in key))
             known[key] = value
         found.append(known[key])
     return found
@@ -119,6 +109,12 @@ def translated(values):
 #: By list of the payload: what each column is, in the database and in the payload. Columns that
 #: end in ``_id`` there are named by code here, and stored by id.
 COLUMNS = {
+    "drafts": {
+        "draft": ("text", required),
+        "kind": ("text", one_of("invoice", "credit_note")),
+        "currency": ("text", required),
+        "total": ("numeric", numbers),
+    },
     "lines": {
         "sequence": ("int4", integers),
         "draft": ("text", required),
@@ -231,6 +227,11 @@ def parse(data):
             except (BadPayload, TypeError):  # what cannot be looked up is no value of any kind
                 raise BadPayload(f"{name}.{column}") from None
     lines = found["lines"]
+    drafts = found["drafts"]["draft"]
+    if len(set(drafts)) != len(drafts):
+        raise BadPayload("drafts.draft")
+    if not set(lines["draft"]) <= set(drafts):
+        raise BadPayload("lines.draft")
     if len(set(lines["key"])) != len(lines["key"]):
         raise BadPayload("lines.key")
     if not set(found["parts"]["line"]) <= {None, *lines["key"]}:
@@ -268,7 +269,7 @@ class Shown(Desk):
             except ForeignKeyViolation as error:
                 # Deleted at this moment: tried again, it is seen to be gone.
                 raise ConcurrencyError(str(error)) from error
-            self._sum_up(preview["id"], asked, claim, stale, held["adjust"])
+            self._sum_up(preview["id"], asked, claim, stale, held["adjust"], currencies)
         if held["kind"] == "preview":
             row.write({"state": "previewed"})
         self.env.invalidate_all()
@@ -312,7 +313,7 @@ class Shown(Desk):
         return found
 
     def _currencies(self, asked):
-        named = set(asked["lines"]["currency"])
+        named = {*asked["lines"]["currency"], *asked["drafts"]["currency"]}
         currencies = self.env["res.currency"].with_context(active_test=False)
         found = {one.name: one.id for one in currencies.search([("name", "in", list(named))])}
         for code in sorted(named - found.keys()):
@@ -382,7 +383,8 @@ class Shown(Desk):
             )
             marks += self.env.cr.fetchall()
         touched = any(now or (before or 0) > claim for now, before in marks)
-        return touched or (bool(self.partner) and number != sequence)
+        # Whoever has no contract any more still has a number, which the program does not know.
+        return touched or (bool(self.partner and sequence) and number != sequence)
 
     # --- all below it -----------------------------------------------------------------------------
 
@@ -393,8 +395,8 @@ class Shown(Desk):
             )
         languages = [code for code, _name in self.env["res.lang"].get_installed()]
         lines = {None: None}
-        for name, columns in COLUMNS.items():
-            found = dict(asked[name])
+        for name in TABLES:
+            columns, found = COLUMNS[name], dict(asked[name])
             types = {column: type_ for column, (type_, _check) in columns.items()}
             for column in ("why", "sentence"):
                 if column in found:
@@ -449,15 +451,11 @@ class Shown(Desk):
         )
         return [id_ for (id_,) in self.env.cr.fetchall()]
 
-    def _sum_up(self, preview, asked, claim, stale, adjust):
-        self.env.cr.execute(
-            SQL(
-                "SELECT currency_id, SUM(amount) FROM klausel_preview_line WHERE preview_id = %s"
-                " GROUP BY currency_id",
-                preview,
-            )
-        )
-        sums = dict(self.env.cr.fetchall())
+    def _sum_up(self, preview, asked, claim, stale, adjust, known):
+        # A draft's total is rounded once over all of its lines: it is no sum of theirs.
+        drafts, sums = asked["drafts"], {}
+        for code, total in zip(drafts["currency"], drafts["total"], strict=True):
+            sums[known[code]] = sums.get(known[code], 0) + Decimal(total)
         currencies = self.env["res.currency"].browse(sums).sorted("name")
         main = self.company.currency_id
         if currencies and main not in currencies:
@@ -469,9 +467,7 @@ class Shown(Desk):
                 UPDATE klausel_preview SET
                     as_of = %s, adjust = %s, computed_on = %s, seq = %s, stale = %s, claim = %s,
                     fingerprint = %s, currency_id = %s, amount = %s, others = %s,
-                    draft_count = (
-                        SELECT COUNT(DISTINCT draft) FROM klausel_preview_line WHERE preview_id = %s
-                    ),
+                    draft_count = %s,
                     line_count = %s,
                     held_count = part.held_count, held_hours = part.held_hours,
                     uncovered_count = part.uncovered_count, uncovered_hours = part.uncovered_hours,
@@ -499,7 +495,7 @@ class Shown(Desk):
                 main.id,
                 sums.get(main.id, 0),
                 ", ".join(others) or None,
-                preview,
+                len(drafts["draft"]),
                 len(asked["lines"]["key"]),
                 len(asked["problems"]["text"]),
                 "error" in asked["problems"]["severity"],

@@ -106,6 +106,23 @@ class ProjectProject(models.Model):
         return self.env["account.analytic.line"]._klausel_places_where(condition)
 
 
+class HrEmployee(models.Model):
+    _inherit = "hr.employee"
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "name" in vals:
+            self.env["klausel.preview"]._klausel_touch(self._klausel_places())
+        return result
+
+    def _klausel_places(self):
+        """Where their work is billed."""
+        if not self.ids:
+            return set()
+        condition = SQL("line.employee_id = ANY(%s)", self.ids)
+        return self.env["account.analytic.line"]._klausel_places_where(condition)
+
+
 class HrVersion(models.Model):
     _inherit = "hr.version"
 
@@ -130,12 +147,7 @@ class HrVersion(models.Model):
         return result
 
     def _klausel_places(self):
-        """Where work of these employees is billed."""
-        employees = self.sudo().employee_id.ids
-        if not employees:
-            return set()
-        condition = SQL("line.employee_id = ANY(%s)", employees)
-        return self.env["account.analytic.line"]._klausel_places_where(condition)
+        return self.sudo().employee_id._klausel_places()
 
 
 class KlauselNamed(models.AbstractModel):

@@ -123,7 +123,7 @@ class Taken(NamedTuple):
     drawn: int = 0
     """Seconds that the lot lost."""
     counted: date | None = None
-    """The day behind which a late fact was counted."""
+    """The day behind which a late fact was counted, whether its period was over then or not."""
     disposition: str = ""
     """Where the plan settles it otherwise than the rules of scope (a fixed price includes it)."""
     settled: bool = False

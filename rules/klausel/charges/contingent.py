@@ -46,9 +46,8 @@ class ContingentAccount(Stock):
         """The lot of ``period``."""
         found = self._by_period.get(period.first)
         if found is None:
-            granted = self.granted(period, self._granted.get(period.first))
-            found = Lot(period.first.isoformat(), period.first, period.last, granted)
-            self._by_period[period.first] = self.add(found)
+            known = self._granted.get(period.first)
+            found = self._by_period[period.first] = self.add_lot_of(period, period.last, known)
         return found
 
     def lots_of(self, period: Period) -> list[Lot]:

@@ -142,9 +142,8 @@ class PoolAccount(Stock):
                 self.add(lot)
 
     def _grant(self, period: Period, number: int) -> None:
-        seconds = self.granted(period, self._granted.get(period.first))
         early = self.early.get(period.first.isoformat(), 0)
-        lot = self.add(Lot(period.first.isoformat(), period.first, None, seconds))
+        lot = self.add_lot_of(period, None, self._granted.get(period.first))
         self._number[lot.id] = number
         # Of draws on record those that are still to come: the others are in the lot.
         to_come = max(self.on_record[lot.id] - early, 0)
@@ -233,12 +232,12 @@ class PoolAccount(Stock):
 
     def _due_from(self, lot: Lot) -> int:
         """Seconds that draws on record will take from what ``lot`` has left: late ones take back
-        first what had been lost."""
-        due, lost = self.expected.get(lot.id, 0), list(lot.lost)
+        first what had been lost, and then what late corrections gave back."""
+        due, lost = self.on_record[lot.id] - self.made[lot.id], list(lot.lost)
         for since, cost in self._late[lot.id]:
             lost, found = _taken_back(lost, since, cost)
             due -= found
-        return due
+        return max(due, 0)
 
     # -- work --------------------------------------------------------------------------------------
 

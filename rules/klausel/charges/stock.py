@@ -91,7 +91,9 @@ HOUR_PARAMETERS = (
 class Lot:
     """Hours with a validity of their own, in seconds."""
 
-    __slots__ = ("drawn", "first", "granted", "id", "last", "lost", "order", "price", "refunded")
+    __slots__ = (
+        "agreed", "drawn", "first", "granted", "id", "last", "lost", "order", "price", "refunded",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -110,6 +112,8 @@ class Lot:
         self.order = order
         self.drawn = 0
         self.refunded = 0
+        self.agreed: int | None = None
+        """Seconds of a period that is not sold yet; it has more where more were drawn of it."""
         self.lost: list[tuple[date, int]] = []
         """Seconds that a limit on carrying over took away, with the day at whose end it did."""
 
@@ -346,7 +350,7 @@ class Stock:
         self.kept: defaultdict[str, int] = defaultdict(int)
         """By lot: seconds that are drawn on record by work that is done again."""
         self.redrawn: defaultdict[str, int] = defaultdict(int)
-        """By lot: seconds that are drawn in an adjusting run."""
+        """By lot: seconds that this run draws, less those that it gives back."""
         self._resold: dict[date, int] = {}
         """By first day of the period: seconds that its hours are corrected to."""
         self.waited: set[str] = set()
@@ -438,19 +442,29 @@ class Stock:
         return max(self.bound.hours_of(period), self.on_record[lot] + self.kept[lot])
 
     def grant_in_the_end(self, period: Period) -> int:
-        """As :meth:`grant_of`, after all that is done again was done."""
+        """As :meth:`grant_of`, after all that this run does was done."""
         lot = period.first.isoformat()
         return max(self.bound.hours_of(period), self.on_record[lot] + self.redrawn[lot])
 
     def do_again(self, lot: str, cost: int, entry: Entry) -> None:
-        self.kept[lot] += cost
+        self.kept[lot] += max(cost, 0)
 
     def granted(self, period: Period, known: int | None) -> int:
         """Seconds that the lot of ``period`` has; ``known`` are on record. None of what an earlier
         end took back is there before an adjustment bills it again."""
         if period.first in self._resold:
             return self._resold[period.first]
-        return self.grant_of(period) if known is None or (self._afresh and not known) else known
+        return self.grant_of(period) if self._is_unsold(known) else known or 0
+
+    def _is_unsold(self, known: int | None) -> bool:
+        return known is None or (self._afresh and not known)
+
+    def add_lot_of(self, period: Period, last: date | None, known: int | None) -> Lot:
+        """The lot of ``period``, of which ``known`` seconds are on record as sold."""
+        lot = Lot(period.first.isoformat(), period.first, last, self.granted(period, known))
+        if self._is_unsold(known) and period.first not in self._resold:
+            lot.agreed = self.bound.hours_of(period)
+        return self.add(lot)
 
     def expect(
         self, lot: str, cost: int, entry: Entry, rounded: int, late: bool, number: int
@@ -491,8 +505,7 @@ class Stock:
     ) -> Taken:
         period = self.bound.period(home)
         assert period is not None
-        if self._afresh:
-            self.redrawn[lot] += cost
+        self.redrawn[lot] += cost
         self._turns += 1
         facts = (
             work, work.seconds, rounded, period, "", None, lot, cost, None, "", False, after,
@@ -518,6 +531,8 @@ class Stock:
             found, cost = covered(-rest, had, work.hours_factor)
             if found:
                 lot.drawn -= cost
+                if lot.agreed is not None:  # what an end cut off is there as long as it is drawn
+                    lot.granted = max(lot.granted - cost, min(lot.agreed, lot.granted))
                 taken.append(self.part(work, -found, lot, -cost, work.entry.date))
                 rest += found
         if not rest:

@@ -109,6 +109,7 @@ class Balances(Corrections):
                 decision = Decision(bound, rule, False, seen, around)
             work = self._work(entry, decision)._replace(disposition=parts[0].disposition)
             seen = decision.seen
+            waited = settled.waited_with(code)
             for counted in dict.fromkeys(part.counted for part in parts):
                 some = tuple(part for part in parts if part.counted == counted)
                 found.append(
@@ -119,6 +120,8 @@ class Balances(Corrections):
                         record=some,
                         gated_before=settled.gated,
                         first_counted=settled.counted,
+                        waited=waited is not None,
+                        old_place=waited.counted if waited is not None else None,
                     )
                 )
         return found

@@ -38,6 +38,7 @@ from klausel.model import (
     natural,
 )
 from klausel.money import ZERO, round_half_up
+from klausel.period import Period
 from klausel.policy.ir import Rule
 from klausel.problems import Problem, problem
 from klausel.record import HeldBefore, Reopened, Settled
@@ -625,22 +626,35 @@ class Scoping(State):
                     settled=True,
                     component=part.key.component,
                     drawn=part.drawn,
-                    late=part.counted is not None,
+                    late=self._is_late(part),
                     closes=None if line else self._closed_with(entry, part),
                 ),
             )
+
+    def _is_late(self, part: OnRecord) -> bool:
+        """Whether a part on record counted behind its period."""
+        if part.counted is None:
+            return False
+        period = self._period_of(part)
+        return period is None or period.last <= part.counted
+
+    def _period_of(self, part: OnRecord) -> Period | None:
+        """The period of its component that a part on record is in."""
+        bound = next((b for b in self._contracts if b.contract.code == part.key.contract), None)
+        for term in bound.terms if bound is not None else ():
+            for component in term.components:
+                if (term.term.id, component.id) == (part.key.term, part.key.component):
+                    return component.bound.period(part.key.period)
+        return None
 
     def _closed_with(self, entry: Entry, part: OnRecord) -> date | None:
         """Last day of the window that decided a part on record."""
         bound = next((b for b in self._contracts if b.contract.code == part.key.contract), None)
         if bound is None or not bound.contract.span.covers(part.key.period):
             return None
-        for term in bound.terms:
-            for component in term.components:
-                if (term.term.id, component.id) == (part.key.term, part.key.component):
-                    period = component.bound.period(part.key.period)
-                    if period is not None:
-                        return self._closes(bound, entry.date, period, part.rate is not None)
+        period = self._period_of(part)
+        if period is not None:
+            return self._closes(bound, entry.date, period, part.rate is not None)
         day = entry.date if bound.contract.span.covers(entry.date) else part.key.period
         return self._window(bound, day).last
 

@@ -209,7 +209,7 @@ def batches(bound: BoundContract, parts: Sequence[Taken]) -> list[tuple[date | N
     regular: list[Taken] = []
     late: dict[date, list[Taken]] = {}
     for part in parts:
-        if part.counted is None:
+        if part.counted is None or part.counted < part.period.last:
             regular.append(part)
         else:
             late.setdefault(_busy(bound, part.counted), []).append(part)
@@ -518,8 +518,16 @@ class State:
     def _settle(
         self, bound: BoundContract, key: LedgerKey, entry: Entry | None = None, **facts: Any
     ) -> None:
-        """Puts a row on record, where this run is one that goes on record."""
+        """Puts a row on record, where this run is one that goes on record: with ``key`` or, where
+        the entry has that already (a rest of it was freed later, or it was taken back and is here
+        again), with the next number."""
         if self._on_record:
+            if entry is not None:
+                place = (key, entry.id, facts.get("lot", ""))
+                while place in self._taken_places:
+                    key = key._replace(sequence=key.sequence + 1)
+                    place = (key, *place[1:])
+                self._taken_places.add(place)
             self.settlements.append(
                 LedgerRow(
                     key,
@@ -659,7 +667,8 @@ class State:
                 due = period[1] + ONE_DAY
             facts = (
                 disposition or work[5], work[6], seconds, rounded, code, term, lot, line, "", "",
-                due, False, component, drawn, after, turn, counted is not None, closes,
+                due, False, component, drawn, after, turn,
+                counted is not None and period[1] <= counted, closes,
             )  # fmt: skip
             all_parts[entry[0]].append(made(Part, facts))
 
@@ -670,14 +679,8 @@ class State:
             self._put_on_record(bound, part, key)
 
     def _put_on_record(self, bound: BoundContract, part: Taken, key: LedgerKey) -> None:
-        """Puts a part on record, with ``key`` or, where the entry has that already (a rest of it
-        was freed later), with the next number."""
+        """Puts a part on record."""
         work = part.work
-        place = (key, work.entry.id, part.lot)
-        while place in self._taken_places:
-            key = key._replace(sequence=key.sequence + 1)
-            place = (key, work.entry.id, part.lot)
-        self._taken_places.add(place)
         self._settle(
             bound,
             key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 
 from klausel.activity import Row, Section
 from klausel.charges.stock import DEFICIT
@@ -65,6 +66,7 @@ WORDS: dict[str, dict[str, str]] = {
         "pending": "waits for your approval",
         "rejected": "was not approved",
         "limit": "above the approved amount",
+        "budget": "above the agreed budget",
         "late_decision": "approved after the work was done",
         "no_hours": "no hours left",
         "no_term": "is being clarified",
@@ -122,6 +124,7 @@ WORDS: dict[str, dict[str, str]] = {
         "pending": "wartet auf Ihre Freigabe",
         "rejected": "wurde nicht freigegeben",
         "limit": "über dem freigegebenen Rahmen",
+        "budget": "über dem vereinbarten Budget",
         "late_decision": "erst nach der Arbeit freigegeben",
         "no_hours": "keine Stunden mehr vorhanden",
         "no_term": "wird noch geklärt",
@@ -179,6 +182,7 @@ WORDS: dict[str, dict[str, str]] = {
         "pending": "wacht op uw akkoord",
         "rejected": "is niet goedgekeurd",
         "limit": "boven het goedgekeurde bedrag",
+        "budget": "boven het afgesproken budget",
         "late_decision": "pas na het werk goedgekeurd",
         "no_hours": "geen uren meer over",
         "no_term": "wordt nog uitgezocht",
@@ -265,6 +269,7 @@ def said(section: Section, row: Row) -> tuple[str, str]:
     return clean(" · ".join(filter(None, on))), clean(" · ".join(filter(None, done)))
 
 
+@lru_cache(maxsize=4096)
 def clean(text: str) -> str:
     """``text`` on one line, without signs that steer a terminal or the direction of writing."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -16,7 +16,7 @@ from klausel.money import ZERO, quantity, shortest
 from klausel.policy.ir import Rule, text_in
 from klausel.problems import Where
 from klausel.result import Difference
-from klausel.texts import PHRASES, days_text, number_text
+from klausel.texts import PHRASES, days_text, number_text, reason_text
 from klausel.trace import BudgetSeen, ConditionSeen, ContractAsked, FieldSeen, GateSeen, RuleAsked
 from klausel.verdicts import Judged
 
@@ -41,6 +41,18 @@ def sections(explained: EntryExplained | LineExplained, language: str) -> list[S
     else:
         found = list(_Line(speaker, explained).sections())
     return [section for number, section in enumerate(found) if section.lines or not number]
+
+
+def why(explained: LineExplained, language: str) -> str:
+    """In a few sentences, a line each: why a line is there, and why on this day."""
+    line = _Line(Speaker(language), explained)
+    said = []
+    for sentence in line.due():
+        said += [sentence.text, *(below.text for below in sentence.below)]
+    for reason in explained.because:
+        text = clean(text_in(reason.texts, language, reason.text))
+        said.append(reason_text(reason.clause, text, language) if text else reason.rule)
+    return "\n".join(dict.fromkeys(said))
 
 
 class Speaker:
@@ -465,7 +477,7 @@ class _Line:
         say = self._say
         yield Section(say("a_line", self._explained.key), tuple(self._head()))
         yield Section(say("why_line"), tuple(self._reasons()))
-        yield Section(say("why_due"), tuple(self._due()))
+        yield Section(say("why_due"), tuple(self.due()))
         yield Section(say("entries"), tuple(self._entries()))
 
     def _head(self) -> Iterator[Said]:
@@ -511,7 +523,7 @@ class _Line:
                 place = say("by_hand_bare")
             yield Said(place, (Said(say("quote", text)),) if text else ())
 
-    def _due(self) -> Iterator[Said]:
+    def due(self) -> Iterator[Said]:
         explained, speaker, say = self._explained, self._speaker, self._say
         if explained.last is not None:
             yield Said(say("period", speaker.days(explained.first, explained.last)))

@@ -1,0 +1,1 @@
+from . import activity_record_report

@@ -1,0 +1,181 @@
+"""Odoo's desk behind the port: what is asked there, and what is made of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+
+from klausel.port import Gone, Refused, Request, Shown, Standing, Wish
+from klausel.problems import ErpError, LostError
+from klausel_odoo import OdooDesk, OdooSettings, OdooSource, answers, failures
+from klausel_odoo.erp import Session
+
+INFO = {
+    "company": {"id": 3}, "addon": "19.0.1.0.0", "protocol": 1, "references": True, "work": True,
+}  # fmt: skip
+ASKED = {
+    "id": 7, "kind": "bill", "as_of": "2026-07-01", "adjust": True,
+    "customers": [{"partner_id": 12, "seen": "abc", "state": "waiting"},
+                  {"partner_id": 13, "seen": False, "state": "written"}],
+}  # fmt: skip
+REQUEST = Request(7, "bill", date(2026, 7, 1), True, (Wish("12", "abc"), Wish("13", "", "written")))
+
+
+class Line:
+    """A transport that answers from a table, and looks at its answers as a real one does."""
+
+    name = "table"
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.table = table
+        self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.closed = 0
+
+    def call(self, model: str, method: str, arguments: Mapping[str, Any], ids: Any = None) -> Any:
+        self.calls.append((model, method, arguments))
+        found = self.table[method]
+        if isinstance(found, Exception):
+            raise found
+        answers.check(model, method, arguments, ids, found)
+        return found
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def desk_of(**table: Any) -> tuple[OdooDesk, Line]:
+    settings = OdooSettings(
+        url="http://odoo.test", database="d", login="bot", password="secret", policies="policies"
+    )
+    line = Line({"context_get": {}, **table})
+    desk = OdooDesk(OdooSource(settings), "one")
+    info = table.get("info", INFO)
+    desk._own._session = Session(line, "19.0", info, 0, "en_US", frozenset(), False)  # type: ignore[arg-type]
+    return desk, line
+
+
+def test_a_request_is_read() -> None:
+    desk, line = desk_of(klausel_next=ASKED)
+    assert desk.next() == REQUEST
+    ((model, _, arguments),) = line.calls
+    assert model == "klausel.request"
+    assert {**arguments, "version": "", "context": {}} == {
+        "company_id": 3, "worker": "one", "version": "", "context": {},
+    }  # fmt: skip
+    assert desk_of(klausel_next=False)[0].next() is None
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("id", 0), ("kind", "record"), ("as_of", "1 July"), ("adjust", "yes"), ("customers", {}),
+        ("customers", [{"partner_id": 12, "seen": 5, "state": "waiting"}]),
+        ("customers", [{"partner_id": "12", "seen": "", "state": "waiting"}]),
+    ],
+)  # fmt: skip
+def test_a_strange_request_is_none(part: str, value: object) -> None:
+    desk, _ = desk_of(klausel_next={**ASKED, part: value})
+    with pytest.raises(answers.StrangeError):
+        desk.next()
+
+
+def test_an_addon_of_before_takes_no_requests() -> None:
+    desk, line = desk_of(info={**INFO, "work": False})
+    with pytest.raises(ErpError) as caught:
+        desk.next()
+    assert str(caught.value) == (
+        "the addon klausel_billing 19.0.1.0.0 takes no requests\n    upgrade the addon"
+    )
+    assert line.closed == 1  # it may be another one at the next question
+
+
+GONE = failures.RefusedApplicationError("request-gone", "Request 7 is not with this program.")
+CALLS: list[Callable[[OdooDesk], object]] = [
+    lambda desk: desk.report(REQUEST, "12", Shown({})),
+    lambda desk: desk.say(REQUEST, "12", "changed", "so"),
+    lambda desk: desk.done(REQUEST, "done", ""),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_request_that_is_gone_is_told_apart(call: Callable[[OdooDesk], object]) -> None:
+    desk, _ = desk_of(klausel_report=GONE, klausel_say=GONE, klausel_done=GONE)
+    with pytest.raises(Gone, match="Request 7 is not with this program"):
+        call(desk)
+
+
+def test_a_refused_report_is_of_one_customer() -> None:
+    desk, line = desk_of(
+        klausel_report=failures.RefusedApplicationError("contract-missing", "No contract X.")
+    )
+    with pytest.raises(Refused, match=r"No contract X\."):
+        desk.report(REQUEST, "12", Shown({}))
+    assert line.closed == 0
+
+
+def test_a_lost_connection_is_opened_anew() -> None:
+    lost = failures.unreachable("http://odoo.test", "nothing listens there")
+    desk, line = desk_of(klausel_done=lost)
+    with pytest.raises(LostError):
+        desk.done(REQUEST, "done", "")
+    assert line.closed == 1
+
+
+def test_who_may_not_learns_how_to_get_the_right() -> None:
+    desk, _ = desk_of(klausel_next=failures.AccessRefusedError("bot", "klausel.request"))
+    with pytest.raises(ErpError) as caught:
+        desk.next()
+    assert str(caught.value) == (
+        "user bot may not work on requests\n"
+        '    in Odoo, add the user to the group "Klausel / Connector"'
+    )
+
+
+def test_what_is_shown_now_as_people_read_it() -> None:
+    def row(id_: int, **values: Any) -> dict[str, Any]:
+        return {
+            "id": id_, "partner_id": 10 + id_, "fingerprint": "abc", "line_count": 2,
+            "amount": 1234.5, "others": False,
+            "currency_id": {"id": 1, "name": "EUR", "decimal_places": 2}, **values,
+        }  # fmt: skip
+
+    desk, _ = desk_of(
+        web_search_read={
+            "records": [
+                row(1), row(2, others="3.50 USD", amount=-0.3), row(3, partner_id=False),
+                row(4, line_count=0, amount=0, fingerprint=False),
+            ]
+        }
+    )  # fmt: skip
+    assert desk.standing() == {
+        "11": Standing("abc", 2, "1,234.50 EUR"),
+        "12": Standing("abc", 2, "-0.30 EUR, 3.50 USD"),
+        "14": Standing("", 0, ""),
+    }
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        failures.unreachable("u", "x"), failures.too_slow("u", 1),
+        failures.http_error("u", 429, ""),
+        failures.http_error("u", 502, "Bad Gateway"), failures.http_error("u", 503, ""),
+        failures.http_error("u", 504, ""),
+    ],
+)  # fmt: skip
+def test_what_passes_is_told_apart(lost: ErpError) -> None:
+    assert isinstance(lost, LostError)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        failures.untrusted("u", "x"), failures.http_error("u", 404, ""),
+        failures.http_error("u", 500, ""), failures.wrong_database("u", "d"),
+    ],
+)  # fmt: skip
+def test_what_stays_is_none_of_these(other: ErpError) -> None:
+    assert not isinstance(other, LostError)
