@@ -29,7 +29,7 @@ LAYERS: list[list[str]] = [
     ["klausel.currency", "klausel.charges", "klausel.doubts", "klausel.ledger"],
     ["klausel.policy"],
     ["klausel.adjustments", "klausel.approvals", "klausel.terms", "klausel.texts"],
-    ["klausel.rows", "klausel.dialects", "klausel.verdicts", "klausel.words"],
+    ["klausel.rows", "klausel.dialects", "klausel.reading", "klausel.verdicts", "klausel.words"],
     ["klausel.trace", "klausel.publishing"],
     ["klausel.assemble", "klausel.port", "klausel.result"],
     ["klausel.chain", "klausel.clerk", "klausel.evidence"],

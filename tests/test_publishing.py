@@ -132,6 +132,7 @@ def test_a_policy_as_forms_need_it(tmp_path: Path) -> None:
                 "name": "fee",
                 "title": {"en": "Hosting"},
                 "clause": "2.1",
+                "because": {},
                 "parameters": [
                     {
                         "name": "price",
@@ -163,6 +164,7 @@ def test_a_policy_as_forms_need_it(tmp_path: Path) -> None:
                 "name": "time",
                 "title": {"en": "Service", "de": "Dienst"},
                 "clause": "",
+                "because": {},
                 "parameters": [
                     {
                         "name": "price",
@@ -178,6 +180,50 @@ def test_a_policy_as_forms_need_it(tmp_path: Path) -> None:
                 ],
                 "parts": [],
                 "sells_hours": False,
+            },
+        ],
+        "rules": [
+            {
+                "kind": "scope",
+                "name": "otherwise",
+                "clause": "",
+                "disposition": "service",
+                "plan": "",
+                "effect": {
+                    "en": "All work: service.",
+                    "de": "Alle Arbeit: Service.",
+                    "nl": "Al het werk: service.",
+                },
+                "because": {"en": "By the hour."},
+            },
+            {
+                "kind": "component",
+                "name": "fee.fee",
+                "clause": "2.1",
+                "disposition": "",
+                "plan": "fee",
+                "effect": {
+                    "en": "A fixed amount per month; billed every month in advance; a period that"
+                    " is not full is billed by days.",
+                    "de": "Ein fester Betrag je Monat; berechnet jeden Monat im Voraus; ein"
+                    " angebrochener Zeitraum wird nach Tagen berechnet.",
+                    "nl": "Een vast bedrag per maand; berekend elke maand vooraf; een onvolledige"
+                    " periode wordt per dag berekend.",
+                },
+                "because": {},
+            },
+            {
+                "kind": "component",
+                "name": "time.time",
+                "clause": "",
+                "disposition": "",
+                "plan": "time",
+                "effect": {
+                    "en": "Time by the hour; billed every 3 months in arrears.",
+                    "de": "Zeit nach Stunden; berechnet alle 3 Monate nachträglich.",
+                    "nl": "Tijd per uur; berekend elke 3 maanden achteraf.",
+                },
+                "because": {},
             },
         ],
         "words": {},
@@ -312,12 +358,26 @@ def test_other_files_of_the_same_version_are_said(tmp_path: Path) -> None:
     )
 
 
+def test_what_an_older_addon_dropped_is_published_again(tmp_path: Path) -> None:
+    """It had no place for rules; once it has, the same version brings them."""
+    shop(tmp_path, FEE)
+    erp = Memory(tmp_path)
+    run(erp)
+    erp.there["shop"] = erp.there["shop"]._replace(whole=False)
+    said = f"  shop: version 1 ({hash_of(tmp_path)}) as it is, its rules, plans and words described"
+    assert said in run(erp)
+    assert run(erp).endswith("Nothing to publish.")
+
+
 def test_plans_that_a_newer_program_describes_otherwise(tmp_path: Path) -> None:
     shop(tmp_path, FEE)
     erp = Memory(tmp_path)
     run(erp)
     erp.there["shop"] = erp.there["shop"]._replace(digest="of an older program")
-    said = f"  shop: version 1 ({hash_of(tmp_path)}) as it is, its plans and words described anew\n"
+    said = (
+        f"  shop: version 1 ({hash_of(tmp_path)}) as it is, its rules, plans and words described"
+        " anew\n"
+    )
     assert said in run(erp)
     assert len(erp.calls) == 2
 

@@ -413,12 +413,16 @@ def _map(inner: Check, value: Any, place: str) -> None:
         inner(member, place)
 
 
-def _each(**columns: _Kind | Check) -> Check:
+def _each(later: Mapping[str, _Kind] | None = None, **columns: _Kind | Check) -> Check:
+    """Rows with these members; those in ``later`` may lack, as older addons do not tell them."""
     look = _dict(columns)
+    further = later or {}
 
     def every(value: Any, place: str) -> None:
         for row in _rows(value, place):
             look(row, place)
+            for name in further.keys() & row.keys():
+                _hold([row[name]], further[name], name, place)
 
     return every
 
@@ -530,7 +534,8 @@ _SHAPES: dict[str, Check] = {
     "klausel_published": _dict(
         {
             "policies": _each(
-                name=_TEXT, version=_TEXT, hash=_TEXT, digest=_TEXT, plans=_texts
+                {"whole": _YES_NO},
+                name=_TEXT, version=_TEXT, hash=_TEXT, digest=_TEXT, plans=_texts,
             ),
             "contracts": partial(_map, partial(_map, _texts)),
         }

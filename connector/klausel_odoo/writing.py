@@ -333,7 +333,12 @@ def publications(call: Call, company: int) -> Publications:
     return Publications(
         {
             row["name"]: PublishedPolicy(
-                row["name"], row["version"], row["hash"], row["digest"], tuple(row["plans"])
+                row["name"],
+                row["version"],
+                row["hash"],
+                row["digest"],
+                tuple(row["plans"]),
+                row.get("whole", True),  # an addon that has no rules can keep none
             )
             for row in answer["policies"]
         },

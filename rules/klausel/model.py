@@ -387,6 +387,8 @@ class PublishedPolicy(NamedTuple):
     digest: str = ""
     """Of all that was published."""
     plans: tuple[str, ...] = ()
+    whole: bool = True
+    """Whether the ERP keeps all of it: one of before there were rules kept none."""
 
     def says(self, policy: Policy) -> bool:
         """Whether ``policy`` is the very version that is published."""

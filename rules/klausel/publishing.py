@@ -12,6 +12,7 @@ from klausel.model import PublishedPolicy
 from klausel.policy import Policy
 from klausel.policy.ir import Plan, Texts
 from klausel.problems import ErpError, Problem, Where, listed, problem
+from klausel.reading import Told, told
 from klausel.terms import plan_parameters
 from klausel.texts import MEANINGS
 from klausel.words import OFFERED, known
@@ -48,8 +49,9 @@ class Change(NamedTuple):
 
     @property
     def needed(self) -> bool:
-        """Whether anything differs from what is published."""
-        return self.before is None or self.before.digest != digest_of(self.policy)
+        """Whether anything differs from what is published, or the ERP did not keep all of it."""
+        before = self.before
+        return before is None or not before.whole or before.digest != digest_of(self.policy)
 
     @property
     def added(self) -> list[str]:
@@ -92,13 +94,14 @@ def refuse_lost_plans(found: Iterable[Change]) -> None:
 
 
 def policy_data(policy: Policy) -> dict[str, Any]:
-    """``policy`` as plain values: what forms have to know of it."""
+    """``policy`` as plain values: what forms have to know of it, and what people read of it."""
     data = {
         "name": policy.name,
         "version": policy.version,
         "hash": policy.hash,
         "title": dict(policy.title),
         "plans": [_plan(plan) for plan in policy.plans.values()],
+        "rules": [_rule(one) for one in told(policy)],
         "words": {fact: words for fact in OFFERED if (words := sorted(known([policy], fact)))},
     }
     text = json.dumps(data, sort_keys=True, ensure_ascii=False)
@@ -115,6 +118,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "name": plan.name,
         "title": dict(plan.title),
         "clause": plan.clause,
+        "because": dict(plan.because),
         "parameters": [
             {
                 "name": parameter.name,
@@ -132,6 +136,18 @@ def _plan(plan: Plan) -> dict[str, Any]:
             for name in component.shape.names
         ],
         "sells_hours": any(component.kind == "block" for component in plan.components),
+    }
+
+
+def _rule(one: Told) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "name": one.name,
+        "clause": one.clause,
+        "disposition": one.disposition,
+        "plan": one.plan,
+        "effect": dict(one.effect),
+        "because": dict(one.because),
     }
 
 
@@ -165,7 +181,7 @@ def _change_lines(change: Change) -> Iterator[str]:
         yield f"{policy.name}: unchanged, version {now}"
         return
     elif before.says(policy):
-        yield f"{policy.name}: version {now} as it is, its plans and words described anew"
+        yield f"{policy.name}: version {now} as it is, its rules, plans and words described anew"
     else:
         yield f"{policy.name}: version {version_text(before)} becomes {now}"
         if before.version == policy.version:

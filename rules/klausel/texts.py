@@ -155,6 +155,37 @@ MEANINGS: dict[str, dict[str, str]] = {
     "requests per period": {"de": "Anfragen je Zeitraum", "nl": "verzoeken per periode"},
 }
 
+#: What becomes of work, by language.
+DISPOSITIONS: dict[str, dict[str, str]] = {
+    "en": {
+        "included": "included",
+        "service": "service",
+        "change": "change",
+        "third_party": "third party",
+        "warranty": "warranty",
+        "internal": "internal",
+        "written_off": "written off",
+    },
+    "de": {
+        "included": "inbegriffen",
+        "service": "Service",
+        "change": "Änderung",
+        "third_party": "fremdes Produkt",
+        "warranty": "Gewährleistung",
+        "internal": "intern",
+        "written_off": "ausgebucht",
+    },
+    "nl": {
+        "included": "inbegrepen",
+        "service": "service",
+        "change": "wijziging",
+        "third_party": "product van derden",
+        "warranty": "garantie",
+        "internal": "intern",
+        "written_off": "afgeboekt",
+    },
+}
+
 
 def language_of(*codes: str) -> str:
     """The first of ``codes`` (``de_DE``, ``nl``) that the product speaks, else English."""

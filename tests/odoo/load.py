@@ -6,6 +6,7 @@ run of this server wrote) is refused, so that no test believes it was there.
 
 from __future__ import annotations
 
+import re
 import xmlrpc.client
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -460,7 +461,7 @@ class _Load:
             "discount": float(term.discount),
             "takes": ";".join(term.takes),
             "parameter_ids": [
-                (0, 0, {"name": name, "value": value, "date_from": _step(day)})
+                (0, 0, {"name": name, "value": _number(value), "date_from": _step(day)})
                 for name, dated in term.parameters.items()
                 for day, value in dated.steps
             ],
@@ -585,6 +586,11 @@ def _nowhere(customer: str) -> str:
 
 def _day(day: date | None) -> str | bool:
     return day.isoformat() if day is not None else False
+
+
+def _number(text: str) -> str:
+    """As a form takes it: three decimals alone may be thousands there, four are not."""
+    return f"{text}0" if re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) else text
 
 
 def _step(day: date) -> str | bool:

@@ -55,6 +55,7 @@ MODELS = (
     "klausel.policy",
     "klausel.plan",
     "klausel.plan.parameter",
+    "klausel.rule",
     "klausel.word",
     "klausel.worker",
     "klausel.request",
@@ -69,7 +70,10 @@ MODELS = (
 
 SHOWN = ("klausel.worker", "klausel.request", "klausel.preview", "klausel.balance",
          "klausel.notice", "klausel.problem")  # fmt: skip
-ABSTRACT = {"klausel.contract.part", "klausel.guarded", "klausel.named", "klausel.preview.row"}
+ABSTRACT = {
+    "klausel.contract.part", "klausel.guarded", "klausel.named", "klausel.named.term",
+    "klausel.preview.row",
+}  # fmt: skip
 #: Of Odoo, where the addon looks on at what is written: no right is the addon's there.
 WATCHED = {
     (model, method)
@@ -207,9 +211,14 @@ def published(name: str) -> dict[str, Any]:
         "example": "4321.09",
     }  # fmt: skip
     plan = {"name": "Quandt", "title": {}, "clause": "", "parameters": [parameter]}
+    rule = {
+        "kind": "scope", "name": "Quandt", "clause": "", "disposition": "service", "plan": "",
+        "effect": {"en": "Quandt"}, "because": {"en": "Zebraflott"},
+    }  # fmt: skip
     return {
         "name": name, "version": "4321", "hash": "h", "digest": "d", "replaces": "",
         "title": {"en": "Quandt"}, "plans": [plan], "words": {"origin": ["Quandt"]},
+        "rules": [rule],
     }  # fmt: skip
 
 
@@ -401,6 +410,7 @@ def generic(secret: Secret, model: str) -> list[Call]:
         "klausel.policy": {"name": "X"},
         "klausel.plan": {"name": "X"},
         "klausel.plan.parameter": {"name": "X"},
+        "klausel.rule": {"name": "X"},
         "klausel.word": {"name": "X"},
         "klausel.override": {"entry_id": entry, "disposition": "internal", "reason": "X"},
         "klausel.worker": {"name": "X"},

@@ -100,7 +100,10 @@ OURS = {
         "active company_id digest hash name published_by published_on replaced_on stamp title"
         " version"
     ),
-    "klausel.plan": "clause company_id name parts policy_id sells_hours sequence title",
+    "klausel.plan": "clause company_id name parts policy_id sells_hours sentence sequence title",
+    "klausel.rule": (
+        "clause company_id disposition effect kind name plan_id policy_id sentence sequence"
+    ),
     "klausel.word": "company_id fact name policy_id",
     "klausel.plan.parameter": "company_id example meaning name plan_id required sequence type",
     "klausel.worker": "company_id name seen_on version",
@@ -160,7 +163,10 @@ LISTS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.contract", "purchase_ids"): MANAGERS,
     ("klausel.contract", "term_ids"): MANAGERS,
     ("klausel.plan", "parameter_ids"): NOBODY,
+    ("klausel.plan", "rule_ids"): NOBODY,
+    ("klausel.policy", "field_ids"): NOBODY,
     ("klausel.policy", "plan_ids"): NOBODY,
+    ("klausel.policy", "rule_ids"): NOBODY,
     ("klausel.policy", "word_ids"): NOBODY,
     ("klausel.preview", "balance_ids"): NOBODY,
     ("klausel.preview", "line_ids"): NOBODY,
@@ -183,7 +189,13 @@ RECORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     **dict.fromkeys(OURS, (READERS, NOBODY)),
     # What only forms show.
     **dict.fromkeys(
-        ("klausel.batch", "klausel.revision", "klausel.plan", "klausel.plan.parameter"),
+        (
+            "klausel.batch",
+            "klausel.revision",
+            "klausel.plan",
+            "klausel.plan.parameter",
+            "klausel.rule",
+        ),
         (ASKERS, NOBODY),
     ),
     # What forms offer to whoever says what kind of work it is.
@@ -638,7 +650,7 @@ def values(table: Table, model: str, number: int) -> dict[str, Any]:
         "klausel.item": {**of, "name": "New", "price": 1},
         "klausel.acceptance": {**of, "term_id": term},
         "klausel.approval": {**of, "state": "pending"},
-        "klausel.opening": {**of, "term_id": term},
+        "klausel.opening": {**of, "term_id": term, "lot": f"N{number}"},
         "klausel.override": {
             "entry_id": ids["account.analytic.line"][1], "disposition": "internal",
             "reason": "because",

@@ -34,7 +34,7 @@ TEN = {"round_globally": Decimal("238.75"), "round_per_line": Decimal("238.80")}
 #: Price, quantity and discount: ties at half of the last digit for currencies of 0, 2 and 3
 #: digits, numbers that binary fractions miss, thirds, and prices with more digits than money has.
 FEES = (
-    ("0.005", "1", 0), ("1.005", "1", 0), ("2.675", "1", 0), ("1.115", "1", 0),
+    ("0.005", "1", 0), ("1.0050", "1", 0), ("2.6750", "1", 0), ("1.1150", "1", 0),
     ("33.33", "1", 50), ("10.01", "3", 50), ("0.01", "1", 50), ("19.99", "7", 33.33),
     ("1000.5", "1", 0), ("2.5", "1", 0), ("0.5", "1", 0), ("999999.5", "1", 0),
     ("0.0005", "1", 0), ("1.0005", "1", 0), ("0.2525", "1", 0), ("4.0015", "1", 0),

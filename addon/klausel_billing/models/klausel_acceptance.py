@@ -1,3 +1,5 @@
+import json
+
 from odoo import api, fields, models
 from odoo.tools import format_date
 
@@ -5,18 +7,11 @@ from odoo.tools import format_date
 class KlauselAcceptance(models.Model):
     _name = "klausel.acceptance"
     _description = "Acceptance of a Fixed-price Part"
-    _inherit = "klausel.contract.part"
+    _inherit = "klausel.named.term"
     _order = "date desc, id desc"
 
-    term_id = fields.Many2one(
-        comodel_name="klausel.term",
-        required=True,
-        index=True,
-        ondelete="cascade",
-        check_company=True,
-        domain="[('contract_id', '=', contract_id)]",
-    )
     part = fields.Char(help="Name of the accepted part. Empty: the whole.")
+    known_parts = fields.Char(compute="_compute_known_parts")
     date = fields.Date(required=True, default=fields.Date.context_today)
 
     @api.depends("part", "date", "term_id.code")
@@ -28,6 +23,12 @@ class KlauselAcceptance(models.Model):
                 name=name,
                 date=format_date(self.env, acceptance.date),
             )
+
+    @api.depends("term_id.plan", "term_code", "contract_id.term_ids.plan", "contract_id.policy")
+    def _compute_known_parts(self):
+        for acceptance in self:
+            names = json.loads(acceptance._klausel_meant_term().plan_id.parts or "[]")
+            acceptance.known_parts = json.dumps([name for name in names if name])
 
     @api.constrains("contract_id", "term_id")
     def _check_term(self):

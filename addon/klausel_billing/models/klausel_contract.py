@@ -391,6 +391,7 @@ class KlauselContract(models.Model):
                         start=contract.date_start,
                     )
                 )
+        self.term_ids._klausel_check_days()
 
     @api.constrains("covers", "project_ids", "task_ids", "partner_id")
     def _check_coverage(self):

@@ -5,6 +5,11 @@ from odoo.tools import SQL
 from .held import because
 from .klausel_override import DECISIONS
 
+#: Kinds of rules that rows name, and the rule of what a person decided.
+DECIDING = ("scope", "approval", "budget")
+BY_HAND = "override"
+#: Component of rows of notices.
+NOTICE = "notice"
 #: Group of the row that says that a period of a component is closed.
 CLOSING = ""
 
@@ -199,6 +204,10 @@ class KlauselLedger(models.Model):
         compute="_compute_policy_id",
         help="The publication of exactly this version, if there was one.",
     )
+    because = fields.Text(
+        compute="_compute_because",
+        help="The sentence of the rule, as the policy that decided was published.",
+    )
     run_id = fields.Many2one(
         comodel_name="klausel.run", readonly=True, index=True, ondelete="restrict"
     )
@@ -251,6 +260,49 @@ class KlauselLedger(models.Model):
         last = {(policy.company_id, policy.stamp): policy for policy in found}
         for row in self:
             row.policy_id = last.get((row.company_id, row.policy), policies.browse())
+
+    @api.depends("rule", "component", "line_group", "policy", "company_id")
+    @api.depends_context("lang")
+    def _compute_because(self):
+        names = {row: row._klausel_rule() for row in self}
+        # Whoever may read a row may read why it is there.
+        rules = self.env["klausel.rule"].sudo()
+        rules = rules.search(
+            [
+                ("policy_id", "in", self.policy_id.ids),
+                ("kind", "in", DECIDING),
+                ("name", "in", list(set(filter(None, names.values())))),
+            ]
+        )
+        said = {(rule.policy_id, rule.name): rule.sentence for rule in rules}
+        by_hand = self.filtered(lambda row: row.rule == BY_HAND)._klausel_by_hand()
+        for row in self:
+            row.because = by_hand.get(row) or said.get((row.policy_id, names[row])) or False
+
+    def _klausel_rule(self):
+        """Id of the rule that a row names. That of a notice stands in its group."""
+        self.ensure_one()
+        if self.component == NOTICE and not self.rule:
+            return (self.line_group or "").rsplit("/", 2)[0]
+        return self.rule
+
+    def _klausel_by_hand(self):
+        """``{row: what somebody decided about its timesheet}``, as it was in force then."""
+        if not self:
+            return {}
+        decisions = self.env["klausel.override"].search(
+            [("entry_ref", "in", list(set(self.mapped("entry_ref"))))], order="id"
+        )
+        by_entry = decisions.grouped("entry_ref")
+        found = {}
+        for row in self:
+            for decision in by_entry.get(row.entry_ref, ()):
+                revoked = decision.revoked_on
+                if decision.create_date <= row.create_date and not (
+                    revoked and revoked <= row.create_date
+                ):
+                    found[row] = self.env._("Decided by hand: %s", decision.reason)
+        return found
 
     @api.depends("amount", "currency_id", "entry_ref", "seconds", "rounded", "drawn")
     def _compute_measures(self):

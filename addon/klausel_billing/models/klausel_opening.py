@@ -9,17 +9,9 @@ VALUES = ("lot", "date", "hours", "own_price", "price", "valid_until", "billed_u
 class KlauselOpening(models.Model):
     _name = "klausel.opening"
     _description = "Opening Balance"
-    _inherit = "klausel.contract.part"
+    _inherit = "klausel.named.term"
     _order = "date desc, id desc"
 
-    term_id = fields.Many2one(
-        comodel_name="klausel.term",
-        required=True,
-        index=True,
-        ondelete="cascade",
-        check_company=True,
-        domain="[('contract_id', '=', contract_id)]",
-    )
     lot = fields.Char(help="Name of the lot of hours.")
     date = fields.Date(required=True, default=fields.Date.context_today)
     hours = fields.Float(help="Hours left on that day. A negative number is a deficit.")
@@ -49,6 +41,21 @@ class KlauselOpening(models.Model):
     @api.constrains("contract_id", "term_id")
     def _check_term(self):
         self._klausel_check_term()
+
+    @api.constrains("term_id", "lot")
+    def _check_lot(self):
+        """A lot has one opening."""
+        for opening in self:
+            lots = [opening.lot] if opening.lot else [False, ""]
+            domain = [("term_id", "=", opening.term_id.id), ("lot", "in", lots)]
+            if self.search_count(domain, limit=2) > 1:
+                raise ValidationError(
+                    self.env._(
+                        "There is an opening balance of this lot already: %s. Change that one, or"
+                        " name another lot.",
+                        opening.display_name,
+                    )
+                )
 
     @api.constrains("date", "hours", "valid_until")
     def _check_valid_until(self):

@@ -1,10 +1,8 @@
-import re
-
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import format_date
 
-_DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
+from .number import decimal_point, read_number, shown
 
 #: On while a whole term is saved: it is checked when all of its parameters stand.
 WHOLE_TERM = "klausel_whole_term"
@@ -44,7 +42,7 @@ class KlauselParameter(models.Model):
         help="First day on which the value holds. Empty: from the beginning.",
     )
     # Text, because a binary number cannot hold 0.1: what was agreed is kept digit by digit.
-    value = fields.Char(required=True, help="The value, with a decimal point, such as 95.00.")
+    value = fields.Char(required=True, help="The value, such as 95.00. Kept with a decimal point.")
 
     _from_unique = models.UniqueIndex(
         "(term_id, name, COALESCE(date_from, '-infinity'::date))",
@@ -76,7 +74,7 @@ class KlauselParameter(models.Model):
     def _compute_meaning(self):
         for parameter in self:
             parameter.meaning = parameter.definition_id.meaning
-            parameter.example = parameter.definition_id.example
+            parameter.example = shown(self.env, parameter.definition_id.example)
             if parameter.name and parameter.term_id.plan_id and not parameter.definition_id:
                 parameter.meaning = self.env._("The plan does not know “%s”.", parameter.name)
 
@@ -90,9 +88,50 @@ class KlauselParameter(models.Model):
         if self.definition_id:
             self.name = self.definition_id.name
 
+    @api.onchange("value")
+    def _onchange_value(self):
+        found = read_number(self.value)
+        doubt = self._klausel_doubt(found)
+        if doubt:
+            label = self._fields["value"]._description_string(self.env)
+            return {"warning": {"title": label, "message": doubt, "type": "notification"}}
+        self.value = found.plain or self.value
+        return None
+
+    def _klausel_doubt(self, found):
+        """What is asked where a value may be two numbers; "" where it is one, or none.
+
+        A point before the decimals is none where money has three of them.
+        """
+        point = decimal_point(self.env)
+        if not found.other or (
+            found.plain == (self.value or "").strip()
+            and point == "."
+            and self.currency_id.decimal_places > 2
+        ):
+            return ""
+        return self.env._(
+            "%(name)s is “%(value)s”, which may be %(one)s or %(other)s. Write the one"
+            " that is meant.",
+            name=self.name or self.definition_id.name or "",
+            value=self.value,
+            one=found.other,
+            other=shown(self.env, f"{found.plain}0"),
+        )
+
+    @api.model
+    def _klausel_plain(self, vals):
+        """``vals`` with a value in the program's manner, where it is one number."""
+        if isinstance(vals.get("value"), str):
+            found = read_number(vals["value"])
+            if found.plain and not found.other:
+                return {**vals, "value": found.plain}
+        return vals
+
     @api.model_create_multi
     def create(self, vals_list):
         definitions = self.env["klausel.plan.parameter"]
+        vals_list = [self._klausel_plain(vals) for vals in vals_list]
         for vals in vals_list:
             if vals.get("definition_id") and not vals.get("name"):
                 vals["name"] = definitions.browse(vals["definition_id"]).name
@@ -102,7 +141,7 @@ class KlauselParameter(models.Model):
 
     def write(self, vals):
         terms = self.term_id
-        result = super().write(vals)
+        result = super().write(self._klausel_plain(vals))
         (terms | self.term_id)._klausel_check_single()
         return result
 
@@ -115,14 +154,10 @@ class KlauselParameter(models.Model):
     @api.constrains("name", "value")
     def _check_text(self):
         for parameter in self:
-            if _DECIMAL_COMMA.fullmatch(parameter.value.strip()):
+            doubt = parameter._klausel_doubt(read_number(parameter.value))
+            if doubt:
                 raise ValidationError(
-                    self.env._(
-                        "Write the value of %(name)s with a decimal point and without separators"
-                        " for thousands, not %(value)s.",
-                        name=parameter.name,
-                        value=parameter.value,
-                    )
+                    self.env._("Term %(term)s: %(doubt)s", term=parameter.term_id.code, doubt=doubt)
                 )
             if parameter.name != parameter.name.strip():
                 raise ValidationError(

@@ -25,6 +25,13 @@ class KlauselPlan(models.Model):
     name = fields.Char(required=True, readonly=True, help="What terms call it.")
     title = fields.Char(readonly=True, translate=True, help="What it is called on invoices.")
     clause = fields.Char(readonly=True, help="Number of the contract's clause.")
+    sentence = fields.Text(
+        string="Because", readonly=True, translate=True, help="What the policy tells customers."
+    )
+    rule_ids = fields.One2many("klausel.rule", "plan_id", "Rules", readonly=True)
+    effect = fields.Text(
+        string="What It Does", compute="_compute_effect", help="As the program reads the plan."
+    )
     parameter_ids = fields.One2many("klausel.plan.parameter", "plan_id", "Parameters")
     parts = fields.Char(readonly=True, help="Names of what is accepted part by part, as JSON.")
     sells_hours = fields.Boolean(
@@ -40,6 +47,12 @@ class KlauselPlan(models.Model):
     def _compute_display_name(self):
         for plan in self:
             plan.display_name = " – ".join(filter(None, (plan.name, plan.title)))
+
+    @api.depends("rule_ids.effect")
+    @api.depends_context("lang")
+    def _compute_effect(self):
+        for plan in self:
+            plan.effect = "\n".join(filter(None, plan.rule_ids.mapped("effect")))
 
     def _klausel_check_part(self, acceptance):
         """Refuse an acceptance of what this plan does not have."""
@@ -82,8 +95,16 @@ class KlauselPlan(models.Model):
         )
 
     def _klausel_check(self, term):
-        """Refuse parameters of ``term`` that this plan does not know, and those that it lacks."""
+        """Refuse a ``term`` without a product, parameters that this plan does not know, and those
+        that it lacks."""
         self.ensure_one()
+        if not term.product_id:
+            raise ValidationError(
+                self.env._(
+                    "Term %s has no product, so nothing of it could be invoiced. Choose one.",
+                    term.code,
+                )
+            )
         known = {parameter.name: parameter for parameter in self.parameter_ids}
         for parameter in term.parameter_ids:
             if parameter.name not in known:

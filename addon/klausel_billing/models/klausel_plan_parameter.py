@@ -1,11 +1,8 @@
-import re
-
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import format_date
 
-#: As the program reads numbers: digits with or without a decimal point.
-_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]+)?")
+from .number import PLAIN, shown
 
 TYPES = [
     ("money", "Money"),
@@ -49,7 +46,8 @@ class KlauselPlanParameter(models.Model):
     def _klausel_check_value(self, step):
         """Refuse a value that is no number, or below zero."""
         text = (step.value or "").strip()
-        if not _NUMBER.fullmatch(text):
+        example = shown(self.env, self.example)
+        if not PLAIN.fullmatch(text):
             raise ValidationError(
                 self.env._(
                     "Term %(term)s: %(name)s is “%(value)s”, which is not a number. Write one such"
@@ -57,7 +55,7 @@ class KlauselPlanParameter(models.Model):
                     term=step.term_id.code,
                     name=self.name,
                     value=text,
-                    example=self.example,
+                    example=example,
                 )
             )
         if text.startswith("-") and text.strip("-0."):
@@ -67,8 +65,8 @@ class KlauselPlanParameter(models.Model):
                     " more, such as %(example)s.",
                     term=step.term_id.code,
                     name=self.name,
-                    value=text,
-                    example=self.example,
+                    value=shown(self.env, text),
+                    example=example,
                 )
             )
 
@@ -83,7 +81,7 @@ class KlauselPlanParameter(models.Model):
                     plan=self.plan_id.name,
                     name=self.name,
                     meaning=self.meaning,
-                    example=self.example,
+                    example=shown(self.env, self.example),
                 )
             )
         start = max(filter(None, (term.contract_id.date_start, term.date_start)))

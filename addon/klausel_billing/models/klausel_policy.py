@@ -43,6 +43,20 @@ class KlauselPolicy(models.Model):
     replaced_on = fields.Datetime(readonly=True)
     plan_ids = fields.One2many("klausel.plan", "policy_id", "Plans", readonly=True)
     word_ids = fields.One2many("klausel.word", "policy_id", "Words", readonly=True)
+    rule_ids = fields.One2many(
+        comodel_name="klausel.rule",
+        inverse_name="policy_id",
+        string="Rules",
+        readonly=True,
+        domain=[("kind", "not in", ("field", "component"))],
+    )
+    field_ids = fields.One2many(
+        comodel_name="klausel.rule",
+        inverse_name="policy_id",
+        string="Fields",
+        readonly=True,
+        domain=[("kind", "=", "field")],
+    )
 
     _name_unique = models.UniqueIndex(
         "(company_id, name) WHERE active", "This policy is published already."
@@ -82,6 +96,8 @@ class KlauselPolicy(models.Model):
                     "hash": policy.hash,
                     "digest": policy.digest,
                     "plans": policy.plan_ids.mapped("name"),
+                    # One of before there were rules kept none; each policy has at least one.
+                    "whole": bool(policy.rule_ids),
                 }
                 for policy in policies._klausel_current(company).values()
             ],

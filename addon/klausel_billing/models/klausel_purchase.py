@@ -5,17 +5,9 @@ from odoo.tools import format_date
 class KlauselPurchase(models.Model):
     _name = "klausel.purchase"
     _description = "Purchase of Hours"
-    _inherit = "klausel.contract.part"
+    _inherit = "klausel.named.term"
     _order = "date desc, id desc"
 
-    term_id = fields.Many2one(
-        comodel_name="klausel.term",
-        required=True,
-        index=True,
-        ondelete="cascade",
-        check_company=True,
-        domain="[('contract_id', '=', contract_id)]",
-    )
     date = fields.Date(required=True, default=fields.Date.context_today)
     hours = fields.Float(required=True)
     # An empty number is 0 in Odoo, and a price of 0 is not "the plan's price".
@@ -60,3 +52,7 @@ class KlauselPurchase(models.Model):
         for purchase in self:
             if purchase.term_id.plan_id:
                 purchase.term_id.plan_id._klausel_check_purchase(purchase)
+
+    @api.constrains("date", "term_id")
+    def _check_date(self):
+        self.term_id._klausel_check_days()

@@ -5,6 +5,7 @@ from odoo.tools import format_date
 
 from .guarded import is_on, switched_on
 from .klausel_parameter import WHOLE_TERM
+from .number import shown
 
 DISPOSITIONS = ("included", "service", "change", "third_party", "warranty", "internal")
 
@@ -75,11 +76,12 @@ class KlauselTerm(models.Model):
                 term.plan = term.plan_id.name
 
     @api.depends("parameter_ids.name", "parameter_ids.value", "parameter_ids.date_from")
+    @api.depends_context("lang")
     def _compute_parameter_summary(self):
         for term in self:
             by_name = {}
             for parameter in term.parameter_ids:
-                text = parameter.value or ""
+                text = shown(self.env, parameter.value or "")
                 if parameter.date_from:
                     day = format_date(self.env, parameter.date_from)
                     text = self.env._("%(value)s from %(date)s", value=text, date=day)
@@ -119,6 +121,53 @@ class KlauselTerm(models.Model):
                     )
                 )
 
+    @api.constrains("contract_id", "date_start", "date_until")
+    def _check_days(self):
+        self._klausel_check_days()
+
+    def _klausel_days(self):
+        """First and last day on which the term runs; no last one where it has no end."""
+        self.ensure_one()
+        contract = self.contract_id
+        ends = [day for day in (contract.date_end, self.date_until) if day]
+        first = max(filter(None, (contract.date_start, self.date_start)))
+        return first, min(ends, default=None)
+
+    def _klausel_check_days(self):
+        """Refuse a term that never runs, and hours bought when it does not."""
+        for term in self:
+            contract = term.contract_id
+            first, last = term._klausel_days()
+            if last and last < first:
+                raise ValidationError(
+                    self.env._(
+                        "Term %(term)s has no day inside contract %(contract)s, which runs"
+                        " %(days)s. Correct the dates of one of the two.",
+                        term=term.code,
+                        contract=contract.code,
+                        days=self._klausel_days_text(contract.date_start, contract.date_end),
+                    )
+                )
+            for purchase in self.env["klausel.purchase"].search([("term_id", "=", term.id)]):
+                if purchase.date < first or (last and purchase.date > last):
+                    raise ValidationError(
+                        self.env._(
+                            "The purchase of %(date)s lies outside of term %(term)s, which runs"
+                            " %(days)s. Correct the date, or the days of the term or contract.",
+                            date=format_date(self.env, purchase.date),
+                            term=term.code,
+                            days=self._klausel_days_text(first, last),
+                        )
+                    )
+
+    def _klausel_days_text(self, first, last):
+        said = {"first": format_date(self.env, first), "last": format_date(self.env, last)}
+        return (
+            self.env._("from %(first)s to %(last)s", **said)
+            if last
+            else self.env._("from %(first)s on", **said)
+        )
+
     @api.onchange("plan_id")
     def _onchange_plan_id(self):
         """Offer the parameters that the plan needs; values are for the person to enter."""
@@ -133,7 +182,7 @@ class KlauselTerm(models.Model):
         self.parameter_ids -= self.parameter_ids - kept
         self.parameter_ids = [Command.create({"name": name}) for name in missing]
 
-    @api.constrains("contract_id", "plan", "date_start", "parameter_ids")
+    @api.constrains("contract_id", "plan", "date_start", "parameter_ids", "product_id")
     def _check_plan(self):
         self._klausel_check_plan()
 

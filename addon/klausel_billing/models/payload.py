@@ -7,6 +7,8 @@ from typing import NamedTuple
 MOVE_TYPES = ("out_invoice", "out_refund")
 DISPLAY_TYPES = ("", "line_section", "line_note")
 PARAMETER_TYPES = ("money", "hours", "quantity", "requests")
+RULE_KINDS = ("field", "scope", "approval", "budget", "surcharge", "rounding", "component")
+RULE_DISPOSITIONS = ("", "included", "service", "change", "third_party", "warranty", "internal")
 DISPOSITIONS = (
     "",
     "included",
@@ -109,6 +111,17 @@ class Plan(NamedTuple):
     """What is accepted of it; None: the program that called says nothing of that."""
     sells_hours: bool
     """Whether hours can be bought under it, or the program says nothing of that."""
+    because: dict
+
+
+class Rule(NamedTuple):
+    kind: str
+    name: str
+    clause: str
+    disposition: str
+    plan: str
+    effect: dict
+    because: dict
 
 
 class Policy(NamedTuple):
@@ -121,6 +134,8 @@ class Policy(NamedTuple):
     plans: tuple
     words: tuple
     """Pairs of a fact and a word for it; a program of before there were any sends none."""
+    rules: tuple
+    """A program of before there were any sends none."""
 
 
 class Payload(NamedTuple):
@@ -367,7 +382,31 @@ def _plan(data):
         parameters=_named(map(_parameter, records(data, "parameters")), "parameters"),
         parts=_parts(data),
         sells_hours=bool(data.get("sells_hours", True)),
+        because=_texts(data, "because"),
     )
+
+
+def _rule(data):
+    return Rule(
+        kind=one_of(data, "kind", RULE_KINDS),
+        name=text(data, "name", required=True),
+        clause=text(data, "clause"),
+        disposition=one_of(data, "disposition", RULE_DISPOSITIONS),
+        plan=text(data, "plan"),
+        effect=_texts(data, "effect"),
+        because=_texts(data, "because"),
+    )
+
+
+def _rules(data, plans):
+    """Rules of a policy; what is about a plan names one of ``plans``."""
+    if data.get("rules") is None:
+        return ()
+    rules = tuple(map(_rule, records(data, "rules")))
+    names = {plan.name for plan in plans}
+    if any((rule.plan in names) != (rule.kind == "component") for rule in rules):
+        raise BadPayload("plan")
+    return rules
 
 
 def _parts(data):
@@ -390,6 +429,7 @@ def _words(data):
 
 
 def _policy(data):
+    plans = _named(map(_plan, records(data, "plans")), "plans")
     return Policy(
         name=text(data, "name", required=True),
         version=text(data, "version", required=True),
@@ -397,8 +437,9 @@ def _policy(data):
         digest=text(data, "digest", required=True),
         replaces=text(data, "replaces"),
         title=_texts(data, "title"),
-        plans=_named(map(_plan, records(data, "plans")), "plans"),
+        plans=plans,
         words=_words(data),
+        rules=_rules(data, plans),
     )
 
 

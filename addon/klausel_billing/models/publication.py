@@ -19,7 +19,7 @@ class Publication(Call):
         new = []
         for one in asked:
             there = current.get(one.name, policies)
-            if there.digest == one.digest:
+            if there.digest == one.digest and (there.rule_ids or not one.rules):
                 continue
             if (there.digest or "") != one.replaces:
                 self._refuse_moved(one.name)
@@ -92,6 +92,7 @@ class Publication(Call):
             ]
         )
         self._translate(plans, "title", [plan.title for plan in asked.plans])
+        self._translate(plans, "sentence", [plan.because for plan in asked.plans])
         pairs = [
             (record, number, parameter)
             for record, plan in zip(plans, asked.plans, strict=True)
@@ -112,24 +113,49 @@ class Publication(Call):
         )
         meanings = [parameter.meaning for _record, _number, parameter in pairs]
         self._translate(parameters, "meaning", meanings)
+        self._write_rules(asked, policy, plans)
+
+    def _write_rules(self, asked, policy, plans):
+        by_name = {plan.name: plan.id for plan in plans}
+        rules = self.env["klausel.rule"].create(
+            [
+                {
+                    "policy_id": policy.id,
+                    "plan_id": by_name.get(rule.plan, False),
+                    "sequence": number,
+                    "kind": rule.kind,
+                    "name": rule.name,
+                    "clause": rule.clause or False,
+                    "disposition": rule.disposition or False,
+                }
+                for number, rule in enumerate(asked.rules)
+            ]
+        )
+        self._translate(rules, "effect", [rule.effect for rule in asked.rules])
+        self._translate(rules, "sentence", [rule.because for rule in asked.rules])
 
     def _translate(self, records, name, texts):
         """In SQL: a language that is installed later finds its texts there, too."""
         records.flush_recordset()
         codes = self.env["res.lang"].with_context(active_test=False).search([]).mapped("code")
+        ids, values = [], []
         for record, by_language in zip(records, texts, strict=True):
             if not by_language:
                 continue
             said = {code: by_language.get(code.split("_")[0]) for code in codes}
             said["en_US"] = by_language.get("en") or next(iter(by_language.values()))
-            values = json.dumps({code: text for code, text in said.items() if text})
+            ids.append(record.id)
+            values.append(json.dumps({code: text for code, text in said.items() if text}))
+        if ids:
             self.env.cr.execute(
                 SQL(
-                    "UPDATE %s SET %s = %s::jsonb WHERE id = %s",
-                    SQL.identifier(records._table),
-                    SQL.identifier(name),
-                    values,
-                    record.id,
+                    "UPDATE %(table)s AS record SET %(field)s = said.texts::jsonb"
+                    " FROM unnest(%(ids)s, %(values)s) AS said (id, texts)"
+                    " WHERE record.id = said.id",
+                    table=SQL.identifier(records._table),
+                    field=SQL.identifier(name),
+                    ids=ids,
+                    values=values,
                 )
             )
         records.invalidate_recordset([name], flush=False)

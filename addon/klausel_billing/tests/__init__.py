@@ -5,6 +5,7 @@ from . import (
     test_covered,
     test_demo,
     test_documents,
+    test_forms,
     test_guard,
     test_info,
     test_links,
@@ -14,6 +15,7 @@ from . import (
     test_override,
     test_parts,
     test_publish,
+    test_reasons,
     test_reversal,
     test_words,
 )

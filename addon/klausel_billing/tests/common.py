@@ -29,14 +29,20 @@ class KlauselCase(TransactionCase):
         cls.desk = cls._project("Desk", cls.env["res.partner"])
         cls.ticket = cls._ticket("Slow page", cls.project, cls.contact)
         cls.foreign_ticket = cls._ticket("Pump", cls.foreign_project, cls.stranger)
+        cls.service = cls.env["product.product"].create({"name": "Care", "type": "service"})
         cls.contract = cls._contract("K-1", cls.contact)
-        cls.term = cls.env["klausel.term"].create(
-            {"contract_id": cls.contract.id, "code": "S", "plan": "service-quarterly"}
-        )
+        cls.term = cls.env["klausel.term"].create(cls._term_of(cls.contract))
         cls.other_contract = cls._contract("K-2", cls.stranger)
-        cls.other_term = cls.env["klausel.term"].create(
-            {"contract_id": cls.other_contract.id, "code": "S", "plan": "service-quarterly"}
-        )
+        cls.other_term = cls.env["klausel.term"].create(cls._term_of(cls.other_contract))
+
+    @classmethod
+    def _term_of(cls, contract):
+        return {
+            "contract_id": contract.id,
+            "code": "S",
+            "plan": "service-quarterly",
+            "product_id": cls.service.id,
+        }
 
     @classmethod
     def _project(cls, name, partner, **values):

@@ -71,6 +71,7 @@ class TestPublish(KlauselCase):
                 "contract_id": self.contract.id,
                 "code": f"T{len(self.contract.term_ids)}",
                 "plan": plan,
+                "product_id": self.service.id,
                 "parameter_ids": [
                     Command.create({"name": name, "value": value})
                     for name, value in parameters.items()
@@ -240,6 +241,7 @@ class TestPublish(KlauselCase):
                     "hash": "h-d1",
                     "digest": "d1",
                     "plans": ["service-quarterly", "block"],
+                    "whole": False,
                 }
             ],
         )
@@ -400,6 +402,7 @@ class TestPublish(KlauselCase):
                         {
                             "code": "S",
                             "plan_id": plan.id,
+                            "product_id": self.service.id,
                             "parameter_ids": [
                                 Command.create(
                                     {"definition_id": plan.parameter_ids[0].id, "value": "95"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from klausel.texts import DISPOSITIONS
+
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "hours": "{} h",
@@ -153,13 +155,6 @@ WORDS: dict[str, dict[str, str]] = {
         "corrects": "Corrects {}",
         "entries": "Entries",
         "no_entries": "None: it is not for single entries",
-        "is_included": "included",
-        "is_service": "service",
-        "is_change": "change",
-        "is_third_party": "third party",
-        "is_warranty": "warranty",
-        "is_internal": "internal",
-        "is_written_off": "written off",
     },
     "de": {
         "hours": "{} Std.",
@@ -311,13 +306,6 @@ WORDS: dict[str, dict[str, str]] = {
         "corrects": "Berichtigt {}",
         "entries": "Einträge",
         "no_entries": "Keine: Sie ist nicht für einzelne Einträge",
-        "is_included": "inbegriffen",
-        "is_service": "Service",
-        "is_change": "Änderung",
-        "is_third_party": "fremdes Produkt",
-        "is_warranty": "Gewährleistung",
-        "is_internal": "intern",
-        "is_written_off": "ausgebucht",
     },
     "nl": {
         "hours": "{} uur",
@@ -469,12 +457,8 @@ WORDS: dict[str, dict[str, str]] = {
         "corrects": "Corrigeert {}",
         "entries": "Urenregels",
         "no_entries": "Geen: zij is niet voor losse urenregels",
-        "is_included": "inbegrepen",
-        "is_service": "service",
-        "is_change": "wijziging",
-        "is_third_party": "product van derden",
-        "is_warranty": "garantie",
-        "is_internal": "intern",
-        "is_written_off": "afgeboekt",
     },
 }
+
+for _language, _names in DISPOSITIONS.items():
+    WORDS[_language] |= {f"is_{name}": text for name, text in _names.items()}

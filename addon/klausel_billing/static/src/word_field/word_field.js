@@ -10,11 +10,13 @@ function plain(text) {
 }
 
 /**
- * A text field that offers the words that published policies know. Any other may be written.
+ * A text field that offers the words that published policies know, or those that another field of
+ * the record lists. Any other may be written.
  */
 export class WordField extends CharField {
     static template = "klausel_billing.WordField";
     static components = { ...CharField.components, AutoComplete };
+    static props = { ...CharField.props, known: { type: String, optional: true } };
 
     setup() {
         super.setup();
@@ -43,8 +45,13 @@ export class WordField extends CharField {
         }));
     }
 
-    /** Asked for once per company while the form is open. */
-    words() {
+    /** Asked for once per company while the form is open; a record's own list stands in it. */
+    async words() {
+        if (this.props.known) {
+            // What was chosen just now may still be on its way.
+            await this.props.record.model.mutex.getUnlockedDef();
+            return JSON.parse(this.props.record.data[this.props.known] || "[]");
+        }
         const company = this.props.record.data.company_id?.id || false;
         if (!this.known.has(company)) {
             const domain = [["fact", "=", this.props.name.replace(/^klausel_/, "")]];
@@ -64,5 +71,12 @@ registry.category("fields").add("klausel_word", {
     ...charField,
     component: WordField,
     supportedTypes: ["char"],
-    fieldDependencies: [{ name: "company_id", type: "many2one", relation: "res.company" }],
+    extractProps: (info, dynamicInfo) => ({
+        ...charField.extractProps(info, dynamicInfo),
+        known: info.options.known,
+    }),
+    fieldDependencies: ({ options }) =>
+        options.known
+            ? [{ name: options.known, type: "char" }]
+            : [{ name: "company_id", type: "many2one", relation: "res.company" }],
 });
