@@ -360,6 +360,62 @@ def test_a_refund_of_work_that_was_billed_again_stays(world: World) -> None:
     one.right(APRIL, "100.00")
 
 
+# --- a refund is a draft again, and nothing else stands for its work
+
+
+def test_a_refund_that_is_a_draft_again_reverses_nothing(world: World) -> None:
+    """Odoo leaves it matched, and the next run billed the same work again."""
+    one = world.customer("Draft refund", world.time())
+    one.log(world.who, "2026-02-03", 1)
+    (invoice,) = one.bill(APRIL)
+    one.post(invoice)
+    refund = one.reverse(invoice)
+    one.post(refund)
+    world.client.button("account.move", "button_draft", [refund])
+    assert one.bill(APRIL) == []
+    assert one.bill(APRIL, "--adjust") == []
+    assert one.differences(APRIL) == []
+    assert one.audited(APRIL) == []
+    one.post(refund)
+    (again,) = one.bill(APRIL)
+    one.right(APRIL, "100.00")
+    world.client.delete("account.move", [again])
+    # What is reversed is no draft beside its refund, where it could be changed.
+    with pytest.raises(RefusedError) as caught:
+        world.client.button("account.move", "button_draft", [invoice])
+    assert plain(caught) == (
+        f"{one.name(refund)} corrects or reverses {one.name(invoice)}: cancel or reverse that"
+        " first."
+    )
+    world.client.button("account.move", "button_draft", [invoice, refund])
+    world.client.delete("account.move", [refund])
+    one.right(APRIL, "100.00")
+
+
+def test_an_invoice_and_the_credit_note_of_a_new_draft_stay(world: World) -> None:
+    """In either order, and both at once: the old invoice would be a draft beside the new one."""
+    one = world.customer("Anew both", world.time())
+    one.log(world.who, "2026-02-03", 1)
+    (invoice,) = one.bill(APRIL)
+    one.post(invoice)
+    new = one.reverse(invoice, "modify_moves")
+    (refund,) = world.client.ids("account.move", [("reversed_entry_id", "=", invoice)])
+    for some, said in (
+        ([invoice], " corrects or reverses "),
+        ([refund], " was handed over to "),
+        ([invoice, refund], " was handed over to "),
+        ([refund, invoice], " was handed over to "),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            world.client.button("account.move", "button_draft", some)
+        assert said in plain(caught)
+    assert {one.state(move) for move in (invoice, refund)} == {"posted"}
+    world.client.delete("account.move", [new])
+    world.client.button("account.move", "button_draft", [refund])
+    world.client.delete("account.move", [refund])
+    one.right(APRIL, "100.00")
+
+
 # --- what is in force and not on record, or the other way round
 
 

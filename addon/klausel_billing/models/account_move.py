@@ -168,7 +168,7 @@ class AccountMove(models.Model):
                 ("reversed_entry_id", "=", self.id),
                 ("move_type", "=", OPPOSITE[self.move_type]),
                 ("klausel_run_id", "=", False),
-                ("state", "!=", "cancel"),
+                ("state", "=", "posted"),
             ]
         )
         found = {
@@ -176,7 +176,6 @@ class AccountMove(models.Model):
                 move.amount_total, self.currency_id, self.company_id, move.date
             )
             for move in linked
-            if move.state == "posted"
         }
         # Credit notes are matched with what they reverse; of invoices that says nothing.
         if self.move_type == "out_invoice":
@@ -184,8 +183,9 @@ class AccountMove(models.Model):
                 move = partial.credit_move_id.move_id
                 if move.move_type != "out_refund" or move.klausel_run_id or move in found:
                     continue
-                # As in Odoo itself, one that is still matched counts while it is a draft.
-                found[move] = move.amount_total if move in linked else partial.debit_amount_currency
+                # One that is a draft again is matched still, and reverses nothing.
+                if move.state == "posted":
+                    found[move] = partial.debit_amount_currency
         return found
 
     def _klausel_left(self, corrections):
@@ -202,6 +202,15 @@ class AccountMove(models.Model):
         by_hand = self._klausel_by_hand()
         return bool(by_hand) and (
             self.currency_id.compare_amounts(sum(by_hand.values()), self.amount_total) >= 0
+        )
+
+    def _klausel_closed(self):
+        """Whether Odoo takes this invoice for reversed, and nothing of that is a draft."""
+        self.ensure_one()
+        return (
+            self.move_type == "out_invoice"
+            and self.payment_state == "reversed"
+            and all(move.state == "posted" for move in self._klausel_matched())
         )
 
     def _klausel_check_reversal(self, refuse=True):
@@ -230,7 +239,7 @@ class AccountMove(models.Model):
             by_hand = document._klausel_by_hand()
             left = document._klausel_left(corrections.filtered(lambda m: m.state == "posted"))
             enough = document._klausel_undone()
-            whole = document.payment_state == "reversed" and document.move_type == "out_invoice"
+            whole = document._klausel_closed()
             if by_hand and posted and left and (left < 0 or enough):
                 if refuse:
                     document._klausel_refuse_reversal(posted)
@@ -319,24 +328,21 @@ class AccountMove(models.Model):
                 )
 
     def _klausel_check_reset(self):
-        """A reversal made by hand is no draft while its document's work stands elsewhere: Odoo
-        leaves it matched, but it may be edited, or never be posted again."""
-        reversals = self.sudo().filtered(
-            lambda move: (
-                move.state == "posted" and move.move_type in OPPOSITE and not move.klausel_run_id
-            )
-        )
-        if not reversals:
-            return
-        matched = reversals.filtered(lambda move: move.move_type == "out_refund")._klausel_matched()
-        documents = (reversals.reversed_entry_id | matched).filtered("klausel_run_id") - self.sudo()
+        """What was reversed stays as it is: a draft may be changed, or go."""
         ledger = self.env["klausel.ledger"].sudo()
-        for document in documents.filtered(lambda move: move.state == "posted"):
-            rows, live = document._klausel_handed_over()
-            if live:
-                document._klausel_refuse_both(document, live.move_id[:1])
-            rows |= ledger._klausel_of_moves(document, "released", "reversed")
-            rows._klausel_check_again(document)
+        moves = self.sudo()
+        for document in moves.filtered(
+            lambda move: (
+                move.state == "posted" and move.move_type in OPPOSITE and move.klausel_run_id
+            )
+        ):
+            if ledger._klausel_of_moves(document):
+                continue
+            # With an invoice its corrections may have been reversed.
+            family = document | document._klausel_corrected()
+            for move in (move for one in family for move in one._klausel_by_hand()):
+                if move not in moves:
+                    self._klausel_refuse_release(document, move)
 
     def _klausel_refuse_both(self, old, new):
         raise UserError(

@@ -142,10 +142,7 @@ class Documents:
              WHERE r.reversed_entry_id = ANY(%s) AND r.klausel_run_id IS NULL
                AND line.display_type = 'product'
                AND r.move_type IN ('out_invoice', 'out_refund')
-               AND (r.state = 'posted' OR r.state = 'draft' AND EXISTS (
-                   SELECT FROM account_partial_reconcile x
-                     JOIN account_move_line c ON c.id = x.credit_move_id
-                    WHERE c.move_id = r.id))
+               AND r.state = 'posted'
              GROUP BY r.id
             """,
             self.documents,
@@ -162,6 +159,7 @@ class Documents:
               JOIN account_move r ON r.id = credit.move_id
              WHERE d.id = ANY(%s) AND d.move_type = 'out_invoice'
                AND r.move_type = 'out_refund' AND r.klausel_run_id IS NULL
+               AND r.state = 'posted'
                AND r.reversed_entry_id IS DISTINCT FROM d.id
              GROUP BY d.id, r.id
             """,

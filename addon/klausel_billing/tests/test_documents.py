@@ -174,6 +174,9 @@ class TestDocuments(BillingCase):
         refund.write({"invoice_line_ids": [Command.update(line.id, {"quantity": 2.5})]})
         refund.action_post()
         self._open()
+        # Neither of them is a draft beside what reverses both.
+        for document in (self.move, credit):
+            self.assertIn("corrects or reverses", self._said(document.button_draft))
         refund.button_cancel()
         self.assertEqual(self._ledger(), rows)
         # and the other
@@ -361,8 +364,9 @@ class TestDocuments(BillingCase):
         refund = self._refund()
         refund.action_post()
         self._open()
-        self.move.button_draft()
-        refund.button_draft()
+        self.assertIn("corrects or reverses", self._said(self.move.button_draft))
+        (self.move | refund).button_draft()
+        self.assertEqual(self._ledger(), self.all)
         refund.unlink()
         self.assertEqual(self._ledger(), self.all)
         self._post(self.move)

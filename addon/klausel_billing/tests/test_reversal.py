@@ -153,9 +153,13 @@ class TestReversal(BillingCase):
         refund = self._reverse(self.move)
         refund.action_post()
         refund.button_draft()
-        # Odoo leaves it matched: the invoice is still reversed.
+        # Odoo leaves it matched; but a draft reverses nothing.
         self.assertEqual(self.move.payment_state, "reversed")
+        self._assert_settled()
+        self.assertEqual(self.first.timesheet_invoice_id, self.move)
+        refund.action_post()
         self._assert_open("reversed")
+        refund.button_draft()
         refund.unlink()
         self.assertEqual(self.move.payment_state, "not_paid")
         self._assert_settled()
@@ -181,17 +185,28 @@ class TestReversal(BillingCase):
         self.assertEqual(self.move.payment_state, "reversed")
         self.assertEqual(refund.state, "posted")
 
-    def test_full_refund_stays_when_its_draft_was_billed_again(self):
+    def test_a_reversed_invoice_stays_as_it_is(self):
         self._post(self.move)
         refund = self._reverse(self.move)
         refund.action_post()
-        refund.button_draft()
-        self._bill_again()
-        for undo in (refund.unlink, refund.button_cancel):
+        for change in (self.move.button_draft, self.move.button_cancel):
             with self.assertRaises(UserError) as caught:
-                undo()
-            self.assertIn("was billed on", str(caught.exception))
+                change()
+            self.assertIn("corrects or reverses", str(caught.exception))
+        self.assertEqual(self.move.state, "posted")
+        # Both together: nothing is reversed, and what stood on the invoice stands there again.
+        (self.move + refund).button_draft()
+        self._assert_settled()
+
+    def test_an_invoice_and_its_refund_stay_when_its_work_was_billed_again(self):
+        self._post(self.move)
+        refund = self._reverse(self.move)
         refund.action_post()
+        self._bill_again()
+        for both in (self.move + refund, refund + self.move):
+            with self.assertRaises(UserError) as caught:
+                both.button_draft()
+            self.assertIn("was billed on", str(caught.exception))
 
     def test_full_refund_becomes_a_partial_one(self):
         self._post(self.move)
@@ -213,6 +228,9 @@ class TestReversal(BillingCase):
             refund.action_post()
         self.assertEqual(self.move.payment_state, "reversed")
         self._assert_open("reversed")
+        refund.button_draft()
+        self.assertEqual(self.move.payment_state, "reversed")
+        self._assert_settled()
 
     def test_a_full_refund_of_a_paid_invoice(self):
         self._post(self.move)
@@ -233,6 +251,10 @@ class TestReversal(BillingCase):
         lines = (self.move + refund).line_ids
         lines.filtered(lambda line: line.account_type == "asset_receivable").reconcile()
         self.assertEqual(self.move.payment_state, "reversed")
+        self._assert_open("reversed")
+        refund.button_draft()
+        self._assert_settled()
+        refund.action_post()
         self._assert_open("reversed")
         refund.line_ids.remove_move_reconcile()
         self._assert_settled()

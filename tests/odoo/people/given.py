@@ -108,4 +108,44 @@ GIVEN: dict[str, Sequence[Step]] = {
         Step(4, "end", {"contract": "K1", "last": "2026-04-30"}),
         Step(5, "bill", {"at": "A", "to": "2026-05-01"}),
     ],
+    # Invoice and refund were drafts, and the next run billed the same work again.
+    "a refund is a draft again": [
+        Step(1, "bill", {"at": "B", "to": "2026-02-09"}),
+        Step(2, "post", {"document": "m1.1"}),
+        Step(3, "refund", {"document": "m1.1", "post": True}),
+        Step(4, "reset a refund", {"document": "m3.1"}),
+        Step(5, "bill", {"at": "B", "to": "2026-02-10"}),
+        Step(6, "post", {"document": "m3.1"}),
+    ],
+    "an invoice and its refund are drafts again": [
+        Step(1, "bill", {"at": "B", "to": "2026-02-09"}),
+        Step(2, "post", {"document": "m1.1"}),
+        Step(3, "reverse and create", {"document": "m1.1"}),
+        Step(4, "reset to draft", {"document": "m1.1"}),
+        Step(5, "reset a refund", {"document": "m3.1"}),
+        Step(6, "bill", {"at": "B", "to": "2026-02-10"}),
+    ],
+    "one of two halves is a draft again": [
+        Step(1, "bill", {"at": "B", "to": "2026-02-09"}),
+        Step(2, "post", {"document": "m1.1"}),
+        Step(3, "refund a part", {"document": "m1.1", "percent": 50}),
+        Step(4, "refund a part", {"document": "m1.1", "percent": 50}),
+        Step(5, "reset a refund", {"document": "m3.1"}),
+        Step(6, "bill", {"at": "B", "to": "2026-02-10"}),
+    ],
+    # A catch-up run refuses a contract that has never billed and covers what is another customer's.
+    "a covered project goes to another customer": [
+        Step(1, "bill", {"at": "A", "to": "2026-02-20"}),
+        Step(2, "move project", {"project": "p4", "to": "c3"}),
+        Step(3, "bill", {"at": "A", "to": "2026-03-20"}),
+    ],
+    # What is settled stays; a catch-up run bills the new customer.
+    "a project goes to another customer": [
+        Step(1, "log", {"on": "p1", "day": "2026-01-10", "hours": 2, **WORK}),
+        Step(2, "log", {"on": "p2a", "day": "2026-01-10", "hours": 1, **WORK}),
+        Step(3, "bill", {"at": "A", "to": "2026-02-20"}),
+        Step(4, "move project", {"project": "p1", "to": "c3"}),
+        Step(5, "move ticket to another customer", {"ticket": "p2a", "to": "p5"}),
+        Step(6, "bill", {"at": "A", "to": "2026-03-20"}),
+    ],
 }
