@@ -288,7 +288,8 @@ READ = {
 #: Odoo's own, that the addon sets for what it calls.
 SET = {
     "active_ids", "active_model", "active_test", "allowed_company_ids", "check_move_validity",
-    "create", "default_partner_id", "dialog_size", "lang", "mail_create_nosubscribe",
+    "create", "default_move_type", "default_partner_id", "dialog_size", "lang",
+    "mail_create_nosubscribe",
     "skip_invoice_sync", "skip_is_manually_modified", "tz",
 }  # fmt: skip
 

@@ -118,7 +118,11 @@ class KlauselRequest(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "account.action_move_out_invoice_type"
         )
-        return {**action, "domain": [("id", "in", moves.ids)], "context": {}}
+        return {
+            **action,
+            "domain": [("id", "in", moves.ids)],
+            "context": {"default_move_type": "out_invoice"},
+        }
 
     # --- what people ask for ----------------------------------------------------------------------
 
