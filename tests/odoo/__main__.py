@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from pathlib import Path
 
-from .places import Unavailable, alive, cache, locked, remove, say, state, workspaces
+from . import demo
+from .places import Unavailable, alive, cache, locked, remove, say, state, step, workspaces
 from .provision import ensure_installation
 from .server import Server
 from .snapshots import ensure_snapshot
@@ -15,7 +17,9 @@ from .snapshots import ensure_snapshot
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.odoo", description="A real Odoo 19.")
     commands = parser.add_subparsers(dest="command", required=True)
-    serving = commands.add_parser("serve", help="run Odoo with our addon and demo data")
+    serving = commands.add_parser(
+        "serve", help="run Odoo with our addon, the demo book in it, and klausel work beside it"
+    )
     serving.add_argument("--port", type=int, default=8069, help="default 8069; 0: any free one")
     commands.add_parser("prepare", help="download and set up everything beforehand")
     commands.add_parser("clean", help="remove everything that prepare made")
@@ -41,13 +45,19 @@ def main() -> int:
 def serve(port: int) -> None:
     with Server(port) as server:
         odoo = server.clone()
-        print(f"URL:      {odoo.url}/odoo?db={odoo.database}")
-        print(f"Database: {odoo.database}")
-        print(f"Login:    {odoo.login}")
-        print(f"Password: {odoo.password}")
-        print(f"Log:      {odoo.log}")
-        print("Ctrl-C stops it; what you enter is gone then.", flush=True)
-        signal.pause()
+        with step("putting the demo book into Odoo", "The demo book is in Odoo", "1 minute"):
+            firm = demo.furnish(odoo)
+        log = Path(odoo.log).with_name("work.log")
+        with demo.at_the_desk(firm, log):
+            print(f"URL:      {odoo.url}/odoo/klausel-to-invoice?db={odoo.database}")
+            print(f"Database: {odoo.database}")
+            for login, (name, _groups) in demo.PEOPLE.items():
+                print(f"Login:    {login} ({name}), password {demo.PASSWORD}")
+            print(f"Login:    {odoo.login} (may do everything), password {odoo.password}")
+            print(f"Log:      {odoo.log}")
+            print(f"          {log} (klausel work, which runs beside Odoo)")
+            print("Ctrl-C stops it; what you enter is gone then.", flush=True)
+            signal.pause()
 
 
 def clean() -> None:

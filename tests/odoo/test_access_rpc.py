@@ -333,7 +333,11 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.preview", "action_create_drafts"): [],
         ("klausel.preview", "action_refresh"): [],
         ("klausel.preview", "action_refresh_all"): [Call("action_refresh_all")],
+        ("klausel.preview", "action_refresh_corrections"): [],
+        ("klausel.preview.line", "action_why"): [],
         ("klausel.request", "action_cancel"): [],
+        ("klausel.request", "action_view_moves"): [],
+        ("klausel.worker", "klausel_said"): [Call("klausel_said")],
         ("klausel.request", "klausel_next"): [
             Call("klausel_next", (company, "one", "")) for company in (1, "1", True)
         ],
@@ -449,6 +453,11 @@ HARMLESS = {
     ("account.move.reversal", "reverse_moves"): (
         "an answer: {'name': 'Reverse Moves', 'type': 'ir.actions.act_window', 'res_model':"
         " 'account.move', 'view_mode': 'list,form', 'domain': [['id', 'in', []]]}"
+    ),
+    # Of the caller's own company.
+    ("klausel.worker", "klausel_said"): (
+        "an answer: Nothing is working on requests: start `klausel work --odoo` beside Odoo"
+        " (docs/odoo.md)."
     ),
 }
 #: What a refusal may be; anything else has gone further than it should.

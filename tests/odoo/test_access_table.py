@@ -169,7 +169,11 @@ LISTS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.policy", "rule_ids"): NOBODY,
     ("klausel.policy", "word_ids"): NOBODY,
     ("klausel.preview", "balance_ids"): NOBODY,
+    ("klausel.preview", "covered_ids"): NOBODY,
+    ("klausel.preview", "held_ids"): NOBODY,
     ("klausel.preview", "line_ids"): NOBODY,
+    ("klausel.preview", "not_due_ids"): NOBODY,
+    ("klausel.preview", "uncovered_ids"): NOBODY,
     ("klausel.preview", "notice_ids"): NOBODY,
     ("klausel.preview", "part_ids"): NOBODY,
     ("klausel.preview", "problem_ids"): NOBODY,
@@ -194,6 +198,13 @@ RECORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
             "klausel.revision",
             "klausel.plan",
             "klausel.plan.parameter",
+            "klausel.request",
+            "klausel.request.customer",
+            "klausel.preview.line",
+            "klausel.preview.part",
+            "klausel.balance",
+            "klausel.notice",
+            "klausel.problem",
             "klausel.rule",
         ),
         (ASKERS, NOBODY),
@@ -235,11 +246,14 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.preview", "action_create_drafts"): frozenset({"administrator"}),
     ("klausel.preview", "action_refresh"): ASKERS,
     ("klausel.preview", "action_refresh_all"): ASKERS | {users.STRANGER},
+    ("klausel.preview", "action_refresh_corrections"): ASKERS,
+    ("klausel.preview.line", "action_why"): ASKERS,
     ("klausel.reference", "klausel_contracts"): READERS,
     ("klausel.reference", "klausel_entries"): READERS,
     ("klausel.reference", "klausel_hidden"): READERS,
     ("klausel.reference", "klausel_look_up"): WRITERS,
     ("klausel.request", "action_cancel"): ASKERS,
+    ("klausel.request", "action_view_moves"): ASKERS,
     ("klausel.request", "klausel_done"): WRITERS,
     ("klausel.request", "klausel_next"): WRITERS,
     ("klausel.request", "klausel_progress"): WRITERS,
@@ -247,6 +261,7 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.request", "klausel_say"): WRITERS,
     ("klausel.run", "klausel_links"): READERS,
     ("klausel.run", "klausel_reseal"): MANAGERS,
+    ("klausel.worker", "klausel_said"): READERS | {users.STRANGER},
     ("res.partner", "action_view_klausel_contracts"): READERS,
 }
 
@@ -273,8 +288,9 @@ READ = {
 #: Odoo's own, that the addon sets for what it calls.
 SET = {
     "active_ids", "active_model", "active_test", "allowed_company_ids", "check_move_validity",
-    "create", "default_partner_id", "lang", "mail_create_nosubscribe", "skip_invoice_sync",
-    "skip_is_manually_modified", "tz",
+    "create", "default_move_type", "default_partner_id", "dialog_size", "lang",
+    "mail_create_nosubscribe",
+    "skip_invoice_sync", "skip_is_manually_modified", "tz",
 }  # fmt: skip
 
 # --- what there is ------------------------------------------------------------------------------

@@ -90,6 +90,32 @@ class KlauselPreview(models.Model):
     notice_ids = fields.One2many("klausel.notice", "preview_id", "Notices", readonly=True)
     problem_ids = fields.One2many("klausel.problem", "preview_id", "Problems", readonly=True)
 
+    held_ids = fields.One2many(
+        "klausel.preview.part", "preview_id", domain=[("state", "=", "held")], readonly=True
+    )
+    uncovered_ids = fields.One2many(
+        "klausel.preview.part",
+        "preview_id",
+        "Not Covered",
+        domain=[("state", "=", "uncovered")],
+        readonly=True,
+    )
+    covered_ids = fields.One2many(
+        "klausel.preview.part",
+        "preview_id",
+        "Drawn and Included",
+        domain=[("state", "in", ("drawn", "included"))],
+        readonly=True,
+    )
+    not_due_ids = fields.One2many(
+        "klausel.preview.part",
+        "preview_id",
+        "Not Due Yet",
+        domain=[("state", "=", "not_due")],
+        readonly=True,
+    )
+    worker_said = fields.Char(string="Nobody Works", compute="_compute_worker_said")
+
     # Nobody's is one of them: there NULL counts as a value, too.
     _customer_unique = models.UniqueIndex(
         "(company_id, COALESCE(partner_id, 0))", "The customer has a preview already."
@@ -100,6 +126,12 @@ class KlauselPreview(models.Model):
         for preview in self:
             name = preview.partner_id.sudo().display_name
             preview.display_name = name or self.env._("Work without a customer")
+
+    @api.depends("company_id")
+    def _compute_worker_said(self):
+        for preview in self:
+            said = self.env["klausel.worker"]._klausel_nobody(preview.company_id)
+            preview.worker_said = said
 
     # --- what people ask for ----------------------------------------------------------------------
 
@@ -115,9 +147,16 @@ class KlauselPreview(models.Model):
             requests |= requests._klausel_ask("preview", company, today, bool(adjust), seen)
         return requests._klausel_action()
 
+    def action_refresh_corrections(self):
+        """Have these worked out anew with what corrects invoices of which facts have changed."""
+        return self.action_refresh(adjust=True)
+
     @api.model
-    def action_refresh_all(self, adjust=False):
-        """Have everything of the present company worked out anew, as of today."""
+    def action_refresh_all(self, chosen=(), adjust=False):
+        """Have everything of the present company worked out anew, as of today.
+
+        ``chosen``: ids that a list's button sends along, of no effect.
+        """
         requests = self.env["klausel.request"]
         requests._klausel_check_asker("preview")
         today = fields.Date.context_today(self)

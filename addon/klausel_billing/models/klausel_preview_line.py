@@ -43,3 +43,17 @@ class KlauselPreviewLine(models.Model):
     why = fields.Text(readonly=True, translate=True)
     mark = fields.Char(readonly=True)
     part_ids = fields.One2many("klausel.preview.part", "line_id", "Parts", readonly=True)
+
+    def action_why(self):
+        """The line with its timesheets and reasons, in a dialog."""
+        self.ensure_one()
+        self.check_access("read")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Why?"),
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [[False, "form"]],
+            "target": "new",
+            "context": {"dialog_size": "extra-large"},
+        }

@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from .held import because
 
 
 class KlauselPreviewPart(models.Model):
@@ -63,3 +65,37 @@ class KlauselPreviewPart(models.Model):
     after = fields.Float(string="Lot After", readonly=True, aggregator=None)
     due = fields.Date(readonly=True)
     late = fields.Boolean(readonly=True, help="Of a period that was billed before.")
+
+    entry_text = fields.Char(string="Work", compute="_compute_entry", compute_sudo=True)
+    employee_name = fields.Char(string="Who", compute="_compute_entry", compute_sudo=True)
+    said = fields.Char(
+        string="Because",
+        compute="_compute_said",
+        help="Why it waits or is not covered, else the rule's sentence.",
+    )
+
+    @api.depends("entry_id")
+    def _compute_entry(self):
+        """Whoever reads previews reads whose work it was, of their own timesheets or not."""
+        for part in self:
+            part.entry_text = part.entry_id.name
+            part.employee_name = part.entry_id.employee_id.name
+
+    @api.depends("reason", "sentence")
+    def _compute_said(self):
+        uncovered = self._klausel_uncovered()
+        for part in self:
+            reason = uncovered.get(part.reason) or (
+                part.reason and because(self.env, [part.reason])
+            )
+            part.said = reason or part.sentence
+
+    @api.model
+    def _klausel_uncovered(self):
+        """Why nobody pays for work, by the word that the program uses."""
+        return {
+            "no_contract": self.env._("No contract covers it"),
+            "not_taken": self.env._("No term of the contract takes it"),
+            "no_customer": self.env._("Nobody knows whose work it is"),
+            "erp_order": self.env._("A sales order bills it"),
+        }

@@ -1,14 +1,9 @@
-from datetime import timedelta
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
 from .desk import Desk, desk_of, plain
 from .shown import Shown
-
-#: A program that was not heard of for longer is none, in seconds.
-ALIVE = 60
 
 KINDS = [("preview", "Preview"), ("bill", "Create Drafts")]
 STATES = [
@@ -73,6 +68,11 @@ class KlauselRequest(models.Model):
         help="Empty: all customers.",
     )
 
+    worker_said = fields.Char(string="Nobody Works", compute="_compute_worker_said")
+    has_moves = fields.Boolean(
+        string="Has Invoices", compute="_compute_has_moves", compute_sudo=True
+    )
+
     _nightly_unique = models.UniqueIndex(
         "(company_id, as_of) WHERE nightly", "The preview of this night is asked for already."
     )
@@ -99,6 +99,31 @@ class KlauselRequest(models.Model):
             day = fields.Date.to_string(request.as_of) or ""
             request.display_name = f"{kinds.get(request.kind, '')} {day}".strip()
 
+    @api.depends("state")
+    def _compute_worker_said(self):
+        workers = self.env["klausel.worker"]
+        for request in self:
+            is_open = request.state in ("waiting", "running")
+            request.worker_said = is_open and workers._klausel_nobody(request.company_id)
+
+    @api.depends("customer_ids.run_id.move_ids")
+    def _compute_has_moves(self):
+        for request in self:
+            request.has_moves = bool(request.customer_ids.run_id.move_ids)
+
+    def action_view_moves(self):
+        """The drafts that were written for it."""
+        self.check_access("read")
+        moves = self.sudo().customer_ids.run_id.move_ids
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "account.action_move_out_invoice_type"
+        )
+        return {
+            **action,
+            "domain": [("id", "in", moves.ids)],
+            "context": {"default_move_type": "out_invoice"},
+        }
+
     # --- what people ask for ----------------------------------------------------------------------
 
     @api.model
@@ -115,15 +140,8 @@ class KlauselRequest(models.Model):
     @api.model
     def _klausel_check_alive(self, company):
         """Nothing is asked for that nobody would hear."""
-        lately = fields.Datetime.now() - timedelta(seconds=ALIVE)
-        domain = [("company_id", "=", company.id), ("seen_on", ">=", lately)]
-        if not self.env["klausel.worker"].sudo().search_count(domain, limit=1):
-            raise UserError(
-                self.env._(
-                    "Nothing is working on requests: start `klausel work --odoo` beside Odoo"
-                    " (docs/odoo.md)."
-                )
-            )
+        if said := self.env["klausel.worker"]._klausel_nobody(company):
+            raise UserError(said)
 
     @api.model
     def _klausel_ask(self, kind, company, as_of, adjust, seen):

@@ -50,6 +50,8 @@ class KlauselRequestCustomer(models.Model):
         ondelete="set null",
     )
 
+    move_ids = fields.Many2many(related="run_id.move_ids", string="Invoices")
+
     _partner_unique = models.UniqueIndex(
         "(request_id, partner_id)", "The request names this customer already."
     )

@@ -1,0 +1,136 @@
+"""The demo book in a real Odoo, with people who work there and their policies published."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from klausel.model import Book
+from klausel_book.reader import read_folder
+from klausel_book.source import demo_folder
+
+from .load import Loaded, load
+from .places import REPO
+from .server import Odoo
+
+POLICIES = demo_folder() / "policies"
+PASSWORD = "klausel-demo-1"
+#: Seconds in which a program has to be heard of.
+PATIENCE = 120.0
+
+#: By login: name and groups. The first is the program's own account.
+PEOPLE: dict[str, tuple[str, tuple[str, ...]]] = {
+    "klausel": ("Klausel", ("klausel_billing.group_connector",)),
+    "anna": (
+        "Anna Accountant",
+        (
+            "klausel_billing.group_manager",
+            "account.group_account_manager",
+            "hr_timesheet.group_timesheet_manager",
+            "project.group_project_manager",
+        ),
+    ),
+}
+
+
+class Firm(NamedTuple):
+    odoo: Odoo
+    loaded: Loaded
+
+    def account(self, login: str) -> Odoo:
+        """The server as somebody of ``PEOPLE`` logs in."""
+        return dataclasses.replace(self.odoo, login=login, password=PASSWORD)
+
+    def environment(self, policies: Path = POLICIES) -> dict[str, str]:
+        """What ``klausel --odoo`` reads, for the program's own account."""
+        return {
+            "KLAUSEL_ODOO_URL": self.odoo.url,
+            "KLAUSEL_ODOO_DATABASE": self.odoo.database,
+            "KLAUSEL_ODOO_LOGIN": "klausel",
+            "KLAUSEL_ODOO_PASSWORD": PASSWORD,
+            "KLAUSEL_POLICIES": str(policies),
+        }
+
+
+def demo_book() -> Book:
+    """The demo book before it was ever billed; all entries validated."""
+    book = read_folder(demo_folder())
+    entries = tuple(entry._replace(validated=True) for entry in book.entries)
+    return replace(book, ledger=(), entries=entries)
+
+
+def furnish(odoo: Odoo, languages: Sequence[str] = ()) -> Firm:
+    """Puts the demo book, people and published policies into ``odoo``."""
+    loaded = load(odoo, demo_book())
+    rpc = loaded.rpc
+    for code in languages:
+        rpc.call("res.lang", "_activate_lang", code)
+    for login, (name, groups) in PEOPLE.items():
+        ids = [_ref(loaded, group) for group in groups]
+        rpc.create(
+            "res.users",
+            [{"name": name, "login": login, "password": PASSWORD, "group_ids": [(6, 0, ids)]}],
+        )
+    firm = Firm(odoo, loaded)
+    run(firm, "publish", "--yes")
+    return firm
+
+
+def _ref(loaded: Loaded, name: str) -> int:
+    module, _, key = name.partition(".")
+    (row,) = loaded.rpc.call(
+        "ir.model.data", "search_read", [("module", "=", module), ("name", "=", key)], ["res_id"]
+    )
+    return int(row["res_id"])
+
+
+def run(firm: Firm, *arguments: str) -> str:
+    """What ``klausel`` says for the program's own account. Raises where it fails."""
+    done = subprocess.run(
+        [*COMMAND, *arguments, "--odoo"],
+        env={**os.environ, **firm.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = f"klausel {' '.join(arguments)} ended with {done.returncode}"
+        raise RuntimeError(f"{said}: {done.stderr}")
+    return done.stdout
+
+
+COMMAND = [sys.executable, "-m", "klausel_cli.cli"]
+
+
+@contextmanager
+def at_the_desk(firm: Firm, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``klausel work`` beside the server; what it says is in ``log``."""
+    with log.open("ab") as out:
+        worker = subprocess.Popen(
+            [*COMMAND, "work", "--odoo"],
+            cwd=REPO,
+            env={**os.environ, **firm.environment()},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while firm.loaded.rpc.call("klausel.worker", "klausel_said"):
+                if worker.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"klausel work does not work: {log.read_text()}")
+                time.sleep(0.2)
+            yield worker
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(30)
+            except subprocess.TimeoutExpired:
+                worker.kill()
