@@ -28,6 +28,7 @@ NEEDS = {
     "openings": ["--from", "openings.csv", "--yes"],
     "snapshot": ["copy"],
     "bill": ["--yes"],
+    "work": ["--once"],  # else it tries for ever
 }
 
 

@@ -649,7 +649,7 @@ class _Reading:
             values = {row[field] for row in rows} if not target.many else set()
             if target.many:
                 values.update(id_ for row in rows if row[field] for id_ in row[field])
-            wanted = values - {False} - known.keys()
+            wanted = values - {False, None} - known.keys()
             fields: dict[str, Any] = {name: {} for name in target.fields}
             found = self._by_ids(target.model, wanted, fields)
             known.update((row["id"], target.name(row)) for row in found)

@@ -29,7 +29,10 @@ Talk = dict[str, Any]
 
 
 def place(model: str, method: str, arguments: Mapping[str, Any], ids: Any) -> str:
-    """What a call is known by, whichever way it comes."""
+    """What a call is known by, whichever way it comes, and whichever run makes it."""
+    payload = arguments.get("payload")
+    if isinstance(payload, Mapping):
+        arguments = {**arguments, "payload": {**payload, "batch": ""}}
     return json.dumps([model, method, arguments, list(ids or ())], sort_keys=True)
 
 
