@@ -380,7 +380,7 @@ def test_a_parameter_is_checked_whatever_the_context(world: World) -> None:
         "code": "RIGHTS", "partner_id": world.mine.customer, "date_start": "2030-01-01",
         "policy": "rights", "covers": "project", "project_ids": [(4, world.mine.project)],
         "term_ids": [(0, 0, {
-            "code": "T", "plan": "time",
+            "code": "T", "plan": "time", "product_id": world.mine.product,
             "parameter_ids": [(0, 0, {"name": "price", "value": "95.00"})],
         })],
     }])  # fmt: skip
