@@ -693,8 +693,9 @@ def test_of_whom_a_run_over_everything_says_nothing_nothing_is_shown(desk: Desk)
     assert {row["id"]: row["stale"] for row in left} == {shown["A1"]: False, shown["B2"]: True}
     # There is no work without a customer any more.
     nobody = {
-        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [], "lines": [],
-        "parts": [{"state": "uncovered", "worked_seconds": 3600}], "balances": [], "notices": [],
+        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
+        "lines": [], "parts": [{"state": "uncovered", "worked_seconds": 3600}], "balances": [],
+        "notices": [],
         "problems": [{"severity": "error", "text": "x"}],
     }  # fmt: skip
     desk.admin.call(PREVIEW, "action_refresh_all")
