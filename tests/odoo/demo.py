@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from klausel_book.reader import read_folder
 from klausel_book.source import demo_folder
 
 from .load import Loaded, load
-from .places import REPO
+from .processes import spawn, stop
 from .server import Odoo
 
 POLICIES = demo_folder() / "policies"
@@ -113,24 +114,13 @@ COMMAND = [sys.executable, "-m", "klausel_cli.cli"]
 @contextmanager
 def at_the_desk(firm: Firm, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``klausel work`` beside the server; what it says is in ``log``."""
-    with log.open("ab") as out:
-        worker = subprocess.Popen(
-            [*COMMAND, "work", "--odoo"],
-            cwd=REPO,
-            env={**os.environ, **firm.environment()},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            deadline = time.monotonic() + PATIENCE
-            while firm.loaded.rpc.call("klausel.worker", "klausel_said"):
-                if worker.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"klausel work does not work: {log.read_text()}")
-                time.sleep(0.2)
-            yield worker
-        finally:
-            worker.terminate()
-            try:
-                worker.wait(30)
-            except subprocess.TimeoutExpired:
-                worker.kill()
+    worker = spawn([*COMMAND, "work", "--odoo"], log, env={**os.environ, **firm.environment()})
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while firm.loaded.rpc.call("klausel.worker", "klausel_said"):
+            if worker.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"klausel work does not work: {log.read_text()}")
+            time.sleep(0.2)
+        yield worker
+    finally:
+        stop(worker, signal.SIGTERM, 30)
