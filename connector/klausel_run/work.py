@@ -228,7 +228,7 @@ class _Job:
     def __init__(self, erp: Erp, desk: Desk, request: Request, ending: Ending, tick: Tick) -> None:
         self._erp = erp
         self._desk = desk
-        self.request = self._request = request
+        self.request = request
         self._ending = ending
         self._tick = tick
         self._over = Event()
@@ -253,7 +253,7 @@ class _Job:
     def _beat(self) -> None:
         while not self._over.wait(PULSE):
             with suppress(Exception):  # the work itself will notice
-                if not self._desk.progress(self._request, *self._at):
+                if not self._desk.progress(self.request, *self._at):
                     self._gone.set()
                     return
 
@@ -270,7 +270,7 @@ class _Job:
 
     def do(self) -> str:
         """Does it; the sentence for whoever asked."""
-        return self._preview() if self._request.kind == "preview" else self._bill()
+        return self._preview() if self.request.kind == "preview" else self._bill()
 
     @property
     def so_far(self) -> str:
@@ -283,19 +283,19 @@ class _Job:
     @property
     def cancelled(self) -> str:
         """Said of a request that was cancelled."""
-        preview = self._request.kind == "preview"
+        preview = self.request.kind == "preview"
         return "Cancelled." if preview else f"Cancelled. {self.so_far}"
 
     # -- preview -----------------------------------------------------------------------------------
 
     def _preview(self) -> str:
-        wanted = [wish.customer for wish in self._request.wishes] or None
+        wanted = [wish.customer for wish in self.request.wishes] or None
         found = self._show(wanted, self._result(wanted))
         return " ".join((f"{count(found, 'customer')} looked at.", *self._untaken))
 
     def _result(self, customers: Sequence[str] | None) -> Result:
         """Today's facts of ``customers``, or of all."""
-        request, total = self._request, len(customers or ())
+        request, total = self.request, len(customers or ())
         self._is_at(0, total, "reading")
         book = self._erp.read(request.as_of, customers)
         self._is_at(0, total, "computing")
@@ -310,7 +310,7 @@ class _Job:
 
     @property
     def _options(self) -> Options:
-        return Options(self._request.as_of, record=True, adjust=self._request.adjust)
+        return Options(self.request.as_of, record=True, adjust=self.request.adjust)
 
     def _show(self, customers: Sequence[str] | None, result: Result) -> int:
         """Shows ``result`` of ``customers``, or of all; of how many."""
@@ -324,7 +324,7 @@ class _Job:
         for number, customer in enumerate(customers):
             self._is_at(number, len(customers), "showing")
             try:
-                self._desk.report(self._request, customer, pages.get(customer, bare))
+                self._desk.report(self.request, customer, pages.get(customer, bare))
             except Refused as error:
                 self._untaken.append(f"{_name(result, customer)} is not shown: {error.message}")
             else:
@@ -334,7 +334,7 @@ class _Job:
     # -- bill --------------------------------------------------------------------------------------
 
     def _bill(self) -> str:
-        request = self._request
+        request = self.request
         wishes = {one.customer: one for one in request.wishes if one.state == "waiting"}
         if wishes:
             result = self._result(list(wishes))
@@ -369,8 +369,8 @@ class _Job:
         def apply(application: Application) -> Applied:
             final = last[application.customer] == number
             # One run, whoever goes on with it.
-            named = application._replace(batch=f"request-{self._request.id}")
-            return self._desk.apply(self._request, named, result.book, final)
+            named = application._replace(batch=f"request-{self.request.id}")
+            return self._desk.apply(self.request, named, result.book, final)
 
         writer = Writer(result, apply, halted)
         for number, application in enumerate(todo):
@@ -383,7 +383,7 @@ class _Job:
                 self._say(one.customer, "refused", _both(one.message, one.hint))
 
     def _say(self, customer: str, state: str, said: str) -> None:
-        self._desk.say(self._request, customer, state, said)
+        self._desk.say(self.request, customer, state, said)
         self._states[customer] = state
 
     def _outcome(self) -> str:

@@ -11,10 +11,10 @@ import pytest
 from klausel.engine import bill
 from klausel.model import Book, Opening
 from klausel.result import Result
-from klausel_book import read_folder
 from klausel_book.source import demo_folder
 from klausel_odoo import OdooSettings, OdooSource
 
+from .demo import demo_book
 from .load import CannotHold, Loaded, load
 from .server import Odoo
 
@@ -26,11 +26,10 @@ JULY = date(2026, 7, 1)
 @pytest.fixture(scope="module")
 def demo() -> Book:
     """The demo book with one more opening, before it was ever billed; all entries validated."""
-    book = read_folder(demo_folder())
+    book = demo_book()
     day = date(2026, 3, 31)
     opening = Opening("WEB-104", "onderhoud", "", day, billed_until=day)
-    entries = tuple(entry._replace(validated=True) for entry in book.entries)
-    return replace(book, openings=(*book.openings, opening), entries=entries, ledger=())
+    return replace(book, openings=(*book.openings, opening))
 
 
 @pytest.fixture(scope="module")

@@ -81,21 +81,9 @@ class KlauselPreviewPart(models.Model):
             part.entry_text = part.entry_id.name
             part.employee_name = part.entry_id.employee_id.name
 
-    @api.depends("reason", "sentence")
+    @api.depends("state", "reason", "sentence")
+    @api.depends_context("lang")
     def _compute_said(self):
-        uncovered = self._klausel_uncovered()
         for part in self:
-            reason = uncovered.get(part.reason) or (
-                part.reason and because(self.env, [part.reason])
-            )
-            part.said = reason or part.sentence
-
-    @api.model
-    def _klausel_uncovered(self):
-        """Why nobody pays for work, by the word that the program uses."""
-        return {
-            "no_contract": self.env._("No contract covers it"),
-            "not_taken": self.env._("No term of the contract takes it"),
-            "no_customer": self.env._("Nobody knows whose work it is"),
-            "erp_order": self.env._("A sales order bills it"),
-        }
+            held = part.state == "held" and part.reason
+            part.said = because(self.env, [held]) if held else part.sentence
