@@ -18,8 +18,10 @@ from klausel.model import Book
 from klausel_book.reader import read_folder
 from klausel_book.source import demo_folder
 
+from . import scene
 from .load import Loaded, load
 from .processes import spawn, stop
+from .rpc import Rpc
 from .server import Odoo
 
 POLICIES = demo_folder() / "policies"
@@ -52,13 +54,7 @@ class Firm(NamedTuple):
 
     def environment(self, policies: Path = POLICIES) -> dict[str, str]:
         """What ``klausel --odoo`` reads, for the program's own account."""
-        return {
-            "KLAUSEL_ODOO_URL": self.odoo.url,
-            "KLAUSEL_ODOO_DATABASE": self.odoo.database,
-            "KLAUSEL_ODOO_LOGIN": "klausel",
-            "KLAUSEL_ODOO_PASSWORD": PASSWORD,
-            "KLAUSEL_POLICIES": str(policies),
-        }
+        return scene.environment(self.account("klausel"), policies=policies)
 
 
 def demo_book() -> Book:
@@ -71,11 +67,11 @@ def demo_book() -> Book:
 def furnish(odoo: Odoo, languages: Sequence[str] = ()) -> Firm:
     """Puts the demo book, people and published policies into ``odoo``."""
     loaded = load(odoo, demo_book())
-    rpc = loaded.rpc
+    rpc, refs = loaded.rpc, Rpc(odoo)
     for code in languages:
         rpc.call("res.lang", "_activate_lang", code)
     for login, (name, groups) in PEOPLE.items():
-        ids = [_ref(loaded, group) for group in groups]
+        ids = [refs.ref(group) for group in groups]
         rpc.create(
             "res.users",
             [{"name": name, "login": login, "password": PASSWORD, "group_ids": [(6, 0, ids)]}],
@@ -83,14 +79,6 @@ def furnish(odoo: Odoo, languages: Sequence[str] = ()) -> Firm:
     firm = Firm(odoo, loaded)
     run(firm, "publish", "--yes")
     return firm
-
-
-def _ref(loaded: Loaded, name: str) -> int:
-    module, _, key = name.partition(".")
-    (row,) = loaded.rpc.call(
-        "ir.model.data", "search_read", [("module", "=", module), ("name", "=", key)], ["res_id"]
-    )
-    return int(row["res_id"])
 
 
 def run(firm: Firm, *arguments: str) -> str:
