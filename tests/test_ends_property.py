@@ -129,7 +129,7 @@ class Life:
         if not line.sequence:
             groups = {line.group, f"refund {line.group}", f"leftover {line.group}"}
             gone |= {str(key) for key in lines if key[:4] == line[:4] and key.group in groups}
-        self.ledger = release(self.ledger, gone)
+        [self.ledger] = release([self.ledger], gone)
 
     def drawn_of_last(self) -> int:
         """Seconds that are drawn of the period in which the contract ends."""

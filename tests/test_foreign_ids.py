@@ -159,7 +159,7 @@ def told(names: dict[str, str], empty: str) -> list[Any]:
                 if row.key.component == "block" and row.key.period == date(2026, 1, 5)
                 and row.amount is not None
             )  # fmt: skip
-            ledger = release(ledger, {str(sale.key)})
+            [ledger] = release([ledger], {str(sale.key)})
             found.append(sum(row.state == "released" for row in ledger))
     return found
 

@@ -74,7 +74,7 @@ class BookPlace:
     def delete_draft(self, draft: Draft, written: Written) -> None:
         """A book has no invoices: its ledger says that the draft's lines are open again."""
         before = read_folder(self.folder).ledger
-        after = release(before, {str(line.key) for line in draft.lines})
+        [after] = release([before], {str(line.key) for line in draft.lines})
         changed = [new for old, new in zip(before, after, strict=True) if new != old]
         assert changed
         put_on_record(self.folder, changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from klausel.model import LedgerKey, LedgerRow
 
@@ -18,22 +18,46 @@ def closing_key(key: LedgerKey) -> LedgerKey:
     return key._replace(group=CLOSING, sequence=0)
 
 
-def release(rows: Iterable[LedgerRow], lines: Collection[str]) -> list[LedgerRow]:
-    """``rows`` after the lines with the keys ``lines`` were deleted or cancelled.
+def release(
+    transactions: Iterable[Sequence[LedgerRow]], lines: Collection[str]
+) -> list[list[LedgerRow]]:
+    """``transactions`` after the lines with the keys ``lines`` were deleted or cancelled.
 
     Exactly the parts of these lines are open again, and the period of each regular line, together
-    with what was corrected of that line without money.
+    with what was corrected of that line without money. Of a correction that took time back, what
+    its transaction settled of that time instead, on no line, is open again, too (semantics 14).
     """
-    before = list(rows)
-    gone = {row.key for row in before if str(row.key) in lines}
+    before = [list(rows) for rows in transactions]
+    all_rows = [row for rows in before for row in rows]
+    gone = {row.key for row in all_rows if str(row.key) in lines}
     regular = {key for key in gone if not key.sequence}
     gone |= {closing_key(key) for key in regular}
     gone |= {
         row.key
-        for row in before
+        for row in all_rows
         if row.amount is None and not row.entry and row.key._replace(sequence=0) in regular
     }
+    return [_released(rows, gone, _instead(rows, gone)) for rows in before]
+
+
+def _instead(rows: Sequence[LedgerRow], gone: Collection[LedgerKey]) -> set[tuple[str, str]]:
+    """Customers and entries of which corrections among ``gone``, written with ``rows``, took time
+    back."""
+    return {
+        (row.customer, row.entry)
+        for row in rows
+        if row.key in gone and row.key.sequence and row.entry and row.seconds < 0
+    }
+
+
+def _released(
+    rows: Sequence[LedgerRow], gone: Collection[LedgerKey], entries: Collection[tuple[str, str]]
+) -> list[LedgerRow]:
+    on_lines = {row.key for row in rows if row.amount is not None} if entries else ()
     return [
-        row._replace(state="released") if row.key in gone and row.state == "live" else row
-        for row in before
+        row._replace(state="released")
+        if row.state == "live"
+        and (row.key in gone or ((row.customer, row.entry) in entries and row.key not in on_lines))
+        else row
+        for row in rows
     ]

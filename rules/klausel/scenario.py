@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field as ShapeField
@@ -137,13 +138,13 @@ def play(
 ) -> tuple[list[RunResult], list[Mismatch]]:
     """Plays every run of ``scenario`` in order; ``bill`` puts its settlements on record."""
     fragment: Fragment = dict(scenario.shape.book)
-    ledger: list[LedgerRow] = []
+    ledger: list[list[LedgerRow]] = []  # by run
     drafts: dict[str, list[str]] = {}
     results: list[RunResult] = []
     mismatches: list[Mismatch] = []
     for number, run in enumerate(scenario.shape.runs):
         fragment = merged(fragment, run)
-        live = {str(row.key) for row in ledger if row.state == "live"}
+        live = {str(row.key) for rows in ledger for row in rows if row.state == "live"}
         mismatches += [
             Mismatch(scenario.tree.where(("runs", number, "release", position)),
                      f"run {number + 1}: release", "a line on record", key)
@@ -153,7 +154,7 @@ def play(
         ledger = released(ledger, drafts, run.release)
         result: Result | None = None
         try:
-            book = fragment_book(fragment, scenario, ledger)
+            book = fragment_book(fragment, scenario, list(chain.from_iterable(ledger)))
             result = bill(book, run.as_of, matchers=matchers, adjust=run.do == "adjust")
             data = result_data(result)
         except ProblemError as error:
@@ -161,7 +162,7 @@ def play(
         if result is not None:
             data = readable(data)
             if run.do != "preview":
-                ledger += result.settlements
+                ledger.append(list(result.settlements))
                 drafts |= {d.key: [str(line.key) for line in d.lines] for d in result.drafts}
         results.append(RunResult(result, data))
         path: Path = ("runs", number, "expect")
@@ -173,9 +174,9 @@ def play(
 
 
 def released(
-    ledger: list[LedgerRow], drafts: Mapping[str, list[str]], keys: list[str]
-) -> list[LedgerRow]:
-    """``ledger`` after the lines of some drafts were deleted in the ERP."""
+    ledger: list[list[LedgerRow]], drafts: Mapping[str, list[str]], keys: list[str]
+) -> list[list[LedgerRow]]:
+    """``ledger``, by run, after the lines of some drafts were deleted in the ERP."""
     lines = {line for key in keys for line in drafts.get(key, [key])}
     return release(ledger, lines)
 

@@ -96,6 +96,18 @@ class Scene:
             total += -amount if row["move_type"] == "out_refund" else amount
         return total.quantize(Decimal("0.01"))
 
+    def settled(self, entry: int) -> dict[str, int]:
+        """Seconds of a timesheet on record, by what they were settled as."""
+        rows = self.client.find(
+            "klausel.ledger",
+            [("entry_ref", "=", entry), ("state", "=", "live")],
+            ["disposition", "seconds"],
+        )
+        found: dict[str, int] = {}
+        for row in rows:
+            found[row["disposition"]] = found.get(row["disposition"], 0) + row["seconds"]
+        return {disposition: seconds for disposition, seconds in found.items() if seconds}
+
     def post(self, *moves: int) -> None:
         self.client.button("account.move", "action_post", moves)
 
@@ -137,6 +149,12 @@ class World:
         domain = [("term_id.contract_id", "=", one.contract), ("name", "=", "price")]
         (id_,) = self.client.ids("klausel.parameter", domain)
         self.client.write("klausel.parameter", [id_], value=price)
+
+    def decide(self, entry: int, disposition: str, day: str) -> None:
+        context = {"active_model": "account.analytic.line", "active_ids": [entry]}
+        values = {"disposition": disposition, "reason": "A gift", "decided_on": day}
+        (id_,) = self.client.call("klausel.decide", "create", [values], context=context)
+        self.client.button("klausel.decide", "action_decide", [id_], **context)
 
     def end(self, one: Scene, day: str) -> None:
         self.client.write("klausel.contract", [one.contract], date_end=day)
@@ -295,6 +313,34 @@ def test_a_correction_that_is_released_is_a_difference_again(world: World, how: 
     assert one.audited(APRIL)
     one.bill(APRIL, "--adjust")
     one.right(APRIL, "150.00")
+
+
+def test_what_a_released_correction_had_settled_instead_is_open_with_it(world: World) -> None:
+    one = world.customer("Instead", world.time())
+    entry = one.log(world.who, "2026-02-03", 1.5)
+    (invoice,) = one.bill(APRIL)
+    one.post(invoice)
+    world.decide(entry, "included", "2026-04-01")
+    (correction,) = one.bill(APRIL, "--adjust")
+    assert one.settled(entry) == {"included": 5400}
+    world.client.button("account.move", "button_cancel", [correction])
+    assert one.settled(entry) == {"service": 5400}
+    world.client.button("account.move", "button_draft", [correction])
+    assert one.settled(entry) == {"included": 5400}
+    world.client.delete("account.move", [correction])
+    assert one.settled(entry) == {"service": 5400}
+    assert one.bill(APRIL) == []
+    assert len(one.differences(APRIL)) == 1
+    (correction,) = one.bill(APRIL, "--adjust")
+    one.post(correction)
+    assert one.settled(entry) == {"included": 5400}
+    reversal = one.reverse(correction)
+    one.post(reversal)
+    assert one.settled(entry) == {"service": 5400}
+    world.client.button("account.move", "button_draft", [reversal])
+    assert one.settled(entry) == {"included": 5400}
+    world.client.delete("account.move", [reversal])
+    one.right(APRIL, "0.00")
 
 
 # --- reversed and made anew, and the credit note is undone (E8)

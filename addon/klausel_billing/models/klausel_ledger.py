@@ -452,15 +452,41 @@ class KlauselLedger(models.Model):
         )
         return rows.filtered(lambda row: (*row._klausel_place(), row.line_group) in groups)
 
+    def _klausel_instead(self, state):
+        """What was settled, on no line, instead of time that corrections among these took back.
+
+        Only by the run that wrote the correction: of the same customer. What is open again was
+        opened with the correction.
+        """
+        taken = self.filtered(lambda row: row.sequence and row.entry_ref and row.seconds < 0)
+        if not taken:
+            return self.browse()
+        rows = self.search(
+            [
+                ("run_id", "in", taken.run_id.ids),
+                ("entry_ref", "in", list(set(taken.mapped("entry_ref")))),
+                ("move_line_id", "=", False),
+                ("state", "=", state),
+            ]
+        )
+
+        def of(row):
+            return row.run_id, row.entry_ref, row.state, row.cause, row.mark
+
+        together = {of(row) for row in taken}
+        return rows.filtered(lambda row: of(row) in together)
+
     def _klausel_release(self, cause):
         """Open exactly these parts again, and the period of each regular line, together with
-        what was corrected of that line without money."""
+        what was corrected of that line without money; of a correction that took time back,
+        what was settled of that time instead."""
         rows = self.filtered(lambda row: row.state == "live")
         if not rows:
             return
         moves = rows.move_id
         last = self.search([], order="id desc", limit=1).id
         gone = rows | rows._klausel_closing("live") | rows._klausel_without_money()
+        gone |= rows._klausel_instead("live")
         # The links first: with the state, Odoo computes anew who bills the time.
         rows._klausel_unlink_entries(gone)
         gone.write({"state": "released", "cause": cause, "mark": last})
@@ -541,7 +567,7 @@ class KlauselLedger(models.Model):
             )
             if row._klausel_place() not in closed
         }
-        rows = self.union(*closing.values())
+        rows = self.union(*closing.values()) | self._klausel_instead("released")
         if refuse:
             self._klausel_check_corrected()
         rows.write({"state": "live", "cause": False, "mark": 0})

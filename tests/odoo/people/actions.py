@@ -815,6 +815,10 @@ class ReverseAndCreate(Refund):
 
     def do(self, world: World, step: int, **choice: Any) -> None:
         self.reverse(world, step, choice["document"])
+        # The new draft's lines come to what somebody had made of the old ones.
+        for old in tuple(world.edited):
+            rows = world.sql(f"SELECT move_line_id FROM klausel_ledger WHERE origin_id = {old}")
+            world.edited |= {int(str(line)) for (line,) in rows if line}
 
 
 class ReverseCredit(Refund):
