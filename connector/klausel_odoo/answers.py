@@ -204,7 +204,7 @@ FIELDS: dict[str, dict[str, _Kind]] = {
             _TEXT, "term", "component", "line_group", "disposition", "rule", "lot", "held",
             "fingerprint", "policy", "role", "booked", "move_name",
         ),
-        **_of(_ID, "contract_id", "move_id", "move_line_id"),
+        **_of(_ID, "contract_id", "move_id", "move_line_id", "run_id"),
         **_of(_WHOLE, "sequence", "entry_ref", "seconds", "rounded", "drawn", "mark"),
         **_of(_DAY, "counted", "last"),
         "period": _ONE_DAY,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple, Protocol
 
-from klausel.model import Book, LedgerRow, Opening
+from klausel.model import Book, LedgerKey, LedgerRow, Opening
 from klausel.problems import Problem
 from klausel.result import Balance, Draft, Result
 
@@ -129,6 +129,9 @@ class Kept(NamedTuple):
     text: str
     invoices: Mapping[str, str]
     """By a line's key, the invoice on which it stands; lines that stand on none are left out."""
+    own: Collection[LedgerKey] = ()
+    """Keys of the lines that this run has written and that are in force, as they are now: a
+    contract may have been called otherwise then."""
 
 
 class OpeningChange(NamedTuple):
