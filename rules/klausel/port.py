@@ -186,6 +186,8 @@ class Shown(NamedTuple):
     """As the ERP takes it: plain values."""
     empty: bool = False
     """There is nothing to be seen of the customer."""
+    content: str = ""
+    """Short hash of what is to be seen, the same where that is the same."""
 
 
 class Desk(Protocol):
@@ -212,6 +214,11 @@ class Desk(Protocol):
 
     def standing(self) -> Mapping[str, Standing]:
         """What is shown now, by customer."""
+        ...  # pragma: no cover
+
+    def unchanged(self, request: Request, pages: Mapping[str, Shown]) -> Collection[str]:
+        """Those of ``pages`` that are shown already: they count as reported. Raises
+        :class:`Gone`."""
         ...  # pragma: no cover
 
     def report(self, request: Request, customer: str, shown: Shown) -> bool:
