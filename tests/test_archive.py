@@ -57,6 +57,28 @@ def test_what_was_billed_again_has_the_later_record() -> None:
     )
 
 
+def test_a_contract_that_is_called_otherwise_now_keeps_its_records() -> None:
+    """Also where another one has taken its name since, and has records of its own."""
+    path = next(path for path in SCENARIOS if name(path) == "time/seconds-first")
+    runs, _ = play(read_scenario(path.read_text(encoding="utf-8"), name(path)))
+    (first,) = (one for run in runs if run.result for one in records(run.result))
+    then = [line.key for line in first.records[0].draft.lines]
+    now = [key._replace(contract="NEW") for key in then]
+    on = {str(key): "INV/1" for key in now} | {str(key): "INV/2" for key in then}
+    kept = [
+        Kept(archived(first), on, now),
+        Kept(archived(first._replace(company="Another")), on, then),
+    ]
+    assert [(one.company, invoice) for one, invoice in archive.found(kept, Wanted())] == [
+        (first.company, "INV/1"), ("Another", "INV/2"),
+    ]  # fmt: skip
+    only = Wanted(invoices=["INV/1"])
+    assert [one.company for one, _ in archive.found(kept, only)] == [first.company]
+    # No line of it is on the invoice of another contract's.
+    other = Kept(archived(first), on, [key._replace(term="other") for key in now])
+    assert [invoice for _, invoice in archive.found([other], Wanted())] == ["INV/2"]
+
+
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     copy_demo(tmp_path / "book")

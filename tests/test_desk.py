@@ -11,6 +11,7 @@ import pytest
 from klausel.port import Gone, Refused, Request, Shown, Standing, Wish
 from klausel.problems import ErpError, LostError
 from klausel_odoo import OdooDesk, OdooSettings, OdooSource, answers, failures
+from klausel_odoo.desk import content
 from klausel_odoo.erp import Session
 
 INFO = {
@@ -95,6 +96,7 @@ def test_an_addon_of_before_takes_no_requests() -> None:
 GONE = failures.RefusedApplicationError("request-gone", "Request 7 is not with this program.")
 CALLS: list[Callable[[OdooDesk], object]] = [
     lambda desk: desk.report(REQUEST, "12", Shown({})),
+    lambda desk: desk.unchanged(REQUEST, {"12": Shown({"seq": 1}, content="a")}),
     lambda desk: desk.say(REQUEST, "12", "changed", "so"),
     lambda desk: desk.done(REQUEST, "done", ""),
 ]
@@ -102,9 +104,30 @@ CALLS: list[Callable[[OdooDesk], object]] = [
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_request_that_is_gone_is_told_apart(call: Callable[[OdooDesk], object]) -> None:
-    desk, _ = desk_of(klausel_report=GONE, klausel_say=GONE, klausel_done=GONE)
+    desk, _ = desk_of(
+        klausel_report=GONE, klausel_unchanged=GONE, klausel_say=GONE, klausel_done=GONE
+    )
     with pytest.raises(Gone, match="Request 7 is not with this program"):
         call(desk)
+
+
+def test_the_hash_of_a_page_is_of_what_is_seen_alone() -> None:
+    page = {"as_of": "2026-01-01", "seq": 1, "lines": [{"name": "Care"}], "parts": []}
+    assert content(page) == content({**page, "as_of": "2026-02-01", "seq": 2})
+    assert content(page) != content({**page, "lines": [{"name": "care"}]})
+
+
+def test_many_customers_are_asked_for_in_few_calls() -> None:
+    """And of an answer only those count that were asked for."""
+    desk, line = desk_of(klausel_unchanged=[{"partner_id": 7}, {"partner_id": False}])
+    pages = {str(number): Shown({"seq": 1}, content="a") for number in range(1, 231)}
+    assert desk.unchanged(REQUEST, pages) == {"7"}
+    asked = [arguments["customers"] for _model, _method, arguments in line.calls]
+    assert [len(some) for some in asked] == [100, 100, 30]
+    assert asked[0][0] == {"partner_id": 1, "content": "a", "seq": 1}
+    assert desk.unchanged(REQUEST, {"": Shown({"seq": 0}, content="a")}) == {""}
+    assert line.calls[-1][2]["customers"][0]["partner_id"] is False
+    assert desk.unchanged(REQUEST, {}) == set()
 
 
 def test_a_refused_report_is_of_one_customer() -> None:

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from klausel.model import LedgerRow
 from klausel.result import Result
-from klausel.scenario import play, read_scenario
 from tests.counts import count
 from tests.oracle.lives import Dice
 from tests.seeds import fresh_one_in
@@ -145,73 +144,3 @@ def quiet(day: date, fragment: dict[str, Any]) -> bool:
     begins = {1, date.fromisoformat(contract["start"]).day}
     days = (day, day + ONE_DAY)
     return not any(one.day in begins or one in (end, end + ONE_DAY) for one in days)
-
-
-# What an end cuts off of a period is there as long as it is drawn (semantics 14).
-
-CUT = """\
-title: Hours that an end cut off come back
-semantics: "14"
-policy:
-  scope: {{otherwise: {{then: service, because: day to day}}}}
-  plans:
-    plan:
-      title: Hours
-      components: [{{{kind}: {{every: 12 months, proration: daily, beyond: hold}}}}]
-    time: {{title: Changes, components: [{{time: {{}}}}]}}
-book:
-  contracts:
-    - start: 2026-01-01
-      terms:
-        - {{id: P, plan: plan, hours: "7.3", price: "100.00"}}
-        - {{id: T, plan: time, price: "100.00", takes: [change]}}
-  entries: [{{id: e1, date: 2026-02-02, hours: {hours}}}]
-runs:
-"""
-POOL = (
-    CUT.format(kind="pool", hours=6)
-    + """\
-  - as_of: 2026-04-01
-    do: bill
-    expect: {balances: {P/2026-01-01: {granted: "7.3000", drawn: "6.0000"}}}
-  - as_of: 2026-05-02
-    do: bill
-    change: {contracts: [{code: C1, end: 2026-07-19}]}
-    expect: {balances: {P/2026-01-01: {granted: "6.0000", drawn: "6.0000"}}}
-  - as_of: 2026-05-05
-    do: bill
-    add: {entries: [{id: e2, date: 2026-03-10, hours: -1}]}
-    expect:
-      balances: {P/2026-01-01: {granted: "5.0000", drawn: "5.0000", remaining: "0.0000"}}
-  - as_of: 2026-07-20
-    do: bill
-    add: {entries: [{id: e3, date: 2026-03-11, hours: "-0.5"}]}
-    expect:
-      totals: ["450.00"]
-      balances: {P/2026-01-01: {granted: "4.5000", drawn: "4.5000"}}
-  - {as_of: 2026-07-21, do: adjust, expect: {drafts: [], differences: []}}
-"""
-)
-RESERVED = (
-    CUT.format(kind="contingent", hours=5)
-    + """\
-  - {as_of: 2026-04-01, do: bill}
-  - as_of: 2026-07-20
-    do: bill
-    change: {contracts: [{code: C1, end: 2026-07-19}]}
-    add: {entries: [{id: e2, date: 2026-03-10, hours: -3}, {id: e3, date: 2026-03-11, hours: 4}]}
-    expect:
-      totals: ["400.00"]
-      held: [{entry: e3, seconds: 7200}]
-      balances: {P/2026-01-01: {granted: "4.0000", drawn: "4.0000"}}
-  - as_of: 2026-07-21
-    do: adjust
-    expect: {drafts: [], held: [{entry: e3, seconds: 7200}], differences: []}
-"""
-)
-
-
-@pytest.mark.parametrize("text", [POOL, RESERVED], ids=["pool", "reserved"])
-def test_what_comes_back_of_a_period_cut_short_is_gone(text: str) -> None:
-    _, mismatches = play(read_scenario(text, "cut short"))
-    assert not mismatches, "\n".join(str(mismatch) for mismatch in mismatches)

@@ -108,6 +108,10 @@ class FakeDesk:
             if customer
         }
 
+    def unchanged(self, request: Request, pages: Mapping[str, Shown]) -> Collection[str]:
+        self._called("unchanged", request)
+        return {one for one, page in pages.items() if self.pages.get(one) == page.values}
+
     def report(self, request: Request, customer: str, shown: Shown) -> bool:
         self._called("report", request)
         self.pages[customer] = shown.values
@@ -240,6 +244,19 @@ def test_a_preview_of_one_shows_the_same_as_one_of_all(place: Place) -> None:
     }  # fmt: skip
     assert set(place.desk.pages) == {"c5", "c9"}
     assert place.desk.outcome[2] == "2 customers looked at."
+
+
+def test_what_is_shown_already_is_not_told_again(place: Place) -> None:
+    """And it counts as looked at."""
+    shown = place.previewed()
+    place.desk.calls.clear()
+    assert place.previewed() == shown
+    assert place.desk.calls.count("report") == 0
+    assert place.desk.outcome[2] == "19 customers looked at."
+    place.desk.pages["c9"] = {"digest": "", "lines": []}
+    assert place.previewed() == shown
+    assert place.desk.calls.count("report") == 1
+    assert place.desk.outcome[3] == "19 customers looked at."
 
 
 def test_who_is_no_customer_any_more_is_shown_as_empty(place: Place) -> None:

@@ -204,7 +204,7 @@ FIELDS: dict[str, dict[str, _Kind]] = {
             _TEXT, "term", "component", "line_group", "disposition", "rule", "lot", "held",
             "fingerprint", "policy", "role", "booked", "move_name",
         ),
-        **_of(_ID, "contract_id", "move_id", "move_line_id"),
+        **_of(_ID, "contract_id", "move_id", "move_line_id", "run_id"),
         **_of(_WHOLE, "sequence", "entry_ref", "seconds", "rounded", "drawn", "mark"),
         **_of(_DAY, "counted", "last"),
         "period": _ONE_DAY,
@@ -544,6 +544,7 @@ _SHAPES: dict[str, Check] = {
     "klausel_next": _next,
     "klausel_progress": _dict({"go_on": _YES_NO}),
     "klausel_report": _dict({"stale": _YES_NO}),
+    "klausel_unchanged": _each(partner_id=_ID),
     "klausel_say": _one(_YES_NO),
     "klausel_done": _one(_YES_NO),
     "klausel_apply": _dict(

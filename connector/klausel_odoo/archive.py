@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ FIELDS = ("record",)
 #: What of a ledger row says which line it is, and where that stands.
 _LINE = (
     "contract_id", "term", "component", "period", "line_group", "sequence", "move_id", "move_name",
+    "run_id",
 )  # fmt: skip
 
 
@@ -28,12 +30,14 @@ def kept(call: Call, company: int, wanted: Wanted, codes: Mapping[int, str]) -> 
         return []
     mine = [("company_id", "=", company), ("amount", "!=", False), ("state", "=", "live")]
     lines = _all(call, LEDGER, mine, _LINE)
-    on = {
-        str(_key(row, codes)): _name(row, wanted)
-        for row in lines
-        if row["contract_id"] in codes and row["move_id"]
-    }
-    return [Kept(row["record"], on) for row in runs]
+    on: dict[str, str] = {}
+    own: dict[int, list[LedgerKey]] = defaultdict(list)
+    for row in lines:
+        if row["contract_id"] in codes and row["move_id"]:
+            key = _key(row, codes)
+            on[str(key)] = _name(row, wanted)
+            own[row["run_id"]].append(key)
+    return [Kept(row["record"], on, own[row["id"]]) for row in runs]
 
 
 def _name(row: Mapping[str, Any], wanted: Wanted) -> str:

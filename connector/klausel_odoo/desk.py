@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -34,6 +36,9 @@ WORKER = "klausel.worker"
 
 #: Codes of refusals that say that a request is no longer this worker's.
 GONE = "request-gone"
+
+#: Customers in one call, at most.
+AT_ONCE = 100
 
 
 class OdooDesk:
@@ -79,7 +84,9 @@ class OdooDesk:
     def shown(self, result: Result, digests: Mapping[str, str]) -> dict[str, Shown]:
         return {
             customer: Shown(
-                page, not any(isinstance(rows, list) and rows for rows in page.values())
+                page,
+                not any(isinstance(rows, list) and rows for rows in page.values()),
+                content(page),
             )
             for customer, page in shown(result, digests, PROTOCOL).items()
         }
@@ -108,9 +115,28 @@ class OdooDesk:
             if row["partner_id"]
         }
 
+    def unchanged(self, request: Request, pages: Mapping[str, Shown]) -> set[str]:
+        """See :class:`klausel.port.Desk`: a call for every hundred customers."""
+        asked = [
+            {
+                "partner_id": int(customer) if customer else False,
+                "content": page.content,
+                "seq": page.values["seq"],
+            }
+            for customer, page in pages.items()
+        ]
+        arguments = {**self._mine(request), "as_of": request.as_of.isoformat()}
+        found: set[str] = set()
+        for first in range(0, len(asked), AT_ONCE):
+            some = {**arguments, "customers": asked[first : first + AT_ONCE]}
+            same = self._ask(REQUEST, "klausel_unchanged", some)
+            found |= {str(one["partner_id"] or "") for one in same}
+        return found & pages.keys()
+
     def report(self, request: Request, customer: str, shown: Shown) -> bool:
         partner: int | bool = int(customer) if customer else False
-        arguments = {**self._mine(request), "partner_id": partner, "payload": shown.values}
+        payload = {**shown.values, "content": shown.content}
+        arguments = {**self._mine(request), "partner_id": partner, "payload": payload}
         try:
             return bool(self._ask(REQUEST, "klausel_report", arguments)["stale"])
         except failures.RefusedApplicationError as error:
@@ -170,6 +196,13 @@ class OdooDesk:
             except ErpError:
                 self._own.close()  # the next question opens another connection
                 raise
+
+
+def content(page: Mapping[str, Any]) -> str:
+    """Short hash of what people see of ``page``; of another version it is another one."""
+    seen = {name: value for name, value in page.items() if name not in ("as_of", "seq")}
+    text = json.dumps([__version__, seen], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 def _amounts(row: Mapping[str, Any]) -> str:

@@ -320,11 +320,15 @@ class _Job:
         if customers is None:
             # Whoever is not told of is not shown any more.
             customers = [one for one, page in pages.items() if not (one and page.empty)]
-        told = 0
-        for number, customer in enumerate(customers):
+        self._is_at(0, len(customers), "showing")
+        wanted = {customer: pages.get(customer, bare) for customer in customers}
+        same = self._desk.unchanged(self.request, wanted)
+        told = len(same) - ("" in same)
+        changed = [customer for customer in wanted if customer not in same]
+        for number, customer in enumerate(changed, len(same)):
             self._is_at(number, len(customers), "showing")
             try:
-                self._desk.report(self.request, customer, pages.get(customer, bare))
+                self._desk.report(self.request, customer, wanted[customer])
             except Refused as error:
                 self._untaken.append(f"{_name(result, customer)} is not shown: {error.message}")
             else:

@@ -78,10 +78,9 @@ def found(kept: Iterable[Kept], wanted: Wanted) -> list[tuple[CustomerRecord, st
     """
     result: list[tuple[CustomerRecord, str]] = []
     later: set[str] = set()
-    for text, invoices in reversed(list(kept)):
-        customer = restored(text)
-        for record in reversed(customer.records):
-            keys = {str(line.key) for line in record.draft.lines}
+    for one in reversed(list(kept)):
+        customer, invoices = restored(one.text), one.invoices
+        for record, keys in reversed(_keys(customer, one)):
             again = bool(keys & later)
             later |= keys
             on = {invoices[key] for key in keys if invoices.get(key)}
@@ -92,6 +91,35 @@ def found(kept: Iterable[Kept], wanted: Wanted) -> list[tuple[CustomerRecord, st
             if not wanted.invoices or on & set(wanted.invoices):
                 result.append((customer._replace(records=(record,)), min(on)))
     return result[::-1]
+
+
+def _keys(customer: CustomerRecord, kept: Kept) -> list[tuple[Record, set[str]]]:
+    """Each record with the keys of its lines as they are now.
+
+    Where a contract was called otherwise then, it is the one whose lines are the same but for that.
+    """
+    then: dict[str, set[LedgerKey]] = defaultdict(set)
+    for record in customer.records:
+        for line in record.draft.lines:
+            then[line.key.contract].add(line.key._replace(contract=""))
+    now: dict[str, set[LedgerKey]] = defaultdict(set)
+    for key in kept.own:
+        now[key.contract].add(key._replace(contract=""))
+    codes = {}
+    for code, lines in now.items():
+        before = [old for old in then.keys() - now.keys() if lines <= then[old]]
+        if code not in then and len(before) == 1:
+            codes[before[0]] = code
+    return [
+        (
+            record,
+            {
+                str(line.key._replace(contract=codes.get(line.key.contract, line.key.contract)))
+                for line in record.draft.lines
+            },
+        )
+        for record in customer.records
+    ]
 
 
 def of_drafts(found: CustomerRecord, keys: Collection[str]) -> CustomerRecord | None:
@@ -110,10 +138,7 @@ def of_rows(book: Book, kept: Iterable[Kept], wanted: Wanted) -> list[tuple[Cust
     What was left in a lot is not on record, and so is not said.
     """
     had = {
-        str(line.key)
-        for text, _ in kept
-        for record in restored(text).records
-        for line in record.draft.lines
+        key for one in kept for _record, keys in _keys(restored(one.text), one) for key in keys
     }
     lines: dict[str, list[LedgerRow]] = defaultdict(list)
     parts: dict[LedgerKey, list[LedgerRow]] = defaultdict(list)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple, Protocol
 
-from klausel.model import Book, LedgerRow, Opening
+from klausel.model import Book, LedgerKey, LedgerRow, Opening
 from klausel.problems import Problem
 from klausel.result import Balance, Draft, Result
 
@@ -129,6 +129,9 @@ class Kept(NamedTuple):
     text: str
     invoices: Mapping[str, str]
     """By a line's key, the invoice on which it stands; lines that stand on none are left out."""
+    own: Collection[LedgerKey] = ()
+    """Keys of the lines that this run has written and that are in force, as they are now: a
+    contract may have been called otherwise then."""
 
 
 class OpeningChange(NamedTuple):
@@ -183,6 +186,8 @@ class Shown(NamedTuple):
     """As the ERP takes it: plain values."""
     empty: bool = False
     """There is nothing to be seen of the customer."""
+    content: str = ""
+    """Short hash of what is to be seen, the same where that is the same."""
 
 
 class Desk(Protocol):
@@ -209,6 +214,11 @@ class Desk(Protocol):
 
     def standing(self) -> Mapping[str, Standing]:
         """What is shown now, by customer."""
+        ...  # pragma: no cover
+
+    def unchanged(self, request: Request, pages: Mapping[str, Shown]) -> Collection[str]:
+        """Those of ``pages`` that are shown already: they count as reported. Raises
+        :class:`Gone`."""
         ...  # pragma: no cover
 
     def report(self, request: Request, customer: str, shown: Shown) -> bool:

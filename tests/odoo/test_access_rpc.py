@@ -346,6 +346,7 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
             for method, *arguments in (
                 ("klausel_progress", 1, 2, ""),
                 ("klausel_report", secret.party.customer, {"protocol": 1}),
+                ("klausel_unchanged", "2024-01-31", []),
                 ("klausel_say", secret.party.customer, "nothing", ""),
                 ("klausel_done", "done", ""),
             )

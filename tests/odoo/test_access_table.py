@@ -113,9 +113,9 @@ OURS = {
     ),
     "klausel.request.customer": "claim company_id partner_id request_id run_id said seen state",
     "klausel.preview": (
-        "adjust amount as_of claim company_id computed_on currency_id draft_count fingerprint"
-        " has_error held_count held_hours line_count not_due_hours others partner_id problem"
-        " problem_count seq stale touched touched_before uncovered_count uncovered_hours"
+        "adjust amount as_of claim company_id computed_on content currency_id draft_count"
+        " fingerprint has_error held_count held_hours line_count not_due_hours others partner_id"
+        " problem problem_count seq stale touched touched_before uncovered_count uncovered_hours"
     ),
     "klausel.preview.line": (
         "amount company_id component contract_id corrects currency_id date_from date_until"
@@ -259,6 +259,7 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.request", "klausel_progress"): WRITERS,
     ("klausel.request", "klausel_report"): WRITERS,
     ("klausel.request", "klausel_say"): WRITERS,
+    ("klausel.request", "klausel_unchanged"): WRITERS,
     ("klausel.run", "klausel_links"): READERS,
     ("klausel.run", "klausel_reseal"): MANAGERS,
     ("klausel.worker", "klausel_said"): READERS | {users.STRANGER},

@@ -38,9 +38,12 @@ def test_records_are_made_again(odoo_server: Server, fresh: Odoo, tmp_path: Path
     )
     assert said.code == 0, said
     assert len(pages(given)) == len(drafts) > 1
-    # The texts of all timesheets change, and so do the names of people, and one invoice is posted.
+    # The texts of all timesheets change, and so do the codes of contracts, and one invoice is
+    # posted.
     odoo_server.psql(fresh.database, "UPDATE account_analytic_line SET name = 'Changed'")
     client = WebClient(fresh)
+    for contract in client.find("klausel.contract", [], ["code"]):
+        client.write("klausel.contract", [contract["id"]], code=f"{contract['code']}-NEW")
     moves = client.find("account.move", [("klausel_run_id", "!=", False)], ["id"])
     client.write("account.move", [moves[0]["id"]], invoice_date=day.isoformat())
     client.call("account.move", "action_post", [moves[0]["id"]])

@@ -168,6 +168,7 @@ def whole(odoo_server: Server, odoo: Odoo) -> Iterator[Desk]:
     parties = populate(odoo_server, odoo, ["A1", "B2", "C3"])
     (other,) = admin.call("res.company", "create", [{"name": "Elsewhere Ltd"}])
     odoo_server.psql(odoo.database, "UPDATE res_company SET klausel_nightly_hour = -1")
+    admin.call("res.users", "write", [admin.user], {"tz": "UTC"})  # today is the same for everybody
     program = user(odoo, admin, "program", ["klausel_billing.group_connector"])
     yield Desk(odoo_server, odoo, admin, program, parties, other)
 
@@ -314,6 +315,7 @@ def assert_gone(desk: Desk, id_: int, party: Party, worker: str = "one") -> None
     payload = desk.payload(party, before["as_of"], lines=[], parts=[])
     for method, *arguments in (
         ("klausel_report", party.customer, payload),
+        ("klausel_unchanged", before["as_of"], []),
         ("klausel_say", party.customer, "nothing", ""),
         ("klausel_done", "failed", "too late"),
         ("klausel_done", "waiting", ""),
@@ -501,6 +503,97 @@ def test_a_report_replaces_all_of_the_last_one(desk: Desk) -> None:
     assert (found["held_count"], found["held_hours"], found["problem"]) == (0, 0, False)
     assert found["fingerprint"] is False
     assert below(desk, another) == kept
+
+
+def test_what_is_shown_already_is_not_stored_again(desk: Desk) -> None:
+    desk.next()
+    party, another = desk.parties["A1"], desk.parties["B2"]
+    for one in (party, another):
+        desk.show(one, content=f"of {one.code}")
+    before, rows = desk.preview(party), below(desk, party)
+    desk.sql("UPDATE klausel_preview SET computed_on = computed_on - interval '1 day'")
+    desk.admin.call(PREVIEW, "action_refresh_all")
+    request = desk.next()
+
+    def same(*asked: tuple[Party | None, str]) -> list[int | bool]:
+        customers = [
+            {
+                "partner_id": one.customer if one else False,
+                "content": content,
+                "seq": desk.number(one) if one else 0,
+            }
+            for one, content in asked
+        ]
+        call = ("klausel_unchanged", request["id"], "one", request["as_of"], customers)
+        return [one["partner_id"] for one in desk.program.call(REQUEST, *call)]
+
+    assert same() == []
+    assert same((another, "of A1"), (None, ""), (desk.parties["C3"], "of C3"), (party, "")) == []
+    assert same((party, "of A1"), (another, "of C3"), (None, "of A1")) == [party.customer]
+    after = desk.preview(party)
+    told = {"claim": after["claim"], "computed_on": after["computed_on"]}
+    assert after == {**before, **told, "write_date": after["write_date"]}
+    assert after["claim"] > before["claim"]
+    assert after["computed_on"] >= before["computed_on"]
+    assert below(desk, party) == rows
+    # What changes meanwhile, the program may not have read.
+    desk.admin.call("account.analytic.line", "write", desk.entries(party)[:1], {"name": "Other"})
+    assert same((party, "of A1")) == [party.customer]
+    assert desk.preview(party)["stale"] is True
+    desk.done(request["id"])
+    assert desk.preview(party)["id"] == before["id"]
+    domain = [("partner_id", "=", another.customer)]
+    assert desk.admin.call(PREVIEW, "search", domain) == []
+    # Taken again, it is up to date; with another number than was read it is not.
+    desk.ask(JULY, party)
+    request = desk.next()
+    assert same((party, "of A1")) == [party.customer]
+    found = desk.preview(party)
+    assert (found["stale"], found["as_of"]) == (False, JULY)
+    (row,) = desk.admin.call(
+        "klausel.request.customer", "search_read", [("request_id", "=", request["id"])], ["state"]
+    )
+    assert row["state"] == "previewed"
+    desk.sql(f"UPDATE klausel_revision SET number = number + 1 WHERE partner_id = {party.customer}")
+    wrong = [{"partner_id": party.customer, "content": "of A1", "seq": desk.number(party) - 1}]
+    call = ("klausel_unchanged", request["id"], "one", JULY, wrong)
+    assert desk.program.call(REQUEST, *call) == [{"partner_id": party.customer}]
+    assert desk.preview(party)["stale"] is True
+    # In one more language all of it is stored anew.
+    lang = desk.admin.call(
+        "res.lang", "search", [("code", "=", "sv_SE"), ("active", "=", False)],
+        context={"active_test": False},
+    )  # fmt: skip
+    desk.admin.call("res.lang", "write", lang, {"active": True})
+    assert same((party, "of A1")) == []
+    desk.admin.call("res.lang", "write", lang, {"active": False})
+    assert same((party, "of A1")) == [party.customer]
+
+
+def test_what_went_with_a_contract_is_stored_again(desk: Desk) -> None:
+    """The same contract, made again: its rows in the preview are gone."""
+    desk.next()
+    party = desk.parties["A1"]
+    values = {
+        "code": "SHORT", "partner_id": party.customer, "date_start": "2024-01-01", "policy": "x",
+    }  # fmt: skip
+
+    def make() -> list[int]:
+        return list(desk.admin.call("klausel.contract", "create", [values]))
+
+    contract = make()
+    notice = {"contract": "SHORT", "rule": "r", "period": "2024", "percent": 80,
+              "date": "2024-01-07", "text": "Used", "is_new": True}  # fmt: skip
+    desk.show(party, content="once", notices=[notice])
+    desk.admin.call("klausel.contract", "unlink", contract)
+    again = make()
+    assert desk.rows("klausel.notice", party) == []
+    desk.admin.call(PREVIEW, "action_refresh_all")
+    request = desk.next()
+    asked = [{"partner_id": party.customer, "content": "once", "seq": desk.number(party)}]
+    call = ("klausel_unchanged", request["id"], "one", request["as_of"], asked)
+    assert desk.program.call(REQUEST, *call) == []
+    desk.admin.call("klausel.contract", "unlink", again)
 
 
 def below(desk: Desk, party: Party) -> dict[str, list[dict[str, Any]]]:
@@ -867,6 +960,14 @@ def test_drafts_are_of_the_request(desk: Desk) -> None:
         ("klausel_done", ["done", 5], "outcome"),
         ("klausel_done", ["failed", "a\0b"], "outcome"),
         ("klausel_progress", [1, 2, "\ud800"], "text"),
+        ("klausel_unchanged", ["2024-13-01", []], "as_of"),
+        ("klausel_unchanged", ["1999-01-01", []], "as_of"),
+        ("klausel_unchanged", [JULY, "all"], "customers"),
+        ("klausel_unchanged", [JULY, [1]], "customers"),
+        ("klausel_unchanged", [JULY, [{"partner_id": "x"}]], "customers.partner_id"),
+        ("klausel_unchanged", [JULY, [{"content": 5}]], "customers.content"),
+        ("klausel_unchanged", [JULY, [{"content": "a\0b"}]], "customers.content"),
+        ("klausel_unchanged", [JULY, [{"seq": -1}]], "customers.seq"),
         ("klausel_say", [1, "written", ""], "state"),
         ("klausel_say", ["x", "nothing", ""], "partner_id"),
         ("klausel_say", [0, "nothing", ""], "partner_id"),
@@ -904,6 +1005,7 @@ def test_another_companys_program_gets_nothing(desk: Desk) -> None:
     for method, *arguments in (
         ("klausel_progress", 1, 1, ""),
         ("klausel_report", party.customer, desk.payload(party, JULY)),
+        ("klausel_unchanged", JULY, []),
         ("klausel_say", party.customer, "nothing", ""),
         ("klausel_done", "done", ""),
     ):

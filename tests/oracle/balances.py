@@ -183,17 +183,27 @@ def _into_deficit(
         owed = balance["deficit"] + balance["billed"]  # what was billed makes no room
         some = stock.payable(rest, factor, seconds(limit) - owed)
     balance["deficit"] += stock.weight(some, factor)
+    _remember(desk, balance)
     if balance["settled"] and (component.get("settle") or "none") in ("bill_deficit", "both"):
-        before = (desk.record["state"] or {}).get("balances", {}).get(key_of(term, component), {})
-        late = before.get("settled", False)
+        balance["behind"] += balance["deficit"]
+        late = _settled_before(desk, term, component)
         settle_deficit(desk, term, component, place["position"], late=late)
     return some
+
+
+def _settled_before(desk: Any, term: Facts, component: Facts) -> bool:
+    """Whether an earlier run has settled a pool."""
+    before = (desk.record["state"] or {}).get("balances", {}).get(key_of(term, component), {})
+    return bool(before.get("settled", False))
 
 
 def _give_back(
     desk: Any, term: Facts, component: Facts, piece: Facts, rest: int, place: Facts
 ) -> tuple[Parts, int]:
-    """Negative time returns what was drawn, the last lot first (and a deficit last)."""
+    """Negative time returns what was drawn, the last lot first (and a deficit last).
+
+    So it does with what was owed and billed behind a settlement: it is on a line of that kind.
+    """
     entry, parts = desk.entry(piece), []
     factor = desk.weight_of(piece)
     for lot in reversed(_lots_for(desk, term, component, entry)):
@@ -210,6 +220,15 @@ def _give_back(
         some = stock.payable(-rest, factor, balance["deficit"])
         if some:
             balance["deficit"] -= stock.weight(some, factor)
+            _remember(desk, balance)
+            parts.append(_part(term, component, -some, "deficit"))
+            rest += some
+        some = stock.payable(-rest, factor, balance["behind"])
+        if some:
+            less = stock.weight(some, factor)
+            late = _settled_before(desk, term, component)
+            _charge_deficit(desk, term, component, -less, place["position"], late)
+            balance["behind"] -= less
             parts.append(_part(term, component, -some, "deficit"))
             rest += some
     return parts, rest
@@ -270,8 +289,31 @@ def add_lot(desk: Any, term: Facts, component: Facts, lot: Lot) -> None:
     balance["lots"].append(lot)
     if component["kind"] == "pool":
         repay(balance, lot, stock.remaining(lot))
+        _remember(desk, balance)
         lot["owed_then"] = balance["deficit"]
     offer(desk, term, component, lot)
+
+
+def _remember(desk: Any, balance: Facts) -> None:
+    """What is owed from here on, by the work that is kept next."""
+    balance["owed"].append([desk.state["kept"], balance["deficit"]])
+
+
+def _owed_at(balance: Facts, piece: Facts) -> int:
+    """What was owed in the place where a piece of work began to wait, its own part included."""
+    found = [owed for number_, owed in balance["owed"] if number_ <= piece["number"]]
+    return int(found[-1]) if found else 0
+
+
+def _owed_there(desk: Any, term: Facts, component: Facts, piece: Facts) -> int:
+    """What more hours repay in the place of a piece: of late work not its own part."""
+    owed = _owed_at(desk.balance(term, component), piece)
+    if not piece["late"]:
+        return owed
+    key, parts = key_of(term, component), desk.state["parts"].get(piece["entry"], [])
+    mine = [part for part in parts if (part.get("component"), part["lot"]) == (key, "deficit")]
+    own = stock.weight(sum(part["rounded"] for part in mine), desk.weight_of(piece))
+    return max(owed - own, 0)
 
 
 def repay(balance: Facts, lot: Lot, new: int) -> int:
@@ -351,7 +393,8 @@ def ask_again(
                 break
             of_its_period = key in pools and piece["position"] >= pools[key][2]["first"]
             if of_its_period:
-                room[key] += _repay_more(desk, *pools[key], used)
+                there = _owed_there(desk, *pools[key][:2], piece)
+                room[key] += _repay_more(desk, *pools[key], used, there)
             mine = [one for one in found if key_of(one[0], one[1]) == key]
             lots = [one for one in mine if stock.good_on(one[2], day)]
             lots = [one for one in lots if _may_have(desk, *one[:2], piece, one[2])]
@@ -362,6 +405,8 @@ def ask_again(
                 lots += [one for one in later if _may_have(desk, *one[:2], piece, one[2])]
             if piece["rounded"] < 0:
                 lots = [one for one in reversed(lots) if one[2]["first"] <= day]
+            elif of_its_period and not piece["late"]:
+                piece = _owe_instead(desk, *pools[key], used, kind, piece)
             for term, component, lot in lots:
                 if piece and component["kind"] == "quota":
                     piece = _ask_request(desk, term, component, lot, kind, piece, taken)
@@ -369,6 +414,8 @@ def ask_again(
                     span = used.get(id(lot), (0, lot["granted"]))
                     piece = _pay(desk, term, component, lot, kind, piece, span)
             if piece and of_its_period and piece["rounded"] > 0:
+                if piece["late"]:
+                    room[key] += _repay_more(desk, *pools[key], used)
                 piece, loses = _owe(desk, *pools[key][:2], kind, piece, room[key])
                 room[key] -= loses
     for pool in pools.values():
@@ -382,10 +429,31 @@ def _repay_more(
     """What a pool's lot has more repays what is owed (``most`` of it); returns how much."""
     least, until = used[id(lot)]
     new = until - lot["drawn"]
-    paid = repay(desk.balance(term, component), lot, new if most is None else min(new, most))
+    balance = desk.balance(term, component)
+    paid = repay(balance, lot, new if most is None else min(new, most))
+    for row in balance["owed"]:
+        row[1] -= paid
     lot["repaid_more"] = lot.get("repaid_more", 0) + paid
     used[id(lot)] = (least + paid, until)
     return paid
+
+
+def _owe_instead(
+    desk: Any, term: Facts, component: Facts, lot: Lot, used: dict[int, tuple[int, int]],
+    kind: str, piece: Facts,
+) -> Facts | None:  # fmt: skip
+    """What was owed in a piece's place, and came back behind it, is repaid there, too.
+
+    So as much is owed by the piece instead; in sum nothing is owed more.
+    """
+    balance, factor = desk.balance(term, component), desk.weight_of(piece)
+    more = min(_owed_at(balance, piece) - balance["deficit"], used[id(lot)][1] - lot["drawn"])
+    some = stock.payable(piece["rounded"], factor, min(more, stock.remaining(lot)))
+    if some == 0:
+        return piece
+    lot["drawn"] += stock.weight(some, factor)
+    rest, _ = _part_of_kept(desk, term, component, kind, piece, some, "deficit")
+    return rest
 
 
 def _owe(
@@ -401,6 +469,8 @@ def _owe(
         return piece, 0
     loses = stock.weight(some, factor)
     balance["deficit"] += loses
+    for row in balance["owed"]:
+        row[1] += loses if row[0] >= piece["number"] else 0
     rest, _ = _part_of_kept(desk, term, component, kind, piece, some, "deficit")
     return rest, loses
 
@@ -639,15 +709,15 @@ def grant(desk: Any, term: Facts, component: Facts, period: Facts) -> None:
     if any(lot["refunded"] for lot in desk.balance(term, component)["lots"]) and count:
         raise CannotSay("what becomes of a pool while its settled credit has to be taken back")
     name = period["first"].isoformat()
-    count = max(count, desk.drawn_before(term, component, name))
     last = None if component["kind"] == "pool" else period["last"]
     lot = stock.new_lot(
         name,
-        count,
+        max(count, desk.drawn_before(term, component, name)),
         period["first"],
         last,
         number=period["number"],
         period=period["first"],
+        least=count,
     )
     add_lot(desk, term, component, lot)
 
@@ -657,6 +727,7 @@ def resize(balance: Facts, lot: Lot, fresh: int | Fraction) -> None:
 
     What a later end has repaid is owed again where the end is an earlier one after all.
     """
+    lot["least"] = fresh
     undone = int(min(max(lot["granted"] - fresh, 0), lot.get("repaid_more", 0)))
     if undone:
         lot["repaid_more"] -= undone
@@ -750,11 +821,19 @@ def settle_deficit(desk: Any, term: Facts, component: Facts, day: date, late: bo
     balance = desk.balance(term, component)
     if not balance["deficit"]:
         return
+    _charge_deficit(desk, term, component, balance["deficit"], day, late)
+    balance["deficit"] = 0
+    _remember(desk, balance)
+
+
+def _charge_deficit(
+    desk: Any, term: Facts, component: Facts, owed: int, day: date, late: bool
+) -> None:
+    """What is owed more, or less, on a line at the price of the last period."""
     period = desk.periods(term, component)[-1]
     price = on(term["price"], period["first"])
-    desk.settle_charge(term, component, period, balance["deficit"], price, day, late)
-    balance["billed"] += balance["deficit"]
-    balance["deficit"] = 0
+    desk.settle_charge(term, component, period, owed, price, day, late)
+    desk.balance(term, component)["billed"] += owed
 
 
 # Requests

@@ -487,9 +487,24 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
             key = balances.key_of(term, component)
             for period in clerk.periods(term, component):
                 if ("flat", key, period["first"]) in marks:
-                    count = balances.granted(clerk, term, component, period)
-                    record["granted"][(key, period["first"])] = count
+                    record["granted"][(key, period["first"])] = invoiced(
+                        clerk, term, component, period
+                    )
     record["notices"] |= {one["key"] for one in clerk.state["notices"]}
+
+
+def invoiced(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> Fraction:
+    """What a period has from now on, whatever comes back of it: what it has on its invoice."""
+    count = balances.granted(clerk, term, component, period)
+    for state in (clerk.state, clerk.record["state"]):
+        key = balances.key_of(term, component)
+        for lot in state["balances"].get(key, {"lots": []})["lots"] if state else ():
+            if lot.get("period") == period["first"]:
+                lot["least"] = lot["granted"]
+                if balances.in_lot(component, count) < lot["granted"]:
+                    unit = 1 if component["kind"] == "quota" else HOUR
+                    count = Fraction(lot["granted"]) / unit
+    return count
 
 
 def put_on_lines(state: Facts, turn: int) -> None:

@@ -95,7 +95,13 @@ def left_on(lot: Lot, day: date) -> int:
 
 
 def give_back(lot: Lot, amount: int) -> None:
-    """Returns drawn hours; a lot that has expired has them expire at once."""
+    """Returns drawn hours; a lot that has expired has them expire at once.
+
+    Of a period that an end cut short they are gone, down to the hours that the period has.
+    """
     lot["drawn"] -= amount
-    if lot.get("over"):
+    gone = min(amount, max(lot["granted"] - lot.get("least", lot["granted"]), 0))
+    lot["granted"] -= gone
+    amount -= gone
+    if amount and lot.get("over"):
         expire(lot, amount, lot["over"])

@@ -228,6 +228,7 @@ class KlauselContract(models.Model):
 
     def unlink(self):
         self._klausel_bump()
+        self.env["klausel.preview"]._klausel_forget(self)
         return super().unlink()
 
     @api.ondelete(at_uninstall=False)

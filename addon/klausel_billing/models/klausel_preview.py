@@ -61,6 +61,9 @@ class KlauselPreview(models.Model):
         string="Claim Number", readonly=True, aggregator=None, help="Of the request that it is of."
     )
     fingerprint = fields.Char(readonly=True, help="Of all that a run would write.")
+    content = fields.Char(
+        readonly=True, help="Short hash of all that is shown, and the languages it is stored in."
+    )
     currency_id = fields.Many2one(
         comodel_name="res.currency",
         required=True,
@@ -334,6 +337,18 @@ class KlauselPreview(models.Model):
             except LockNotAvailable:
                 continue
         self.invalidate_model(["touched", "touched_before"], flush=False)
+
+    @api.model
+    def _klausel_forget(self, contracts):
+        """What names ``contracts`` goes with them: the rest is not all that was shown."""
+        places = contracts._klausel_places()
+        previews = self.sudo().search(
+            [
+                ("company_id", "in", [company for company, _partner in places]),
+                ("partner_id", "in", [partner for _company, partner in places]),
+            ]
+        )
+        previews.write({"content": False})
 
     @api.model
     def _klausel_drop_unreported(self, company, claim, as_of):

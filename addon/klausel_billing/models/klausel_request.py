@@ -232,6 +232,17 @@ class KlauselRequest(models.Model):
         return desk.report(request)
 
     @api.model
+    def klausel_unchanged(self, request_id, worker, as_of, customers):
+        """Of ``customers`` those who are shown as they are already: nothing is sent of them.
+
+        Each has ``partner_id`` (False: nobody's work), ``content`` and ``seq`` as in what would
+        be reported. Their previews count as reported.
+        """
+        data = {"worker": worker, "as_of": as_of, "customers": customers}
+        desk, request = desk_of(self, request_id, data, Shown)
+        return desk.unchanged(request)
+
+    @api.model
     def klausel_say(self, request_id, worker, partner_id, state, said=""):
         """Tell why nothing was written of a customer: nothing, changed or refused."""
         data = {"worker": worker, "partner_id": partner_id, "state": state, "said": said}

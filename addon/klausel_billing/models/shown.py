@@ -202,7 +202,7 @@ TABLES = {
     "notices": "klausel_notice",
     "problems": "klausel_problem",
 }
-HEAD = {"protocol", "as_of", "seq", "fingerprint"}
+HEAD = {"protocol", "as_of", "seq", "fingerprint", "content"}
 
 
 def parse(data):
@@ -214,6 +214,7 @@ def parse(data):
         "as_of": day(data, "as_of"),
         "seq": integer(data, "seq"),
         "fingerprint": text(data, "fingerprint"),
+        "content": text(data, "content"),
     }
     for name, columns in COLUMNS.items():
         rows = records(data, name)
@@ -274,6 +275,74 @@ class Shown(Desk):
             row.write({"state": "previewed"})
         self.env.invalidate_all()
         return {"stale": stale}
+
+    def unchanged(self, request):
+        """Of the customers that are named those whose preview is the same: it is of today now."""
+        as_of = self._given(day, "as_of")
+        asked = [
+            {
+                "partner": self._one(integer, row, "partner_id") or 0,
+                "content": self._one(text, row, "content"),
+                "seq": self._one(integer, row, "seq"),
+            }
+            for row in self._given(records, "customers")
+        ]
+        held = self._keep(request)
+        if held["as_of"] != as_of:
+            self._refuse_part("as_of")
+        self.env["klausel.preview"].flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE klausel_preview AS preview SET
+                    as_of = %(as_of)s, adjust = %(adjust)s, computed_on = %(now)s, seq = same.seq,
+                    claim = %(claim)s, write_uid = %(uid)s, write_date = %(now)s,
+                    stale = preview.touched OR COALESCE(preview.touched_before, 0) > %(claim)s
+                         OR (same.seq <> 0 AND preview.partner_id IS NOT NULL
+                             AND same.seq <> COALESCE(same.number, 0))
+                FROM (
+                    SELECT preview.id, asked.seq, revision.number
+                      FROM json_to_recordset(%(asked)s::json)
+                           AS asked (partner int4, content text, seq int4)
+                      JOIN klausel_preview AS preview ON preview.company_id = %(company)s
+                       AND COALESCE(preview.partner_id, 0) = asked.partner
+                      LEFT JOIN klausel_revision AS revision ON revision.company_id = %(company)s
+                       AND revision.partner_id = preview.partner_id
+                     WHERE preview.content = asked.content || %(languages)s
+                       AND asked.content <> '' AND COALESCE(preview.claim, 0) <= %(claim)s
+                     ORDER BY preview.id FOR NO KEY UPDATE OF preview
+                ) AS same
+                WHERE preview.id = same.id
+                RETURNING preview.partner_id
+                """,
+                as_of=held["as_of"],
+                adjust=held["adjust"],
+                now=NOW,
+                claim=held["claim"],
+                uid=self.env.uid,
+                asked=json.dumps(asked),
+                company=self.company.id,
+                languages=self._in_languages(),
+            )
+        )
+        found = {partner or False for (partner,) in self.env.cr.fetchall()}
+        if held["kind"] == "preview":
+            request.customer_ids.filtered(lambda row: row.partner_id.id in found).write(
+                {"state": "previewed"}
+            )
+        self.env.invalidate_all()
+        return [{"partner_id": partner} for partner in found]
+
+    def _one(self, read, row, name):
+        try:
+            value = read(row, name)
+            return storable(value) if isinstance(value, str) else value
+        except BadPayload:
+            self._refuse_part(f"customers.{name}")
+
+    def _in_languages(self):
+        """What is stored in other languages is not the same, whatever was sent."""
+        return " ".join(("", *sorted(code for code, _name in self.env["res.lang"].get_installed())))
 
     # --- what is named ----------------------------------------------------------------------------
 
@@ -466,7 +535,7 @@ class Shown(Desk):
                 """
                 UPDATE klausel_preview SET
                     as_of = %s, adjust = %s, computed_on = %s, seq = %s, stale = %s, claim = %s,
-                    fingerprint = %s, currency_id = %s, amount = %s, others = %s,
+                    fingerprint = %s, content = %s, currency_id = %s, amount = %s, others = %s,
                     draft_count = %s,
                     line_count = %s,
                     held_count = part.held_count, held_hours = part.held_hours,
@@ -492,6 +561,7 @@ class Shown(Desk):
                 stale,
                 claim,
                 asked["fingerprint"] or None,
+                f"{asked['content']}{self._in_languages()}" if asked["content"] else None,
                 main.id,
                 sums.get(main.id, 0),
                 ", ".join(others) or None,
