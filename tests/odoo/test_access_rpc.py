@@ -78,8 +78,8 @@ ABSTRACT = {
 WATCHED = {
     (model, method)
     for model in (
-        "decimal.precision", "hr.employee", "hr.job", "hr.version", "project.project",
-        "project.tags", "res.company", "res.currency", "res.lang", "res.partner.category",
+        "decimal.precision", "hr.employee", "hr.job", "hr.version", "project.tags", "res.company",
+        "res.currency", "res.lang", "res.partner.category",
     )
     for method in ("create", "write", "unlink")
 }  # fmt: skip
@@ -377,7 +377,12 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("project.task", "write"): [
             Call("write", (secret.ids["project.task"], {"parent_id": False}))
         ],
+        ("project.task", "create"): [
+            Call("create", ([{"name": "x", "project_id": secret.ids["project.project"][0]}],))
+        ],
         ("project.task", "unlink"): [],
+        ("project.project", "create"): [Call("create", ([{"name": "x", "company_id": 1}],))],
+        ("project.project", "unlink"): [],
         ("project.project", "write"): [
             Call("write", ([secret.party.project], {"partner_id": False}))
         ],
