@@ -137,9 +137,7 @@ def of_rows(book: Book, kept: Iterable[Kept], wanted: Wanted) -> list[tuple[Cust
 
     What was left in a lot is not on record, and so is not said.
     """
-    had = {
-        key for one in kept for _record, keys in _keys(restored(one.text), one) for key in keys
-    }
+    had = {key for one in kept for _record, keys in _keys(restored(one.text), one) for key in keys}
     lines: dict[str, list[LedgerRow]] = defaultdict(list)
     parts: dict[LedgerKey, list[LedgerRow]] = defaultdict(list)
     others: dict[str, list[LedgerRow]] = defaultdict(list)
