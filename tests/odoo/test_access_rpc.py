@@ -378,11 +378,11 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
             Call("write", (secret.ids["project.task"], {"parent_id": False}))
         ],
         ("project.task", "create"): [
-            Call("create", ([{"name": "x", "project_id": secret.ids["project.project"][0]}],))
+            Call("create", ([{"name": "x", "project_id": secret.party.project}],))
         ],
         ("project.task", "unlink"): [],
         ("project.project", "create"): [Call("create", ([{"name": "x", "company_id": 1}],))],
-        ("project.project", "unlink"): [],
+        ("project.project", "unlink"): [Call("unlink", ([secret.party.project],))],
         ("project.project", "write"): [
             Call("write", ([secret.party.project], {"partner_id": False}))
         ],
