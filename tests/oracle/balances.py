@@ -264,6 +264,10 @@ def buy(desk: Any, purchase: Facts) -> tuple[Facts, Facts, Lot] | None:
         )
     lot["drawn"] += desk.drawn_before(term, component, lot["name"])
     desk.balance(term, component)["lots"].append(lot)
+    for key, day in desk.record["notices"].items():  # of what waiting work drew of it
+        mine = key[1:3] == (f"{term['plan']}.block", lot["name"])
+        if mine and lot["drawn"] and 100 * stock.remaining(lot) <= key[3] * lot["granted"]:
+            desk.notice(*key[1:], day)
     return term, component, lot
 
 

@@ -490,7 +490,7 @@ def put_on_record(clerk: Clerk, lines: list[Line], marks: list[tuple[Any, ...]],
                     record["granted"][(key, period["first"])] = invoiced(
                         clerk, term, component, period
                     )
-    record["notices"] |= {one["key"] for one in clerk.state["notices"]}
+    record["notices"] |= {one["key"]: one["on"] for one in clerk.state["notices"]}
 
 
 def invoiced(clerk: Clerk, term: Facts, component: Facts, period: Facts) -> Fraction:
@@ -644,10 +644,11 @@ def show(clerk: Clerk, result: Facts) -> None:
 
 
 def standing(clerk: Clerk, term: Facts, component: Facts) -> list[Facts]:
-    """Notices on record of lots that have time left, where no later lot has hours."""
+    """Notices on record of lots that have time left, where no lot of a later day has hours."""
     found = []
     left = [one for one in clerk.balance(term, component)["lots"] if stock.remaining(one) > 0]
-    for lot in sorted(left, key=begins)[-1:]:
+    latest = max((lot["first"] for lot in left), default=None)
+    for lot in sorted((one for one in left if one["first"] == latest), key=begins):
         for rule in (f"{term['plan']}.block", f"{term['plan']}.block.expiry"):
             mine = [one for one in clerk.state["notices"] if one["key"][1:3] == (rule, lot["name"])]
             mine.sort(key=lambda one: one["key"][3])

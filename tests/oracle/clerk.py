@@ -27,7 +27,7 @@ KEPT = ("held", "waiting", "stuck")
 
 
 def nothing_on_record() -> Facts:
-    return {"state": None, "granted": {}, "paid": [], "billed": {}, "notices": set(),
+    return {"state": None, "granted": {}, "paid": [], "billed": {}, "notices": {},
             "billed_as": set()}  # fmt: skip
 
 
