@@ -35,4 +35,5 @@ def shot(page: Page, name: str, tmp_path: Path, whole: bool = True) -> None:
     """A picture, of the ``whole`` page or of what is seen, kept where the environment says."""
     folder = Path(os.environ.get("KLAUSEL_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", full_page=whole)
+    path = folder / f"{name}.png"
+    page.screenshot(path=path, full_page=whole, animations="disabled")
