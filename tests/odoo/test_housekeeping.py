@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,12 +65,6 @@ def page(odoo: Odoo, browser: Browser) -> Iterator[Page]:
         yield page
 
 
-def saved(page: Page) -> None:
-    page.locator("button[name=execute]:visible").click()
-    expect(page.locator(".o_dirty_warning")).to_have_count(0, timeout=60_000)
-    page.wait_for_load_state("networkidle")
-
-
 @pytest.mark.parametrize("language", ["en_US", "de_DE"])
 def test_the_hour_of_the_night_is_set(
     language: str, odoo_server: Server, odoo: Odoo, page: Page, tmp_path: Path
@@ -79,6 +74,14 @@ def test_the_hour_of_the_night_is_set(
             odoo.database, "SELECT klausel_nightly_hour FROM res_company WHERE id = 1"
         )
         return found
+
+    def saved(wanted: str) -> None:
+        page.locator(".o_form_button_save").click()
+        deadline = time.monotonic() + 60
+        while hour() != wanted and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert hour() == wanted
+        page.goto(f"{odoo.url}/odoo/action-klausel_billing.klausel_settings_action")
 
     rpc, german = Rpc(odoo), language == "de_DE"
     rpc.call("res.users", "write", [rpc.user], {"lang": language})
@@ -92,16 +95,12 @@ def test_the_hour_of_the_night_is_set(
     shot(page, f"settings-{language}", tmp_path)
     hours.fill("3:30")
     hours.press("Tab")
-    saved(page)
-    assert hour() == "3.5"
-    page.goto(f"{odoo.url}/odoo/action-klausel_billing.klausel_settings_action")
+    saved("3.5")
+    expect(hours).to_have_value("03:30")
     setting.locator("[name=klausel_nightly] input").uncheck()
     expect(hours).to_be_hidden()
-    saved(page)
-    assert hour() == "-1"
-    page.goto(f"{odoo.url}/odoo/action-klausel_billing.klausel_settings_action")
+    saved("-1")
     expect(setting.locator("[name=klausel_nightly] input")).not_to_be_checked()
     setting.locator("[name=klausel_nightly] input").check()
     expect(hours).to_have_value("02:00")
-    saved(page)
-    assert hour() == "2"
+    saved("2")

@@ -38,6 +38,8 @@ class Tour(NamedTuple):
     """A line of the first one's invoice, of which a timesheet is corrected."""
     hours: int
     """By how much."""
+    fee: str
+    """How a line begins that is of no timesheet."""
     said: dict[str, str]
     """Words of the screens, by picture."""
 
@@ -61,6 +63,7 @@ TOURS = (
         "Brauhaus Katerberg KG",
         "Support by the hour, Senior Developer, May 2026",
         1,
+        "Product subscription",
         {
             "unit": "Hours", "why": "Because", "held": "approved or budgeted",
             "written": "Drafts Written", "record": "Activity record", "corrected": "corrected",
@@ -77,6 +80,7 @@ TOURS = (
         "Yogastudio Windstille",
         "Service je Monat, Mai 2026",
         -1,
+        "Wartung, ein Jahr im Voraus",
         {
             "unit": "Stunden", "why": "Begründung", "held": "weitere Stunden, gekauft",
             "written": "Entwürfe angelegt", "record": "Tätigkeitsnachweis",
@@ -127,6 +131,13 @@ def dialog(page: Page) -> Locator:
     return page.locator(".o_dialog .modal-content").last
 
 
+def refreshed(page: Page, name: str) -> None:
+    """A click on that button, and waiting until it is done."""
+    press(page, name)
+    dialog(page).wait_for()
+    done(page)
+
+
 def done(page: Page) -> None:
     """Waits for a request that needs nobody to read what came of it."""
     expect(page.locator(".o_dialog .modal-content")).to_have_count(0, timeout=SLOW)
@@ -172,10 +183,9 @@ def amount(found: Locator, tour: Tour) -> Decimal:
 
 def test_to_invoice(tour: Tour, page: Page, firm: Firm, tmp_path: Path) -> None:
     to_invoice(page, firm)
-    press(page, "action_refresh_all")
+    refreshed(page, "action_refresh_all")
     for name in tour.customers:
         expect(row(page, name)).to_have_count(1, timeout=SLOW)
-    done(page)
     expect(row(page, tour.first)).to_contain_text(re.compile(tour.said["day"]))
     picture(page, tour, "to-invoice", tmp_path)
 
@@ -275,6 +285,11 @@ def test_the_invoice_is_sent_with_its_record(
 
 def test_a_timesheet_of_the_invoice_is_corrected(tour: Tour, page: Page, tmp_path: Path) -> None:
     """From the invoice on: why is the line there, and what of it is wrong?"""
+    press(row(page, tour.fee).first, "klausel_action_why")
+    expect(dialog(page)).to_contain_text(tour.said["clause"])
+    expect(dialog(page).locator(".o_data_row:visible")).to_have_count(0)
+    page.keyboard.press("Escape")
+    done(page)
     press(row(page, tour.line), "klausel_action_why")
     entries = dialog(page).locator(".o_data_row")
     expect(entries.first).to_be_visible()
@@ -313,8 +328,7 @@ def test_the_adjustment_is_drafted(
     assert price > 50
     opened(page, firm, tour.first)
     expect(page.locator(".alert-warning:visible")).to_have_count(1)  # it has changed
-    press(page, "action_refresh_corrections")
-    done(page)
+    refreshed(page, "action_refresh_corrections")
     expect(page.locator(".alert-warning:visible")).to_have_count(0)
     assert amount(page.locator(".o_field_widget[name=amount]"), tour) == price * tour.hours
     picture(page, tour, "correction-previewed", tmp_path)
