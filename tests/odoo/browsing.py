@@ -13,11 +13,17 @@ from .server import Odoo
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+#: Milliseconds that a page may take for what is expected of it, where much else runs.
+PATIENCE = 30_000
+
 
 @contextmanager
 def at_work(browser: Browser, odoo: Odoo, company: int = 0, height: int = 900) -> Iterator[Page]:
     """The administrator, logged in and at work for ``company``, or for the own one. ``height`` is
     the window's, in pixels."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
     context = browser.new_context(viewport={"width": 1400, "height": height})
     page = context.new_page()
     page.goto(f"{odoo.url}/web/login?db={odoo.database}")

@@ -15,6 +15,9 @@ from .server import Odoo, Server
 
 pytestmark = pytest.mark.odoo
 
+#: Milliseconds: the web client is made when it is first asked for in a language.
+SLOW = 120_000
+
 
 # --- requests that are over -----------------------------------------------------------------------
 
@@ -62,6 +65,7 @@ def test_old_requests_go_and_what_they_wrote_stays(odoo_server: Server, odoo: Od
 @pytest.fixture(scope="module")
 def page(odoo: Odoo, browser: Browser) -> Iterator[Page]:
     with at_work(browser, odoo) as page:
+        page.set_default_timeout(SLOW)
         yield page
 
 
@@ -82,13 +86,14 @@ def test_the_hour_of_the_night_is_set(
             time.sleep(0.2)
         assert hour() == wanted
         page.goto(f"{odoo.url}/odoo/action-klausel_billing.klausel_settings_action")
+        expect(setting).to_be_visible(timeout=SLOW)
 
+    setting = page.locator("#klausel_nightly")
     rpc, german = Rpc(odoo), language == "de_DE"
     rpc.call("res.users", "write", [rpc.user], {"lang": language})
     rpc.call("res.company", "write", [1], {"klausel_nightly_hour": 2})
     page.goto(f"{odoo.url}/odoo/action-klausel_billing.klausel_settings_action")
-    setting = page.locator("#klausel_nightly")
-    expect(setting).to_contain_text("Nacht" if german else "Night")
+    expect(setting).to_contain_text("Nacht" if german else "Night", timeout=SLOW)
     expect(setting).to_contain_text("Zeitzone" if german else "time zone")
     hours = setting.locator("[name=klausel_nightly_hour] input")
     expect(hours).to_have_value("02:00")
