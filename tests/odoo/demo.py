@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -64,18 +64,18 @@ def demo_book() -> Book:
     return replace(book, ledger=(), entries=entries)
 
 
-def furnish(odoo: Odoo, languages: Sequence[str] = ()) -> Firm:
+def furnish(odoo: Odoo) -> Firm:
     """Puts the demo book, people and published policies into ``odoo``."""
     loaded = load(odoo, demo_book())
     rpc, refs = loaded.rpc, Rpc(odoo)
-    for code in languages:
-        rpc.call("res.lang", "_activate_lang", code)
     for login, (name, groups) in PEOPLE.items():
         ids = [refs.ref(group) for group in groups]
         rpc.create(
             "res.users",
             [{"name": name, "login": login, "password": PASSWORD, "group_ids": [(6, 0, ids)]}],
         )
+    for code, id_ in loaded.ids["customers"].items():
+        rpc.write("res.partner", [id_], email=f"billing@{code}.example")
     firm = Firm(odoo, loaded)
     run(firm, "publish", "--yes")
     return firm
