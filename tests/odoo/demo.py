@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -65,11 +65,9 @@ def demo_book() -> Book:
     return replace(book, ledger=(), entries=entries)
 
 
-def furnish(odoo: Odoo, languages: Sequence[str] = ()) -> Firm:
+def furnish(odoo: Odoo) -> Firm:
     """Puts the demo book, people and published policies into ``odoo``."""
     loaded = load(odoo, demo_book())
-    for code in languages:
-        loaded.rpc.call("res.lang", "_activate_lang", code)
     return staffed(odoo, loaded)
 
 
@@ -82,6 +80,8 @@ def staffed(odoo: Odoo, loaded: Loaded, policies: Path = POLICIES) -> Firm:
             "res.users",
             [{"name": name, "login": login, "password": PASSWORD, "group_ids": [(6, 0, ids)]}],
         )
+    for code, id_ in loaded.ids["customers"].items():
+        rpc.write("res.partner", [id_], email=f"billing@{code}.example")
     firm = Firm(odoo, loaded, policies)
     run(firm, "publish", "--yes")
     return firm

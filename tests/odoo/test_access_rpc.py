@@ -284,6 +284,9 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
             ], [])),
         ],
         ("account.move", "action_view_klausel_ledger"): [],
+        ("account.move.line", "klausel_action_why"): [
+            Call("klausel_action_why", (secret.ids["account.move.line"][:1],)),
+        ],
         ("account.analytic.line", "klausel_action_decide"): [],
         ("klausel.contract", "klausel_info"): [
             Call("klausel_info", (1,)), Call("klausel_info", named={"company_id": 1}),

@@ -43,6 +43,7 @@ from . import (
     klausel_worker,
     project_task,
     res_company,
+    res_config_settings,
     res_partner,
     sale_order,
     sale_order_line,

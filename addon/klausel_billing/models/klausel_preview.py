@@ -151,8 +151,11 @@ class KlauselPreview(models.Model):
         return requests._klausel_action()
 
     def action_refresh_corrections(self):
-        """Have these worked out anew with what corrects invoices of which facts have changed."""
-        return self.action_refresh(adjust=True)
+        """Have these worked out anew with what corrects invoices of which facts have changed.
+
+        None: everybody, also customers who have nothing else to be invoiced, and so no preview.
+        """
+        return self.action_refresh(adjust=True) if self else self.action_refresh_all(adjust=True)
 
     @api.model
     def action_refresh_all(self, chosen=(), adjust=False):

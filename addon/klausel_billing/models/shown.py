@@ -127,7 +127,7 @@ COLUMNS = {
         "date_until": ("date", days),
         "name": ("text", required),
         "quantity": ("float8", numbers),
-        "unit": ("text", texts),
+        "unit": ("text", one_of("hour", "month", "period", "piece", None)),
         "price_unit": ("float8", numbers),
         "discount": ("float8", numbers),
         "amount": ("numeric", numbers),
