@@ -47,14 +47,15 @@ PEOPLE: dict[str, tuple[str, tuple[str, ...]]] = {
 class Firm(NamedTuple):
     odoo: Odoo
     loaded: Loaded
+    policies: Path = POLICIES
 
     def account(self, login: str) -> Odoo:
         """The server as somebody of ``PEOPLE`` logs in."""
         return dataclasses.replace(self.odoo, login=login, password=PASSWORD)
 
-    def environment(self, policies: Path = POLICIES) -> dict[str, str]:
+    def environment(self, policies: Path | None = None) -> dict[str, str]:
         """What ``klausel --odoo`` reads, for the program's own account."""
-        return scene.environment(self.account("klausel"), policies=policies)
+        return scene.environment(self.account("klausel"), policies=policies or self.policies)
 
 
 def demo_book() -> Book:
@@ -67,6 +68,11 @@ def demo_book() -> Book:
 def furnish(odoo: Odoo) -> Firm:
     """Puts the demo book, people and published policies into ``odoo``."""
     loaded = load(odoo, demo_book())
+    return staffed(odoo, loaded)
+
+
+def staffed(odoo: Odoo, loaded: Loaded, policies: Path = POLICIES) -> Firm:
+    """Puts people and published policies beside what is loaded."""
     rpc, refs = loaded.rpc, Rpc(odoo)
     for login, (name, groups) in PEOPLE.items():
         ids = [refs.ref(group) for group in groups]
@@ -76,7 +82,7 @@ def furnish(odoo: Odoo) -> Firm:
         )
     for code, id_ in loaded.ids["customers"].items():
         rpc.write("res.partner", [id_], email=f"billing@{code}.example")
-    firm = Firm(odoo, loaded)
+    firm = Firm(odoo, loaded, policies)
     run(firm, "publish", "--yes")
     return firm
 

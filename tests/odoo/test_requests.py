@@ -672,7 +672,7 @@ BAD: list[tuple[tuple[Any, ...], Any, str]] = [
     (("balances", 0, "unit"), "day", "balances.unit"),
     (("lines", 0, "unit"), "day", "lines.unit"),
     (("balances", 0, "contract"), "", "balances.contract"),
-    (("notices", 0, "text"), None, "notices.text"),
+    (("notices", 0, "text"), 1, "notices.text"),
     (("problems", 0, "severity"), "bad", "problems.severity"),
     (("problems", 0, "text"), "", "problems.text"),
 ]
@@ -701,8 +701,10 @@ def test_a_bad_report_changes_nothing(desk: Desk) -> None:
         assert said.startswith("[klausel:protocol] The addon speaks protocol 1, the program")
     assert (desk.preview(party), below(desk, party), desk.request(request["id"])) == before
     count("reports to Odoo that were refused as a whole", len(BAD))
+    good["notices"][0]["text"] = ""  # a rule need not say why
     assert desk.report(request["id"], party, good) is False
     assert len(desk.rows("klausel.preview.part", party)) == 4
+    assert [row["text"] for row in desk.rows("klausel.notice", party)] == [False]
 
 
 def test_a_report_names_nothing_of_others(desk: Desk) -> None:

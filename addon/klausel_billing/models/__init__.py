@@ -38,6 +38,7 @@ from . import (
     klausel_rule,
     klausel_run,
     klausel_term,
+    klausel_touching,
     klausel_word,
     klausel_worker,
     project_task,

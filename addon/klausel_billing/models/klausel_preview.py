@@ -248,10 +248,15 @@ class KlauselPreview(models.Model):
     @api.model
     def _klausel_touch_all(self, company=None):
         """A fact changes that anybody's work may rest on."""
+        self._klausel_touch(self._klausel_places_of(company))
+
+    @api.model
+    def _klausel_places_of(self, company=None):
+        """Wherever something is shown, or of ``company`` only."""
         where = SQL("company_id = %s", company.id) if company else SQL("TRUE")
         query = SQL("SELECT company_id, partner_id FROM klausel_preview WHERE %s", where)
         self.flush_model()
-        self._klausel_touch(set(self.env.execute_query(query)))
+        return set(self.env.execute_query(query))
 
     @api.model
     def _klausel_mark(self, ids):
