@@ -41,7 +41,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "limits": ("test_limits.py", "test_openings.py"),
     "kills": ("odoo/test_bill_kills.py",),
-    "work": ("odoo/test_work.py", "test_work.py"),
+    "work": ("odoo/test_work.py", "odoo/test_shown.py", "test_work.py"),
     "records": (
         "test_activity.py", "test_explain.py", "test_evidence.py", "odoo/test_archive_odoo.py",
     ),

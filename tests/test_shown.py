@@ -13,7 +13,7 @@ import pytest
 
 from klausel.model import Book
 from klausel.port import Application
-from klausel.result import Result
+from klausel.result import Marks, Result
 from klausel_book import BookSource
 from klausel_book.source import demo_folder
 from klausel_odoo.shown import shown
@@ -99,6 +99,21 @@ def test_lines_are_those_of_the_drafts_and_credit_notes_count_below_zero(
         }
     assert any(draft.kind == "credit_note" for draft in demo.drafts)
     count("lines that people see as drafts have them", sum(found.values()))
+
+
+def test_a_line_has_the_marks_of_its_invoice_line(
+    demo: Result, pages: dict[str, dict[str, Any]]
+) -> None:
+    """Reasons that the customer is not told have none on the invoice."""
+    more = 0
+    for draft in demo.drafts:
+        shown = {line["key"]: line["mark"] for line in pages[draft.customer]["lines"]}
+        for line in draft.lines:
+            told = [reason for reason in line.because if reason.told]
+            numbers = Marks(draft).of(told) if len(draft.lines) > 1 else ()
+            assert shown[str(line.key)] == " ".join(f"[{number}]" for number in numbers)
+            more += len(told) < len(line.because)
+    assert more
 
 
 @pytest.mark.parametrize("as_of", [AS_OF, date(2026, 6, 15)])

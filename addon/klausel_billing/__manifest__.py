@@ -34,6 +34,8 @@
         "views/project_task_views.xml",
         "views/account_analytic_line_views.xml",
         "views/account_move_views.xml",
+        "views/account_move_line_views.xml",
+        "views/res_config_settings_views.xml",
         "wizard/klausel_decide_views.xml",
         "wizard/klausel_correct_views.xml",
         "report/activity_record_templates.xml",

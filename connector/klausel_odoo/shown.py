@@ -128,7 +128,8 @@ class _Showing:
                         "late": line.late,
                         "corrects": line.reverses is not None and not line.credit,
                         "why": sentences,
-                        "mark": marks.behind(line).strip(),
+                        # As on the invoice: what only its maker is told has none there.
+                        "mark": marks.behind(line, told=True).strip(),
                     }
                 )
 

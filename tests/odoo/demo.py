@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -47,14 +47,15 @@ PEOPLE: dict[str, tuple[str, tuple[str, ...]]] = {
 class Firm(NamedTuple):
     odoo: Odoo
     loaded: Loaded
+    policies: Path = POLICIES
 
     def account(self, login: str) -> Odoo:
         """The server as somebody of ``PEOPLE`` logs in."""
         return dataclasses.replace(self.odoo, login=login, password=PASSWORD)
 
-    def environment(self, policies: Path = POLICIES) -> dict[str, str]:
+    def environment(self, policies: Path | None = None) -> dict[str, str]:
         """What ``klausel --odoo`` reads, for the program's own account."""
-        return scene.environment(self.account("klausel"), policies=policies)
+        return scene.environment(self.account("klausel"), policies=policies or self.policies)
 
 
 def demo_book() -> Book:
@@ -64,19 +65,24 @@ def demo_book() -> Book:
     return replace(book, ledger=(), entries=entries)
 
 
-def furnish(odoo: Odoo, languages: Sequence[str] = ()) -> Firm:
+def furnish(odoo: Odoo) -> Firm:
     """Puts the demo book, people and published policies into ``odoo``."""
     loaded = load(odoo, demo_book())
+    return staffed(odoo, loaded)
+
+
+def staffed(odoo: Odoo, loaded: Loaded, policies: Path = POLICIES) -> Firm:
+    """Puts people and published policies beside what is loaded."""
     rpc, refs = loaded.rpc, Rpc(odoo)
-    for code in languages:
-        rpc.call("res.lang", "_activate_lang", code)
     for login, (name, groups) in PEOPLE.items():
         ids = [refs.ref(group) for group in groups]
         rpc.create(
             "res.users",
             [{"name": name, "login": login, "password": PASSWORD, "group_ids": [(6, 0, ids)]}],
         )
-    firm = Firm(odoo, loaded)
+    for code, id_ in loaded.ids["customers"].items():
+        rpc.write("res.partner", [id_], email=f"billing@{code}.example")
+    firm = Firm(odoo, loaded, policies)
     run(firm, "publish", "--yes")
     return firm
 

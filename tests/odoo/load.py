@@ -141,6 +141,8 @@ class _Load:
         self._suffix = suffix
         self._ids: dict[str, Ids] = {}
         self._made: dict[str, dict[str, Values]] = {}
+        self._used: set[str] = set()
+        """Tickets on which time was ever entered."""
 
     def loaded(self) -> Loaded:
         if not self._made:
@@ -194,9 +196,13 @@ class _Load:
     def _make(self, table: str, model: str, values: Mapping[str, Values]) -> None:
         ids, made = self._ids.setdefault(table, {}), self._made.setdefault(table, {})
         new = {id_: one for id_, one in values.items() if id_ not in ids}
+        alike: dict[str, tuple[Values, list[int]]] = {}
         for id_, one in values.items():
             if id_ in ids and one != made[id_]:
-                self._rpc.write(model, [ids[id_]], **_changed(made[id_], one))
+                changed = _changed(made[id_], one)
+                alike.setdefault(repr(changed), (changed, []))[1].append(ids[id_])
+        for changed, records in alike.values():
+            self._rpc.write(model, records, **changed)
         gone = ids.keys() - values.keys()
         if gone:
             self._rpc.unlink(model, sorted(ids.pop(id_) for id_ in gone))
@@ -258,6 +264,12 @@ class _Load:
             if not self._project_of(entry):
                 owner = self._customer_of(entry)
                 values.setdefault(_nowhere(owner), self._project("Work", owner, []))
+        # Odoo takes no time on a ticket without a project.
+        self._used |= {entry.ticket for entry in self.book.entries}
+        for ticket in self.book.tickets.values():
+            if ticket.id in self._used and not ticket.project:
+                owner = ticket.customer
+                values.setdefault(_nowhere(owner), self._project("Work", owner, []))
         self._make("projects", "project.project", values)
 
     def _project(self, name: str, customer: str, tags: list[int]) -> Values:
@@ -274,8 +286,9 @@ class _Load:
         return entry.project or (ticket.project if ticket is not None else "")
 
     def _customer_of(self, entry: Entry) -> str:
+        """Whose project time without one is on: its ticket's, whoever is to pay for it."""
         ticket = self.book.tickets.get(entry.ticket)
-        return entry.customer or (ticket.customer if ticket is not None else "")
+        return (ticket.customer if ticket is not None else "") or entry.customer
 
     def _tickets(self) -> None:
         tickets = sorted(self.book.tickets.values(), key=lambda one: natural(one.id))
@@ -290,7 +303,7 @@ class _Load:
 
     def _ticket(self, one: Ticket, tags: Ids) -> Values:
         project = one.project
-        if not project and any(entry.ticket == one.id for entry in self.book.entries):
+        if not project and one.id in self._used:
             project = _nowhere(one.customer)  # Odoo takes no time on a ticket without a project
         values = {
             "name": one.title or one.id,
@@ -375,17 +388,18 @@ class _Load:
 
     def _invoices(self, entries: Iterable[Entry]) -> Ids:
         """Foreign invoices, by name; drafts, so that nothing has to be posted."""
-        found: Ids = {}
+        found = self._ids.setdefault("invoices", {})
+        values: dict[str, Values] = {}
         for entry in entries:
             name = entry.billed_elsewhere
             if name and name not in found:
                 line = {"name": name, "quantity": 1, "price_unit": 1}
-                values = {
+                values[name] = {
                     "move_type": "out_invoice",
                     "partner_id": self._owner(entry),
                     "invoice_line_ids": [(0, 0, line)],
                 }
-                (found[name],) = self._rpc.create("account.move", [values])
+        found.update(zip(values, self._rpc.create("account.move", values.values()), strict=True))
         return found
 
     def _owner(self, entry: Entry) -> int | bool:

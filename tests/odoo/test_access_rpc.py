@@ -72,14 +72,14 @@ SHOWN = ("klausel.worker", "klausel.request", "klausel.preview", "klausel.balanc
          "klausel.notice", "klausel.problem")  # fmt: skip
 ABSTRACT = {
     "klausel.contract.part", "klausel.guarded", "klausel.named", "klausel.named.term",
-    "klausel.preview.row",
+    "klausel.preview.row", "klausel.touching",
 }  # fmt: skip
 #: Of Odoo, where the addon looks on at what is written: no right is the addon's there.
 WATCHED = {
     (model, method)
     for model in (
-        "hr.employee", "hr.job", "hr.version", "project.tags", "res.company",
-        "res.partner.category",
+        "decimal.precision", "hr.employee", "hr.job", "hr.version", "project.tags", "res.company",
+        "res.currency", "res.lang", "res.partner.category",
     )
     for method in ("create", "write", "unlink")
 }  # fmt: skip
@@ -284,6 +284,9 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
             ], [])),
         ],
         ("account.move", "action_view_klausel_ledger"): [],
+        ("account.move.line", "klausel_action_why"): [
+            Call("klausel_action_why", (secret.ids["account.move.line"][:1],)),
+        ],
         ("account.analytic.line", "klausel_action_decide"): [],
         ("klausel.contract", "klausel_info"): [
             Call("klausel_info", (1,)), Call("klausel_info", named={"company_id": 1}),
@@ -377,7 +380,12 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("project.task", "write"): [
             Call("write", (secret.ids["project.task"], {"parent_id": False}))
         ],
+        ("project.task", "create"): [
+            Call("create", ([{"name": "x", "project_id": secret.party.project}],))
+        ],
         ("project.task", "unlink"): [],
+        ("project.project", "create"): [Call("create", ([{"name": "x", "company_id": 1}],))],
+        ("project.project", "unlink"): [Call("unlink", ([secret.party.project],))],
         ("project.project", "write"): [
             Call("write", ([secret.party.project], {"partner_id": False}))
         ],

@@ -223,6 +223,7 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("account.analytic.line", "klausel_action_correct"): MANAGERS,
     ("account.analytic.line", "klausel_action_decide"): MANAGERS,
     ("account.move", "action_view_klausel_ledger"): frozenset({"connector", "administrator"}),
+    ("account.move.line", "klausel_action_why"): frozenset({"administrator"}),
     # Of what its dialog is about only what the caller may read is left.
     ("account.move.reversal", "reverse_moves"): frozenset(
         {"accountant", "administrator", users.STRANGER}

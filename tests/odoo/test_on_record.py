@@ -361,7 +361,7 @@ def test_the_screens_show_what_is_on_record(
         dialog.locator(".o_data_row").first.wait_for()
         shot(page, f"correct-{language}", tmp_path)
         said = flat(dialog.inner_text())
-        assert ("berichtigende Lauf" if german else "next adjusting run") in said
+        assert ("Mit Korrekturen" if german else "Refresh with Corrections") in said
         dialog.locator(".modal-footer .btn-secondary").click()
     finally:
         speak(world, "en_US")

@@ -350,6 +350,19 @@ def drafts_of(desk: Desk, party: Party, key: str = "made up") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def test_corrections_are_asked_for_of_some_or_of_everybody(desk: Desk) -> None:
+    party = desk.parties["A1"]
+    desk.next()
+    desk.show(party)
+    preview = desk.preview(party)["id"]
+    for ids, wanted in (([preview], [party.customer]), ([], [])):
+        desk.admin.call(PREVIEW, "action_refresh_corrections", ids)
+        request = desk.next()
+        assert (request["kind"], request["adjust"]) == ("preview", True)
+        assert [one["partner_id"] for one in request["customers"]] == wanted
+        desk.done(request["id"])
+
+
 def test_it_is_cancelled_before_anybody_has_it(desk: Desk) -> None:
     desk.next()
     desk.admin.call(PREVIEW, "action_refresh_all")
@@ -657,8 +670,9 @@ BAD: list[tuple[tuple[Any, ...], Any, str]] = [
     (("parts", 0, "worked_seconds"), 1.5, "parts.worked_seconds"),
     (("parts", 0, "sentence"), ["x"], "parts.sentence"),
     (("balances", 0, "unit"), "day", "balances.unit"),
+    (("lines", 0, "unit"), "day", "lines.unit"),
     (("balances", 0, "contract"), "", "balances.contract"),
-    (("notices", 0, "text"), None, "notices.text"),
+    (("notices", 0, "text"), 1, "notices.text"),
     (("problems", 0, "severity"), "bad", "problems.severity"),
     (("problems", 0, "text"), "", "problems.text"),
 ]
@@ -687,8 +701,10 @@ def test_a_bad_report_changes_nothing(desk: Desk) -> None:
         assert said.startswith("[klausel:protocol] The addon speaks protocol 1, the program")
     assert (desk.preview(party), below(desk, party), desk.request(request["id"])) == before
     count("reports to Odoo that were refused as a whole", len(BAD))
+    good["notices"][0]["text"] = ""  # a rule need not say why
     assert desk.report(request["id"], party, good) is False
     assert len(desk.rows("klausel.preview.part", party)) == 4
+    assert [row["text"] for row in desk.rows("klausel.notice", party)] == [False]
 
 
 def test_a_report_names_nothing_of_others(desk: Desk) -> None:

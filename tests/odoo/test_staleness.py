@@ -195,6 +195,56 @@ def test_what_is_known_by_name_and_what_everything_rests_on(shown: Shown) -> Non
     desk.admin.call(ENTRY, "unlink", [entry])
 
 
+def test_what_amounts_and_texts_rest_on(shown: Shown) -> None:
+    """Digits of currencies and quantities, languages, and where the company is."""
+    desk = shown.desk
+    everybody = {"", "A1", "B2", "C3"}
+    find = desk.admin.call
+    (digits,) = find("decimal.precision", "search", [("name", "=", "Product Unit")])
+    (prices,) = find("decimal.precision", "search", [("name", "=", "Product Price")])
+    every = {"context": {"active_test": False}}
+    (franc,) = find("res.currency", "search", [("name", "=", "CHF")], **every)
+    (dutch,) = find("res.lang", "search", [("code", "=", "nl_NL")], **every)
+    (company,) = find("res.company", "read", [1], ["partner_id", "country_id"])
+    own = company["partner_id"][0]
+    facts = (
+        ("decimal.precision", [digits], {"digits": 3}, {"digits": 2}),
+        ("res.currency", [franc], {"rounding": 0.001}, {"rounding": 0.01}),
+        ("res.partner", [own], {"lang": "nl_NL"}, {"lang": "en_US"}),
+        ("res.partner", [own], {"country_id": find("res.country", "search", [], limit=1)[0]},
+         {"country_id": company["country_id"] and company["country_id"][0]}),
+    )  # fmt: skip
+    assert shown.write("res.lang", [dutch], active=True) == everybody
+    for model, ids, change, back in facts:
+        assert shown.write(model, ids, **change) == everybody, (model, change)
+        assert shown.write(model, ids, **back) == everybody, (model, back)
+    assert shown.write("res.currency", [franc], active=True) == everybody
+    # What changes no amount, no text and no hour.
+    assert shown.write("decimal.precision", [prices], digits=4) == set()
+    assert shown.write("res.currency", [franc], symbol="Fr") == set()
+    assert shown.write("res.partner", [own], phone="1") == set()
+
+
+def test_what_changes_nothing_that_is_shown(shown: Shown) -> None:
+    """A draft takes tax, account and unit from the product when it is written; where its net
+    amounts would be others then, it is refused (test_bill_totals.py)."""
+    desk, a = shown.desk, shown.a
+    find = desk.admin.call
+    (tax,) = find("account.tax", "create", [{"name": "More", "amount": 21, "type_tax_use": "sale"}])
+    (position,) = find("account.fiscal.position", "create", [{"name": "Abroad"}])
+    unit = desk.admin.ref("uom.product_uom_unit")
+    shown.anew()
+    for model, ids, values in (
+        ("product.product", [a.product], {"name": "Other"}),
+        ("product.product", [a.product], {"taxes_id": [(6, 0, [tax])]}),
+        ("product.product", [a.product], {"list_price": 7}),
+        ("product.product", [a.product], {"uom_id": unit}),
+        ("res.partner", [a.customer], {"property_account_position_id": position}),
+        ("uom.uom", [unit], {"name": "Pieces"}),
+    ):  # fmt: skip
+        assert shown.write(model, ids, **values) == set(), values
+
+
 def test_invoices_of_odoo_itself(shown: Shown) -> None:
     """Whether one bills a timesheet: posted, cancelled, deleted."""
     desk, a = shown.desk, shown.a

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
+from odoo.tools.misc import formatLang
 
 from .held import because
 from .klausel_override import DECISIONS
@@ -76,6 +77,9 @@ class KlauselLedger(models.Model):
     )
     rule = fields.Char(readonly=True)
     rate = fields.Char(readonly=True, help="Price per unit, net, exact.")
+    rate_said = fields.Char(
+        string="Price", compute="_compute_rate_said", help="Per unit, net, exact."
+    )
     lot = fields.Char(default="", readonly=True, help="Lot of hours that the time was drawn from.")
     drawn = fields.Integer(
         string="Seconds Drawn", readonly=True, aggregator=None, help="What the lot lost by it."
@@ -208,6 +212,12 @@ class KlauselLedger(models.Model):
         compute="_compute_because",
         help="The sentence of the rule, as the policy that decided was published.",
     )
+    clause = fields.Char(
+        compute="_compute_because", help="Of the rule, as the policy that decided was published."
+    )
+    entry_date = fields.Date(string="Date", compute="_compute_entry", compute_sudo=True)
+    entry_text = fields.Text(string="Work", compute="_compute_entry", compute_sudo=True)
+    employee_name = fields.Char(string="Who", compute="_compute_entry", compute_sudo=True)
     run_id = fields.Many2one(
         comodel_name="klausel.run", readonly=True, index=True, ondelete="restrict"
     )
@@ -274,10 +284,36 @@ class KlauselLedger(models.Model):
                 ("name", "in", list(set(filter(None, names.values())))),
             ]
         )
-        said = {(rule.policy_id, rule.name): rule.sentence for rule in rules}
+        said = {(rule.policy_id, rule.name): rule for rule in rules}
         by_hand = self.filtered(lambda row: row.rule == BY_HAND)._klausel_by_hand()
         for row in self:
-            row.because = by_hand.get(row) or said.get((row.policy_id, names[row])) or False
+            rule = said.get((row.policy_id, names[row]), rules.browse())
+            row.because = by_hand.get(row) or rule.sentence
+            row.clause = False if by_hand.get(row) else rule.clause
+
+    @api.depends("rate")
+    @api.depends_context("lang")
+    def _compute_rate_said(self):
+        for row in self:
+            _whole, _point, decimals = (row.rate or "").partition(".")
+            digits = max(len(decimals), 2)
+            row.rate_said = row.rate and formatLang(self.env, float(row.rate), digits=digits)
+
+    @api.depends("entry_id")
+    def _compute_entry(self):
+        """Whoever reads the ledger reads whose work it was, of their own timesheets or not."""
+        for row in self:
+            row.entry_date = row.entry_id.date
+            row.entry_text = row.entry_id.name
+            row.employee_name = row.entry_id.employee_id.name
+
+    def _klausel_plan(self):
+        """The plan of the row's term, as the policy that decided was published."""
+        self.ensure_one()
+        row = self.sudo()
+        terms = row.contract_id.with_context(active_test=False).term_ids
+        name = terms.filtered(lambda term: term.code == row.term)[:1].plan
+        return row.policy_id.plan_ids.filtered(lambda plan: plan.name == name)[:1]
 
     def _klausel_rule(self):
         """Id of the rule that a row names. That of a notice stands in its group."""

@@ -6,7 +6,7 @@ class KlauselNotice(models.Model):
     _description = "Notice of What a Contract Has Reached"
     _inherit = "klausel.preview.row"
     _order = "date desc, id desc"
-    _rec_name = "text"
+    _rec_name = "rule"
 
     contract_id = fields.Many2one(
         comodel_name="klausel.contract",
@@ -19,5 +19,5 @@ class KlauselNotice(models.Model):
     period = fields.Char(readonly=True)
     percent = fields.Float(readonly=True, aggregator=None)
     date = fields.Date(string="On", readonly=True)
-    text = fields.Char(required=True, readonly=True)
+    text = fields.Char(readonly=True)
     is_new = fields.Boolean(string="New", readonly=True)

@@ -151,8 +151,11 @@ class KlauselPreview(models.Model):
         return requests._klausel_action()
 
     def action_refresh_corrections(self):
-        """Have these worked out anew with what corrects invoices of which facts have changed."""
-        return self.action_refresh(adjust=True)
+        """Have these worked out anew with what corrects invoices of which facts have changed.
+
+        None: everybody, also customers who have nothing else to be invoiced, and so no preview.
+        """
+        return self.action_refresh(adjust=True) if self else self.action_refresh_all(adjust=True)
 
     @api.model
     def action_refresh_all(self, chosen=(), adjust=False):
@@ -245,10 +248,15 @@ class KlauselPreview(models.Model):
     @api.model
     def _klausel_touch_all(self, company=None):
         """A fact changes that anybody's work may rest on."""
+        self._klausel_touch(self._klausel_places_of(company))
+
+    @api.model
+    def _klausel_places_of(self, company=None):
+        """Wherever something is shown, or of ``company`` only."""
         where = SQL("company_id = %s", company.id) if company else SQL("TRUE")
         query = SQL("SELECT company_id, partner_id FROM klausel_preview WHERE %s", where)
         self.flush_model()
-        self._klausel_touch(set(self.env.execute_query(query)))
+        return set(self.env.execute_query(query))
 
     @api.model
     def _klausel_mark(self, ids):

@@ -1,5 +1,8 @@
 from odoo import fields, models
 
+#: What quantities count.
+UNITS = [("hour", "Hours"), ("month", "Months"), ("period", "Flat Rate"), ("piece", "Pieces")]
+
 
 class KlauselPreviewLine(models.Model):
     _name = "klausel.preview.line"
@@ -27,7 +30,7 @@ class KlauselPreviewLine(models.Model):
     date_until = fields.Date(string="Until", readonly=True)
     name = fields.Text(string="Description", required=True, readonly=True)
     quantity = fields.Float(readonly=True, min_display_digits="Product Unit", aggregator=None)
-    unit = fields.Char(readonly=True)
+    unit = fields.Selection(selection=UNITS, readonly=True)
     price_unit = fields.Float(
         string="Unit Price", readonly=True, min_display_digits="Product Price", aggregator=None
     )

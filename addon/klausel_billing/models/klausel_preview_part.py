@@ -66,9 +66,9 @@ class KlauselPreviewPart(models.Model):
     due = fields.Date(readonly=True)
     late = fields.Boolean(readonly=True, help="Of a period that was billed before.")
 
-    entry_text = fields.Char(string="Work", compute="_compute_entry", compute_sudo=True)
+    entry_text = fields.Text(string="Work", compute="_compute_entry", compute_sudo=True)
     employee_name = fields.Char(string="Who", compute="_compute_entry", compute_sudo=True)
-    said = fields.Char(
+    said = fields.Text(
         string="Because",
         compute="_compute_said",
         help="Why it waits or is not covered, else the rule's sentence.",

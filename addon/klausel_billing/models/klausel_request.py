@@ -1,8 +1,12 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
+from odoo.tools.constants import GC_UNLINK_LIMIT
 
-from .desk import Desk, desk_of, plain
+from .desk import ENDED, Desk, desk_of, plain
+from .program_words import doing, translated
 from .shown import Shown
 
 KINDS = [("preview", "Preview"), ("bill", "Create Drafts")]
@@ -13,6 +17,10 @@ STATES = [
     ("failed", "Failed"),
     ("cancelled", "Cancelled"),
 ]
+
+
+#: For so long people find what came of what they asked for. What was written is in the runs.
+KEPT = timedelta(days=90)
 
 
 class KlauselRequest(models.Model):
@@ -68,6 +76,8 @@ class KlauselRequest(models.Model):
         help="Empty: all customers.",
     )
 
+    outcome_said = fields.Text(string="Outcome Told", compute="_compute_told")
+    progress_said = fields.Char(string="Progress Told", compute="_compute_told")
     worker_said = fields.Char(string="Nobody Works", compute="_compute_worker_said")
     has_moves = fields.Boolean(
         string="Has Invoices", compute="_compute_has_moves", compute_sudo=True
@@ -98,6 +108,14 @@ class KlauselRequest(models.Model):
         for request in self:
             day = fields.Date.to_string(request.as_of) or ""
             request.display_name = f"{kinds.get(request.kind, '')} {day}".strip()
+
+    @api.depends("outcome", "progress")
+    @api.depends_context("lang")
+    def _compute_told(self):
+        """What the program says, in the reader's language."""
+        for request in self:
+            request.outcome_said = translated(self.env, request.outcome)
+            request.progress_said = doing(self.env, request.progress)
 
     @api.depends("state")
     def _compute_worker_said(self):
@@ -198,6 +216,15 @@ class KlauselRequest(models.Model):
             elif request.state == "running":
                 request.cancel = True
         return True
+
+    @api.autovacuum
+    def _gc_ended(self):
+        """Odoo's daily cleaning takes along what ended long ago; runs and invoices stay."""
+        before = fields.Datetime.now() - KEPT
+        domain = [("state", "in", list(ENDED)), ("ended_on", "<", before)]
+        old = self.sudo().search(domain, limit=GC_UNLINK_LIMIT, order="id")
+        old.unlink()
+        return len(old), len(old) == GC_UNLINK_LIMIT
 
     # --- what the program beside Odoo calls -------------------------------------------------------
 

@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from .program_words import translated
 
 #: What became of one customer of a request.
 OUTCOMES = [
@@ -37,6 +39,7 @@ class KlauselRequestCustomer(models.Model):
     seen = fields.Char(readonly=True, help="Fingerprint of what the person saw.")
     state = fields.Selection(selection=OUTCOMES, required=True, readonly=True, default="waiting")
     said = fields.Text(readonly=True)
+    told = fields.Text(string="What Came of It", compute="_compute_told")
     claim = fields.Integer(
         string="Claim Number",
         readonly=True,
@@ -55,3 +58,10 @@ class KlauselRequestCustomer(models.Model):
     _partner_unique = models.UniqueIndex(
         "(request_id, partner_id)", "The request names this customer already."
     )
+
+    @api.depends("said")
+    @api.depends_context("lang")
+    def _compute_told(self):
+        """What the program says, in the reader's language."""
+        for customer in self:
+            customer.told = translated(self.env, customer.said)

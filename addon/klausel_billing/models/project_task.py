@@ -19,7 +19,10 @@ TASK = frozenset(
 
 
 class ProjectTask(models.Model):
-    _inherit = "project.task"
+    _name = "project.task"
+    _inherit = ["project.task", "klausel.touching"]
+
+    _klausel_facts = TASK
 
     klausel_activity = fields.Char(
         string="Activity",
@@ -54,11 +57,7 @@ class ProjectTask(models.Model):
         return self.env["klausel.word"]._klausel_doubt(self, "tag_ids", "task_tag")
 
     def write(self, vals):
-        touched = not TASK.isdisjoint(vals)
-        places = self._klausel_places() if touched else set()
         result = super().write(vals)
-        if touched:
-            self.env["klausel.preview"]._klausel_touch(places | self._klausel_places())
         # A contract that covers a task covers those below it.
         if "parent_id" in vals and self.env["klausel.contract"].sudo().search_count(
             [("covers", "=", "ticket")], limit=1
@@ -66,12 +65,6 @@ class ProjectTask(models.Model):
             self.env["account.analytic.line"]._klausel_recompute_covered(
                 [("task_id", "child_of", self.ids)]
             )
-        return result
-
-    def unlink(self):
-        places = self._klausel_places()
-        result = super().unlink()
-        self.env["klausel.preview"]._klausel_touch(places)
         return result
 
     def _klausel_places(self):

@@ -9,6 +9,8 @@ MERGING = "klausel_merging"
 PARTNER = frozenset(
     ("category_id", "country_id", "is_company", "lang", "name", "parent_id", "state_id")
 )
+#: Of a company's own contact: what everything of the company rests on.
+OWN = frozenset(("country_id", "lang", "state_id"))
 
 
 class ResPartner(models.Model):
@@ -67,7 +69,11 @@ class ResPartner(models.Model):
                 contracts._klausel_check_customers(customers)
             contracts._klausel_bump()
             contracts._klausel_coverage_changed(before, contracts._klausel_coverage())
-        self.env["klausel.preview"]._klausel_touch(places | self._klausel_places())
+        previews = self.env["klausel.preview"]
+        previews._klausel_touch(places | self._klausel_places())
+        if not OWN.isdisjoint(vals):
+            for company in self.env["res.company"].sudo().search([("partner_id", "in", self.ids)]):
+                previews._klausel_touch_all(company)
         return result
 
     def _klausel_places(self):

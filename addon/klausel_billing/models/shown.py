@@ -127,7 +127,7 @@ COLUMNS = {
         "date_until": ("date", days),
         "name": ("text", required),
         "quantity": ("float8", numbers),
-        "unit": ("text", texts),
+        "unit": ("text", one_of("hour", "month", "period", "piece", None)),
         "price_unit": ("float8", numbers),
         "discount": ("float8", numbers),
         "amount": ("numeric", numbers),
@@ -184,7 +184,7 @@ COLUMNS = {
         "period": ("text", texts),
         "percent": ("float8", numbers),
         "date": ("date", days),
-        "text": ("text", required),
+        "text": ("text", texts),  # a rule need not say why
         "is_new": ("bool", flags),
     },
     "problems": {

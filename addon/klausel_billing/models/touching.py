@@ -38,27 +38,11 @@ VERSION = frozenset(("date_version", "employee_id", "job_id"))
 
 
 class AccountAnalyticLine(models.Model):
-    _inherit = "account.analytic.line"
+    _name = "account.analytic.line"
+    _inherit = ["account.analytic.line", "klausel.touching"]
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        lines = super().create(vals_list)
-        self.env["klausel.preview"]._klausel_touch(lines._klausel_places())
-        return lines
-
-    def write(self, vals):
-        if ENTRY.isdisjoint(vals):
-            return super().write(vals)
-        before = self._klausel_places()
-        result = super().write(vals)
-        self.env["klausel.preview"]._klausel_touch(before | self._klausel_places())
-        return result
-
-    def unlink(self):
-        places = self._klausel_places()
-        result = super().unlink()
-        self.env["klausel.preview"]._klausel_touch(places)
-        return result
+    _klausel_facts = ENTRY
+    _klausel_new = True
 
     def _klausel_places(self):
         """Where these timesheets are billed: pairs of the company's and the customer's id."""
@@ -90,15 +74,10 @@ class AccountAnalyticLine(models.Model):
 
 
 class ProjectProject(models.Model):
-    _inherit = "project.project"
+    _name = "project.project"
+    _inherit = ["project.project", "klausel.touching"]
 
-    def write(self, vals):
-        if PROJECT.isdisjoint(vals):
-            return super().write(vals)
-        before = self._klausel_places()
-        result = super().write(vals)
-        self.env["klausel.preview"]._klausel_touch(before | self._klausel_places())
-        return result
+    _klausel_facts = PROJECT
 
     def _klausel_places(self):
         """Where work for these projects is billed."""
@@ -107,13 +86,10 @@ class ProjectProject(models.Model):
 
 
 class HrEmployee(models.Model):
-    _inherit = "hr.employee"
+    _name = "hr.employee"
+    _inherit = ["hr.employee", "klausel.touching"]
 
-    def write(self, vals):
-        result = super().write(vals)
-        if "name" in vals:
-            self.env["klausel.preview"]._klausel_touch(self._klausel_places())
-        return result
+    _klausel_facts = frozenset(("name",))
 
     def _klausel_places(self):
         """Where their work is billed."""
@@ -124,27 +100,11 @@ class HrEmployee(models.Model):
 
 
 class HrVersion(models.Model):
-    _inherit = "hr.version"
+    _name = "hr.version"
+    _inherit = ["hr.version", "klausel.touching"]
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        versions = super().create(vals_list)
-        self.env["klausel.preview"]._klausel_touch(versions._klausel_places())
-        return versions
-
-    def write(self, vals):
-        if VERSION.isdisjoint(vals):
-            return super().write(vals)
-        before = self._klausel_places()
-        result = super().write(vals)
-        self.env["klausel.preview"]._klausel_touch(before | self._klausel_places())
-        return result
-
-    def unlink(self):
-        places = self._klausel_places()
-        result = super().unlink()
-        self.env["klausel.preview"]._klausel_touch(places)
-        return result
+    _klausel_facts = VERSION
+    _klausel_new = True
 
     def _klausel_places(self):
         return self.sudo().employee_id._klausel_places()
@@ -154,19 +114,14 @@ class KlauselNamed(models.AbstractModel):
     """What the program knows by its name only, wherever it is used."""
 
     _name = "klausel.named"
+    _inherit = "klausel.touching"
     _description = "What Klausel Knows by Its Name"
 
-    def write(self, vals):
-        result = super().write(vals)
-        if self and "name" in vals:
-            self.env["klausel.preview"]._klausel_touch_all()
-        return result
+    _klausel_facts = frozenset(("name",))
 
-    def unlink(self):
-        result = super().unlink()
-        if self:
-            self.env["klausel.preview"]._klausel_touch_all()
-        return result
+    def _klausel_places(self):
+        """Everywhere."""
+        return self.env["klausel.preview"]._klausel_places_of() if self else set()
 
 
 class HrJob(models.Model):
@@ -182,3 +137,37 @@ class ProjectTags(models.Model):
 class ResPartnerCategory(models.Model):
     _name = "res.partner.category"
     _inherit = ["res.partner.category", "klausel.named"]
+
+
+class ResCurrency(models.Model):
+    """Amounts have as many digits as it says."""
+
+    _name = "res.currency"
+    _inherit = ["res.currency", "klausel.named"]
+
+    _klausel_facts = frozenset(("active", "name", "rounding"))
+
+
+class DecimalPrecision(models.Model):
+    """Quantities have as many digits as one of them says."""
+
+    _name = "decimal.precision"
+    _inherit = ["decimal.precision", "klausel.named"]
+
+    _klausel_facts = frozenset(("digits", "name"))
+
+    def _klausel_places(self):
+        return super(DecimalPrecision, self.filtered(_is_quantity))._klausel_places()
+
+
+def _is_quantity(precision):
+    return precision.name == "Product Unit"
+
+
+class ResLang(models.Model):
+    """Customers are written to in a language that is installed."""
+
+    _name = "res.lang"
+    _inherit = ["res.lang", "klausel.named"]
+
+    _klausel_facts = frozenset(("active", "code"))

@@ -38,7 +38,8 @@ class KlauselCorrect(models.TransientModel):
     name = fields.Char(string="Description", required=True)
     not_billable = fields.Boolean(
         string="Not to Be Billed",
-        help="Written off: the next adjusting run gives back what was billed or drawn.",
+        help="Written off: “Refresh with Corrections” in To Invoice shows the draft that gives back"
+        " what was billed or drawn.",
     )
     reason = fields.Char(required=True)
 
@@ -116,7 +117,39 @@ class KlauselCorrect(models.TransientModel):
             reason=reason,
         )
         entry._klausel_note_on(contracts, {entry.id: [note]})
-        return {"type": "ir.actions.act_window_close"}
+        return self._klausel_what_next(contracts)
+
+    def _klausel_what_next(self, contracts):
+        """Close the window, and say where the difference is seen."""
+        close = {"type": "ir.actions.act_window_close"}
+        owners = self.env["klausel.contract"].browse(list(contracts)).sudo().commercial_partner_id
+        preview = self.env["klausel.preview"].search(
+            [("company_id", "=", self.company_id.id), ("partner_id", "in", owners.ids)], limit=1
+        )
+        link = {
+            "label": preview.display_name,
+            "url": f"/odoo/klausel-to-invoice/{preview.id}",
+        }
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "title": self.env._("Timesheet corrected"),
+                "message": self.env._(
+                    "“Refresh with Corrections” in To Invoice shows the draft that puts the invoice"
+                    " right: %s"
+                )
+                if preview
+                else self.env._(
+                    "“Refresh with Corrections” in To Invoice shows the draft that puts the invoice"
+                    " right."
+                ),
+                "links": [link] if preview else [],
+                "sticky": True,
+                "next": close,
+            },
+        }
 
     def _klausel_write_off(self, reason):
         decisions = self.env["klausel.override"]

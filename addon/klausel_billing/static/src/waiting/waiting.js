@@ -57,6 +57,6 @@ registry.category("view_widgets").add("klausel_waiting", {
         { name: "kind", type: "selection" },
         { name: "done", type: "integer" },
         { name: "total", type: "integer" },
-        { name: "progress", type: "char" },
+        { name: "progress_said", type: "char" },
     ],
 });
