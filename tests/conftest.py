@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -29,6 +32,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("soak" if config.getoption("--soak") else "quick")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """In a long run what failed is said at once: the end may be hours away, or never come."""
+    part = os.environ.get("KLAUSEL_SOAK_PART")
+    if part and report.failed:
+        place = Path(__file__).parent.parent / ".soak" / f"{part}.failed.txt"
+        with place.open("a", encoding="utf-8") as stream:
+            stream.write(f"{report.nodeid}\n{report.longreprtext}\n\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

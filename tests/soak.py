@@ -2,7 +2,8 @@
 
 Each part is a process of its own and two run at a time, the longest first. Every part draws new
 examples from the seed that is printed; ``KLAUSEL_SEED=... make soak PARTS=...`` draws them again.
-A part's report stands in ``.soak/NAME.txt``; what it took, in minutes and in memory (its largest
+A part's report stands in ``.soak/NAME.txt``, and what fails at once in ``.soak/NAME.failed.txt``;
+what it took, in minutes and in memory (its largest
 process), is printed with what it counted. Exit code 0 if every part passed within its memory.
 """
 
@@ -88,6 +89,7 @@ def play(name: str, seed: int) -> Report:
     command += [str(ROOT / "tests" / path) for path in PARTS[name]]
     begun = time.monotonic()
     report = REPORTS / f"{name}.txt"
+    (REPORTS / f"{name}.failed.txt").unlink(missing_ok=True)
     with report.open("w", encoding="utf-8") as out:
         child = subprocess.Popen(
             command,
