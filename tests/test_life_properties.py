@@ -27,8 +27,8 @@ NOWHERE = Tree(None, {}, ())
 #: The matchers are compared elsewhere; here the quick one will do.
 QUICK = Matchers(main=reference.ReferenceMatcher, check=reference.ReferenceMatcher)
 LAST = date(2029, 4, 15)
-#: A life is many runs: two fifths as many of them take as long as the other properties.
-FEWER = settings(max_examples=settings.default.max_examples * 2 // 5)
+#: A life is many runs: a quarter as many of them take as long as the other properties.
+FEWER = settings(max_examples=settings.default.max_examples // 4)
 
 
 class Life:
