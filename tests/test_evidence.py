@@ -20,7 +20,7 @@ from klausel_book import read_folder
 from tests.counts import count
 from tests.oracle.lives import lives
 from tests.port_suite import SMALL
-from tests.test_cases import CASES
+from tests.test_cases import CASES, SCENARIOS, name
 from tests.test_life_properties import FEWER, Life, run
 
 
@@ -38,6 +38,22 @@ def test_every_line_on_record_is_the_sum_of_its_parts(data: dict[str, Any]) -> N
             "lines on record that are the sum of their parts",
             sum(r.amount is not None for r in found),
         )
+
+
+def test_every_line_of_the_worked_examples_is_the_sum_of_its_parts() -> None:
+    """Whoever bills would be refused otherwise. Of those in which nothing is released."""
+    for path in SCENARIOS:
+        scenario = read_scenario(path.read_text(encoding="utf-8"), name(path))
+        if any(run.release for run in scenario.shape.runs):
+            continue
+        rows: list[LedgerRow] = []
+        for shape, played in zip(scenario.shape.runs, play(scenario)[0], strict=True):
+            if played.result is None or shape.do == "preview":
+                continue
+            rows += played.result.settlements
+            book = replace(played.result.book, ledger=tuple(rows))
+            assert [str(one.what) for one in unlike(book)] == [], path
+            count("runs of worked examples whose lines are the sum of their parts")
 
 
 def rows_of(folder: Path) -> list[LedgerRow]:

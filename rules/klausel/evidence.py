@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from klausel.ledger import in_pieces
 from klausel.model import Book, LedgerKey, LedgerRow
 from klausel.money import ZERO, hours_exact, line_amount, plain, quantity, round_half_up, shortest
 
@@ -37,11 +38,16 @@ def unlike(book: Book) -> Iterator[Unlike]:
         elif row.entry and row.rate is not None and not row.held:
             parts[group].append(row)
     digits = book.company.quantity_digits
+    today = {
+        (contract.code, term.id): term.discount
+        for contract in book.contracts
+        for term in contract.terms
+    }
     for group, rows in lines.items():
         for row in rows:
             yield from _amount(row, digits)
         if group in parts and group not in opened:
-            yield from _time(rows, parts[group], digits)
+            yield from _time(rows, parts[group], digits, today.get(group[:2]))
 
 
 def _amount(row: LedgerRow, digits: int) -> Iterator[Unlike]:
@@ -76,10 +82,16 @@ def _said(amount: Decimal) -> str:
     return plain(short) if short == amount else shortest(amount)
 
 
-def _time(lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int) -> Iterator[Unlike]:
+def _time(
+    lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int, today: Decimal | None
+) -> Iterator[Unlike]:
     """The lines of one group bill its parts: all of them, and nothing else."""
+    if in_pieces(lines[0].key):
+        if any(part.drawn for part in parts):  # else they are of before that was kept
+            yield from _money(lines, parts, digits, today)
+        return
     if any(map(corrects_amount, lines)):
-        yield from _money(lines, parts, digits)  # corrections say amounts, not hours
+        yield from _money(lines, parts, digits, today)  # corrections say amounts, not hours
         return
     names = ["rounded"]
     if all(part.rounded for part in parts):  # what adds nothing to its group is on no line
@@ -92,19 +104,36 @@ def _time(lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int) -
             return
 
 
-def _money(lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int) -> Iterator[Unlike]:
+def _money(
+    lines: Sequence[LedgerRow], parts: Sequence[LedgerRow], digits: int, today: Decimal | None
+) -> Iterator[Unlike]:
     """Lines and their corrections come to the parts at their prices, but for the rounding of each
-    line's quantity."""
+    line's quantity.
+
+    A correction does not say whether it is of hours or of the discount. Where the discount may have
+    been corrected (``today`` the term has another one, or a correction has no time at all) they
+    come to nothing less than nothing, and to no more than the parts without a discount.
+    """
     if any(line.quantity is None for line in lines):
         return
-    discounts = {line.discount or ZERO for line in lines if not corrects_amount(line)}
+    pieces = in_pieces(lines[0].key)
+    of_parts = {part.key for part in parts}
+    billing = [
+        line for line in lines if not corrects_amount(line) or (pieces and line.key in of_parts)
+    ]
+    discounts = {line.discount or ZERO for line in billing}
     if len(discounts) > 1:
         return
-    prices = [(part.rounded, part.rate or ZERO) for part in parts]
-    wanted, most = worth(lines, prices, digits, max(discounts, default=ZERO))
+    prices = [(part.drawn if pieces else part.rounded, part.rate or ZERO) for part in parts]
     billed = sum((line.amount or ZERO for line in lines), ZERO)
-    if abs(billed - wanted) > most:
-        yield Unlike(lines[0].key, f"{_said(billed)} on record, but its parts are {_said(wanted)}")
+    wanted, most = worth(lines, prices, digits, max(discounts, default=ZERO))
+    if abs(billed - wanted) <= (ZERO if pieces else most):
+        return
+    if {today} != discounts or any(line.key not in of_parts for line in lines):
+        whole, _most = worth(lines, prices, digits, ZERO)
+        if min(whole, ZERO) - most <= billed <= max(whole, ZERO) + most:
+            return
+    yield Unlike(lines[0].key, f"{_said(billed)} on record, but its parts are {_said(wanted)}")
 
 
 def corrects_amount(row: LedgerRow) -> bool:
@@ -126,7 +155,8 @@ def worth(
     discount: Decimal,
 ) -> tuple[Decimal, Decimal]:
     """What ``parts``, rounded seconds and prices, come to with ``discount``; and by how much
-    ``lines`` may differ from that, as the quantity of each was rounded."""
+    ``lines`` may differ from that, as the quantity of each was rounded. A request counts as much
+    as an hour."""
     rounded: defaultdict[Decimal, int] = defaultdict(int)
     for seconds, rate in parts:
         rounded[rate] += seconds

@@ -9,8 +9,16 @@ from klausel.model import LedgerKey, LedgerRow
 #: Group of the row that says that a period of a component is closed.
 CLOSING = ""
 
+#: How groups of lines begin that count requests, and not their time.
+PIECES = "beyond pc "
+
 #: Component name of rows for time that is settled without money.
 SCOPE = "scope"
+
+
+def in_pieces(key: LedgerKey) -> bool:
+    """Whether the line ``key`` counts requests: one for each part that has ``drawn`` something."""
+    return key.group.startswith(PIECES)
 
 
 def closing_key(key: LedgerKey) -> LedgerKey:

@@ -20,13 +20,13 @@ from klausel.charges.base import (
 from klausel.charges.contingent import ContingentAccount
 from klausel.charges.rates import RatesShape
 from klausel.charges.stock import BoundStock, Lot, StockShape
+from klausel.ledger import PIECES
 from klausel.model import Contract
 from klausel.money import ZERO, hours_exact, round_half_up, shortest
 from klausel.period import Period
 
 #: A request in the accounts' unit: balances count requests as they count hours.
 REQUEST = 3600
-PIECES = "beyond pc "
 
 
 class QuotaShape(StockShape):

@@ -12,7 +12,7 @@ from klausel.charges.base import DONE_AGAIN, DRAW, ONE, Account, Charge, Label, 
 from klausel.charges.fee import REFUND
 from klausel.customer.state import ITEM, NO_WHERE, OPENING, Ledger, State, batches, corrected
 from klausel.evidence import corrects_amount, time_amount, worth
-from klausel.ledger import CLOSING
+from klausel.ledger import CLOSING, in_pieces
 from klausel.model import (
     LedgerKey,
     LedgerRow,
@@ -597,31 +597,37 @@ class Lines(State):
                 for row in self._ledger[code].lines.get((term.term.id, component.id), ()):
                     groups.setdefault(row.key._replace(sequence=0), []).append(row)
                 for key, rows in groups.items():
-                    if not any(row.seconds for row in rows):
+                    pieces = in_pieces(key)
+                    if not (pieces or any(row.seconds for row in rows)):
                         continue  # no line of time
                     if (key.term, key.component, key.period) in opened:
                         continue  # of its parts some are open again
                     discount = term.term.discount
                     was = sum((row.amount or ZERO for row in rows), ZERO)
-                    if not any(corrects_amount(row) for row in rows):
+                    if not (pieces or any(corrects_amount(row) for row in rows)):
                         now = sum((time_amount(row, digits, discount) for row in rows), ZERO)
                         if was != now:
                             yield key, was, now
                         continue
                     if parts is None:
                         parts = self._parts_by_group(code)
-                    now, most = worth(rows, parts.get(key, ()), digits, discount)
-                    if abs(was - now) > most:
+                    counted = parts.get(key, ())
+                    if pieces and counted and not any(number for number, _rate in counted):
+                        continue  # of before it was kept which parts are a request
+                    now, most = worth(rows, counted, digits, discount)
+                    if abs(was - now) > (ZERO if pieces else most):
                         yield key, was, now
 
     def _parts_by_group(self, code: str) -> dict[LedgerKey, list[tuple[int, Decimal]]]:
-        """Rounded seconds and prices of what is on record with a price."""
+        """Rounded seconds, or what counts as a request, and prices of what is on record with a
+        price."""
         found: dict[LedgerKey, list[tuple[int, Decimal]]] = {}
         for settled in self._settled.values():
             for part in settled.parts:
                 if part.key.contract == code and part.rate is not None:
                     group = part.key._replace(sequence=0)
-                    found.setdefault(group, []).append((part.rounded, part.rate))
+                    number = part.drawn if in_pieces(group) else part.rounded
+                    found.setdefault(group, []).append((number, part.rate))
         return found
 
     def _as_it_was(
