@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -31,6 +34,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("soak" if config.getoption("--soak") else "quick")
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """In a long run what failed is said at once: the end may be hours away, or never come."""
+    part = os.environ.get("KLAUSEL_SOAK_PART")
+    if part and report.failed:
+        place = Path(__file__).parent.parent / ".soak" / f"{part}.failed.txt"
+        with place.open("a", encoding="utf-8") as stream:
+            stream.write(f"{report.nodeid}\n{report.longreprtext}\n\n")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if COUNTS:
         terminalreporter.section("counted")
@@ -42,9 +54,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes long is left out, not skipped: nothing in a normal run is skipped."""
-    if config.getoption("--soak"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("soak")]
+    part = os.environ.get("KLAUSEL_SOAK_PART")
+
+    def is_left_out(item: pytest.Item) -> bool:
+        if not config.getoption("--soak"):
+            return item.get_closest_marker("soak") is not None
+        return (item.get_closest_marker("known") is not None) != (part == "known")
+
+    left_out = [item for item in items if is_left_out(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+        items[:] = [item for item in items if not is_left_out(item)]

@@ -27,8 +27,8 @@ NOWHERE = Tree(None, {}, ())
 #: The matchers are compared elsewhere; here the quick one will do.
 QUICK = Matchers(main=reference.ReferenceMatcher, check=reference.ReferenceMatcher)
 LAST = date(2029, 4, 15)
-#: A life is many runs: two fifths as many of them take as long as the other properties.
-FEWER = settings(max_examples=settings.default.max_examples * 2 // 5)
+#: A life is many runs: a quarter as many of them take as long as the other properties.
+FEWER = settings(max_examples=settings.default.max_examples // 4)
 
 
 class Life:
@@ -251,6 +251,9 @@ def test_adjusting_gives_what_a_fresh_bill_would(data: dict[str, Any]) -> None:
     assert max(unique.values(), default=1) == 1
     if any("+" in lot.lot for lot in first.balances):
         return  # a lot that was topped up stays bought
+    limits = ("limit_hours", "limit_amount")
+    if any(limit in row for row in fragment.get("approvals", ()) for limit in limits):
+        return  # what passed and did not change keeps its approvals (docs/decisions.md)
     count("generated lives: an adjustment makes up for what changed")
     assert amounts(ledger) == amounts(fresh.settlements)
     count("generated lives: a second adjustment writes nothing")

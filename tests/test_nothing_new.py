@@ -99,6 +99,7 @@ def _entry(dice: Dice, id_: str, first: date, last: date) -> dict[str, Any]:
 
 #: About one life in three hundred is not at rest yet (docs/decisions.md).
 @pytest.mark.soak
+@pytest.mark.known
 @fresh_one_in(3)
 @given(pools())
 def test_where_nothing_is_new_a_run_does_nothing(data: dict[str, Any]) -> None:

@@ -515,7 +515,9 @@ class Stock:
 
     def returnable_of(self, work: Work, lot: str, had: int) -> int:
         """Seconds of ``had`` that negative ``work`` may take back: a correction that waits on
-        record has had all that was drawn before it, and the rest is drawn behind it."""
+        record has had all that was drawn before it, and the rest is drawn behind it. What comes
+        back on record, and is still to come, is not there twice."""
+        had += min(self.on_record[lot] - self.made[lot], 0)
         if work.entry.id in self.waited:
             had -= max(self.made[lot], 0)
         return max(had, 0)
