@@ -18,6 +18,16 @@ GIVEN: dict[str, Sequence[Step]] = {
         Step(4, "discount", {"term": "K1/care", "percent": 10}),
         Step(5, "bill and adjust", {"at": "A", "to": "2026-03-06"}),
     ],
+    # After it every run refused the customer: its record seemed to be wrong.
+    "a discount is corrected": [
+        Step(1, "log", {"on": "p1a", "day": "2026-01-10", "hours": 6, **WORK}),
+        Step(2, "bill", {"at": "A", "to": "2026-02-05"}),
+        Step(3, "discount", {"term": "K1/time", "percent": 10}),
+        Step(4, "bill and adjust", {"at": "A", "to": "2026-02-06"}),
+        Step(5, "log", {"on": "p1a", "day": "2026-02-10", "hours": 1, **WORK}),
+        Step(6, "bill and adjust", {"at": "A", "to": "2026-03-06"}),
+        Step(7, "bill", {"at": "A", "to": "2026-03-07"}),
+    ],
     # The new customer was refused by every run, though the preview showed its draft.
     "a settled entry goes to another customer": [
         Step(1, "log", {"on": "p3a", "day": "2026-01-10", "hours": 2, **WORK}),
