@@ -393,6 +393,9 @@ class Warned(NamedTuple):
 
 
 class Bound(Protocol):
+    unit: Literal["hour", "piece"]
+    """What its balances count; only requests are pieces."""
+
     """A component bound to a term."""
 
     def due_periods(self, as_of: date) -> Iterator[tuple[Period, date]]:
@@ -456,6 +459,8 @@ class Bound(Protocol):
 
 class Plain:
     """What components without a balance have in common."""
+
+    unit: Literal["hour", "piece"] = "hour"
 
     def singles(self, as_of: date, recorded: Recorded) -> Iterator[Charge]:
         return iter(())

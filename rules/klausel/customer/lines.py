@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from klausel.charges.base import DONE_AGAIN, DRAW, ONE, Account, Charge, Label, Taken, Work
 from klausel.charges.fee import REFUND
+from klausel.clerk import OnRecord
 from klausel.customer.state import ITEM, NO_WHERE, OPENING, Ledger, State, batches, corrected
 from klausel.evidence import corrects_amount, time_amount, worth
 from klausel.ledger import CLOSING, in_pieces
@@ -590,14 +591,15 @@ class Lines(State):
         code = bound.contract.code
         opened = self._others.unbilled.get(code, set())
         digits = self._book.company.quantity_digits
-        parts: dict[LedgerKey, list[tuple[int, Decimal]]] | None = None
+        parts: dict[LedgerKey, list[OnRecord]] | None = None
         for term in bound.terms:
             for component in (one for one in term.components if one.takes_time):
                 groups: dict[LedgerKey, list[LedgerRow]] = {}
                 for row in self._ledger[code].lines.get((term.term.id, component.id), ()):
                     groups.setdefault(row.key._replace(sequence=0), []).append(row)
                 for key, rows in groups.items():
-                    pieces = in_pieces(key)
+                    # A block's purchase may have any name: its lines are no requests.
+                    pieces = component.bound.unit == "piece" and in_pieces(key)
                     if not (pieces or any(row.seconds for row in rows)):
                         continue  # no line of time
                     if (key.term, key.component, key.period) in opened:
@@ -611,23 +613,23 @@ class Lines(State):
                         continue
                     if parts is None:
                         parts = self._parts_by_group(code)
-                    counted = parts.get(key, ())
+                    counted = [
+                        (part.drawn if pieces else part.rounded, part.rate or ZERO)
+                        for part in parts.get(key, ())
+                    ]
                     if pieces and counted and not any(number for number, _rate in counted):
                         continue  # of before it was kept which parts are a request
                     now, most = worth(rows, counted, digits, discount)
                     if abs(was - now) > (ZERO if pieces else most):
                         yield key, was, now
 
-    def _parts_by_group(self, code: str) -> dict[LedgerKey, list[tuple[int, Decimal]]]:
-        """Rounded seconds, or what counts as a request, and prices of what is on record with a
-        price."""
-        found: dict[LedgerKey, list[tuple[int, Decimal]]] = {}
+    def _parts_by_group(self, code: str) -> dict[LedgerKey, list[OnRecord]]:
+        """What is on record with a price."""
+        found: dict[LedgerKey, list[OnRecord]] = {}
         for settled in self._settled.values():
             for part in settled.parts:
                 if part.key.contract == code and part.rate is not None:
-                    group = part.key._replace(sequence=0)
-                    number = part.drawn if in_pieces(group) else part.rounded
-                    found.setdefault(group, []).append((number, part.rate))
+                    found.setdefault(part.key._replace(sequence=0), []).append(part)
         return found
 
     def _as_it_was(
