@@ -39,6 +39,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     part = os.environ.get("KLAUSEL_SOAK_PART")
     if part and report.failed:
         place = Path(__file__).parent.parent / ".soak" / f"{part}.failed.txt"
+        place.parent.mkdir(exist_ok=True)
         with place.open("a", encoding="utf-8") as stream:
             stream.write(f"{report.nodeid}\n{report.longreprtext}\n\n")
 

@@ -185,7 +185,22 @@ class BoundFee(Plain):
             day = max(day, self._after(period, last))
         if day <= period.last:
             found.append((period._replace(first=day), False))
-        return None if whole and in_turn else found
+        if whole and in_turn:
+            return None
+        return [(self._narrowed(period, piece), billed) for piece, billed in found]
+
+    def _narrowed(self, period: Period, piece: Period) -> Period:
+        """``piece`` of ``period``: without proration it pays for its own months as a whole, and
+        for no others."""
+        if self._shape.per != "month" or self._shape.proration != "none":
+            return piece
+        first, last = period.grid_first, period.grid_last
+        for month in self._months(period):
+            if piece.first > period.first and month.first <= piece.first:
+                first = month.first
+            if piece.last < period.last and month.first <= piece.last <= month.last:
+                last = month.last
+        return piece._replace(grid_first=first, grid_last=last)
 
     def _after(self, period: Period, last: date) -> date:
         """The first day that a line up to ``last`` leaves: it has paid for whole months unless
