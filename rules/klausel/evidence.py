@@ -9,11 +9,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from klausel.ledger import in_pieces
 from klausel.model import Book, LedgerKey, LedgerRow
 from klausel.money import ZERO, hours_exact, line_amount, plain, quantity, round_half_up, shortest
+
+
+class Priced(Protocol):
+    """A part on record with a price: a row, or rows of one entry together."""
+
+    @property
+    def rounded(self) -> int: ...  # pragma: no cover
+
+    @property
+    def drawn(self) -> int: ...  # pragma: no cover
+
+    @property
+    def rate(self) -> Decimal | None: ...  # pragma: no cover
 
 
 class Unlike(NamedTuple):
@@ -124,13 +137,12 @@ def _money(
     discounts = {line.discount or ZERO for line in billing}
     if len(discounts) > 1:
         return
-    prices = [(part.drawn if pieces else part.rounded, part.rate or ZERO) for part in parts]
     billed = sum((line.amount or ZERO for line in lines), ZERO)
-    wanted, most = worth(lines, prices, digits, max(discounts, default=ZERO))
-    if abs(billed - wanted) <= (ZERO if pieces else most):
+    wanted, most = worth(lines, parts, digits, max(discounts, default=ZERO), pieces)
+    if abs(billed - wanted) <= most:
         return
     if {today} != discounts or any(line.key not in of_parts for line in lines):
-        whole, _most = worth(lines, prices, digits, ZERO)
+        whole, _most = worth(lines, parts, digits, ZERO, pieces)
         if min(whole, ZERO) - most <= billed <= max(whole, ZERO) + most:
             return
     yield Unlike(lines[0].key, f"{_said(billed)} on record, but its parts are {_said(wanted)}")
@@ -150,20 +162,23 @@ def time_amount(row: LedgerRow, digits: int, discount: Decimal) -> Decimal:
 
 def worth(
     lines: Sequence[LedgerRow],
-    parts: Iterable[tuple[int, Decimal]],
+    parts: Iterable[Priced],
     digits: int,
     discount: Decimal,
+    pieces: bool,
 ) -> tuple[Decimal, Decimal]:
-    """What ``parts``, rounded seconds and prices, come to with ``discount``; and by how much
-    ``lines`` may differ from that, as the quantity of each was rounded. A request counts as much
-    as an hour."""
+    """What ``parts`` come to at their prices with ``discount`` (percent); and by how much ``lines``
+    may differ from that, as the quantity of each was rounded. Time counts as it was rounded
+    (seconds); of ``pieces`` each request counts as much as an hour, and nothing is rounded."""
     rounded: defaultdict[Decimal, int] = defaultdict(int)
-    for seconds, rate in parts:
-        rounded[rate] += seconds
+    for part in parts:
+        rounded[part.rate or ZERO] += part.drawn if pieces else part.rounded
     wanted = sum(
         (line_amount(hours_exact(seconds), rate, discount) for rate, seconds in rounded.items()),
         ZERO,
     )
+    if pieces:
+        return wanted, ZERO
     steps = Decimal(1).scaleb(-digits) * (len(lines) + len(rounded))
     return wanted, line_amount(steps, max(map(abs, rounded), default=ZERO), ZERO)
 

@@ -613,14 +613,11 @@ class Lines(State):
                         continue
                     if parts is None:
                         parts = self._parts_by_group(code)
-                    counted = [
-                        (part.drawn if pieces else part.rounded, part.rate or ZERO)
-                        for part in parts.get(key, ())
-                    ]
-                    if pieces and counted and not any(number for number, _rate in counted):
+                    priced = parts.get(key, [])
+                    if pieces and priced and not any(part.drawn for part in priced):
                         continue  # of before it was kept which parts are a request
-                    now, most = worth(rows, counted, digits, discount)
-                    if abs(was - now) > (ZERO if pieces else most):
+                    now, most = worth(rows, priced, digits, discount, pieces)
+                    if abs(was - now) > most:
                         yield key, was, now
 
     def _parts_by_group(self, code: str) -> dict[LedgerKey, list[OnRecord]]:
