@@ -193,7 +193,7 @@ def _state(part: Part, lines: set[str]) -> str:
         return "uncovered"
     if part.line and part.line in lines:
         return "billed"  # what was put on record early, too
-    if part.settled or part.disposition in _NEVER:
+    if part.disposition in _NEVER or (part.settled and (part.lot or part.due is None)):
         return ""
     if part.lot:
         return "drawn"

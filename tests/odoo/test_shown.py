@@ -49,11 +49,18 @@ class Seen(NamedTuple):
     parts: Rows
     held: Rows
     uncovered: Rows
-    settled: Rows
-    """Seconds that a run puts on record, as worked and as counted."""
     problems: Rows
     totals: Sums
     """By customer and currency; credit notes below zero."""
+
+
+class Told(NamedTuple):
+    """What the program says of all customers."""
+
+    seen: Seen
+    fresh: Rows
+    """Seconds that are not on record yet, or wait, as worked and as counted. A run puts them on
+    record if their window is over, though they may be due later."""
 
 
 class Place(NamedTuple):
@@ -132,11 +139,11 @@ class Place(NamedTuple):
 
     # --- what is shown
 
-    def by_cli(self, as_of: str) -> Seen:
+    def by_cli(self, as_of: str) -> Told:
         """What ``klausel preview`` says, as JSON."""
         return as_told(json.loads(self.klausel("preview", "--as-of", as_of, "--format", "json")))
 
-    def by_program(self, as_of: str) -> Seen:
+    def by_program(self, as_of: str) -> Told:
         """The same with corrections, which the command only shows as text."""
         account = self.firm.account("klausel")
         source = scene.source(account, policies=self.firm.policies)
@@ -175,11 +182,6 @@ class Place(NamedTuple):
             counted((one[1], one[2], one[11], int(one[9])) for one in parts if one[0] == "held"),
             counted(
                 (one[1], one[2], one[11], int(one[8])) for one in parts if one[0] == "uncovered"
-            ),
-            settled(
-                ((one[2], *one[3:8], one[11] if one[0] == "held" else ""), one[8], one[9])
-                for one in parts
-                if one[0] not in ("uncovered", "not_due")
             ),
             Counter(self.sql("SELECT severity, code, text FROM klausel_problem")),
             {place: sum_ for place, sum_ in totals.items() if sum_},
@@ -277,7 +279,7 @@ def settled(rows: Iterable[tuple[tuple[Any, ...], Any, Any]]) -> Rows:
     return Counter({place: seconds for place, seconds in found.items() if seconds})
 
 
-def as_told(data: dict[str, Any]) -> Seen:
+def as_told(data: dict[str, Any]) -> Told:
     """What the program says, in the words of those who compare."""
     lines: Rows = Counter()
     totals: Sums = defaultdict(Decimal)
@@ -297,21 +299,20 @@ def as_told(data: dict[str, Any]) -> Seen:
             ] += 1  # fmt: skip
     ours = {key[3] for key in lines}
     parts: Rows = Counter()
-    on_record = []
+    fresh = []
     for entry in data["entries"]:
         for part in entry["parts"]:
             waits = part["held"] or part.get("uncovered")
             line = part["line"] if part["line"] in ours and not waits else ""
-            done = part.get("settled") or part["disposition"] in DECIDED
-            if waits or line or not done:
-                words = [part[name] or "" for name in ("contract", "term", "lot")]
-                whose = (entry["id"], part["disposition"], part["rule"], *words)
+            decided = part["disposition"] in DECIDED
+            done = part.get("settled") and ("due" not in part or part["lot"])
+            words = [part[name] or "" for name in ("contract", "term", "lot")]
+            whose = (entry["id"], part["disposition"], part["rule"], *words)
+            if waits or line or not (done or decided):
                 parts[(*whose, part["seconds"], part["rounded"], line, waits or "")] += 1
-                later = "due" in part and not (line or part["lot"] or part["held"])
-                if not (later or part.get("uncovered")):
-                    place = (*whose, part["held"] or "")
-                    on_record.append((place, part["seconds"], part["rounded"]))
-    return Seen(
+            if not (part.get("settled") or decided or part.get("uncovered")):
+                fresh.append(((*whose, part["held"] or ""), part["seconds"], part["rounded"]))
+    seen = Seen(
         lines,
         parts,
         counted(
@@ -321,10 +322,10 @@ def as_told(data: dict[str, Any]) -> Seen:
             (one["customer"], one["entry"], one["reason"], one["seconds"])
             for one in data["uncovered"]
         ),
-        settled(on_record),
         Counter((one["severity"], one["code"], one["message"]) for one in data["problems"]),
         {place: sum_.normalize() for place, sum_ in totals.items() if sum_},
     )
+    return Told(seen, settled(fresh))
 
 
 def same(one: Seen, other: Seen) -> None:
@@ -371,7 +372,7 @@ def bills(place: Place, as_of: str = "", adjust: bool = False) -> str:
     day = place.look(as_of, adjust)
     told = place.by_program(day) if adjust else place.by_cli(day)
     shown = place.stored()
-    same(shown, told)
+    same(shown, told.seen)
     since = place.last_run()
     place.create_drafts(day, adjust)
     written = place.written(since)
@@ -385,7 +386,7 @@ def bills(place: Place, as_of: str = "", adjust: bool = False) -> str:
     differ(shown.totals, sums, "totals")
     again = nothing_new(place, day, adjust, shown)
     if not adjust:  # there it is differences that are put on record
-        on_record(shown, written, again)
+        on_record(told, written, again)
     count("customers whose preview, screen and drafts were compared", customers(place))
     count("drafts as shown", len(written.documents))
     count("lines as shown", sum(shown.lines.values()))
@@ -416,13 +417,13 @@ def as_wholes(documents: Iterable[Document]) -> Rows:
     )
 
 
-def on_record(shown: Seen, written: Written, again: Seen) -> None:
-    """Each second is on record as it was shown, or shown as before: its window is still open."""
-    waits = {place for place in shown.settled if place[6]}
+def on_record(told: Told, written: Written, again: Told) -> None:
+    """Each second is on record as it was told, or told as before: its window is still open."""
+    waits = {place for place in told.fresh if place[6]}
     assert {place for place, more in written.settled.items() if place[6] and more > 0} <= waits
     wanted, found, left = (
         {place: seconds for place, seconds in some.items() if not place[6]}
-        for some in (shown.settled, written.settled, again.settled)
+        for some in (told.fresh, written.settled, again.fresh)
     )
     both = Counter(found)
     for place, seconds in left.items():
@@ -430,17 +431,17 @@ def on_record(shown: Seen, written: Written, again: Seen) -> None:
     differ(Counter(wanted), both, "on record")
 
 
-def nothing_new(place: Place, day: str, adjust: bool, before: Seen) -> Seen:
+def nothing_new(place: Place, day: str, adjust: bool, before: Seen) -> Told:
     """Looked at again there is nothing to be written, and what waits still waits."""
     place.look(day, adjust)
     told = place.by_program(day) if adjust else place.by_cli(day)
     shown = place.stored()
-    same(shown, told)
+    same(shown, told.seen)
     assert (shown.lines, shown.totals) == (Counter(), {})
     assert place.sql("SELECT id FROM klausel_preview WHERE fingerprint <> ''") == []
     differ(before.held, shown.held, "held")
     differ(before.uncovered, shown.uncovered, "not covered")
-    return shown
+    return told
 
 
 # --- the demo book --------------------------------------------------------------------------------

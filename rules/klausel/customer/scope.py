@@ -38,7 +38,7 @@ from klausel.model import (
     natural,
 )
 from klausel.money import ZERO, round_half_up
-from klausel.period import Period
+from klausel.period import ONE_DAY, Period
 from klausel.policy.ir import Rule
 from klausel.problems import Problem, problem
 from klausel.record import HeldBefore, Reopened, Settled
@@ -628,8 +628,16 @@ class Scoping(State):
                     drawn=part.drawn,
                     late=self._is_late(part),
                     closes=None if line else self._closed_with(entry, part),
+                    due=None if line else self._still_due(part),
                 ),
             )
+
+    def _still_due(self, part: OnRecord) -> date | None:
+        """Day on which a part will be billed that went on record before its period was over."""
+        period = self._period_of(part) if part.rate is not None else None
+        if period is None or period.last < self._as_of:
+            return None
+        return period.last + ONE_DAY
 
     def _is_late(self, part: OnRecord) -> bool:
         """Whether a part on record counted behind its period."""
