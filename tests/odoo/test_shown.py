@@ -473,8 +473,8 @@ def test_every_customer_of_the_demo_book(demo_place: Place) -> None:
 # --- a crowd --------------------------------------------------------------------------------------
 
 
-def crowd(server: Server, number: int, folder: Path) -> None:
-    some = Crowd(number)
+def crowd(server: Server, number: int, new: int, folder: Path) -> None:
+    some = Crowd(number, new)
     odoo = server.clone()
     empty(server, odoo)
     growing = Growing(odoo, "")
@@ -505,9 +505,9 @@ def some_documents_go_on(place: Place, some: Crowd) -> None:
 
 
 def test_a_crowd(odoo_server: Server, tmp_path: Path) -> None:
-    crowd(odoo_server, 40, tmp_path)
+    crowd(odoo_server, 40, 10, tmp_path)
 
 
 @pytest.mark.soak
 def test_a_crowd_of_two_hundred(odoo_server: Server, tmp_path: Path) -> None:
-    crowd(odoo_server, 200, tmp_path)
+    crowd(odoo_server, 200, 200, tmp_path)
