@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import re
 import subprocess
@@ -400,15 +401,34 @@ def test_two_workers_do_each_request_once(place: Place) -> None:
 
 
 def test_two_programs_tell_of_the_same_customers_in_opposite_order(place: Place) -> None:
-    """At the same moment, of customers who are shown for the first time. Neither waits for the
-    other while it holds a customer, so that nothing has to be broken off."""
+    """At the same moment: of customers who are shown for the first time, and of such of whom
+    somebody else holds the middle one. Neither waits while it holds a customer itself, so that
+    nothing has to be broken off."""
     result = by_cli(place)
     digests = {customer: one.shown for customer, one in wholes(result).items()}
     told: dict[str, list[dict[str, bool | Refused]]] = {"one": [], "two": []}
     rounds = 8
-    start = threading.Barrier(
-        2, lambda: place.sql("DELETE FROM klausel_preview") and None, timeout=60
-    )
+    middle = place.parties["TWO"].customer
+    turns = itertools.count()
+    people: list[threading.Thread] = []
+
+    def set_up() -> None:
+        if next(turns) % 2 == 0:
+            place.sql("DELETE FROM klausel_preview")
+            return
+        hold = (
+            f"BEGIN; SELECT id FROM klausel_preview WHERE partner_id = {middle} FOR SHARE;"
+            " SELECT pg_sleep(1); COMMIT"
+        )
+        people.append(threading.Thread(target=place.sql, args=[hold]))
+        people[-1].start()
+        active = (
+            "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%sleep(1);%'"
+        )
+        while not place.sql(f"{active} AND pid <> pg_backend_pid()"):
+            pass
+
+    start = threading.Barrier(2, set_up, timeout=60)
 
     def tell(name: str) -> None:
         with contextlib.closing(place.source()) as source:
@@ -428,8 +448,9 @@ def test_two_programs_tell_of_the_same_customers_in_opposite_order(place: Place)
     threads = [threading.Thread(target=tell, args=[name]) for name in told]
     for thread in threads:
         thread.start()
-    for thread in threads:
+    for thread in (*threads, *people):
         thread.join()
+    assert len(people) == rounds / 2
     customers = {"", *(party.customer for party in place.parties.values())}
     for name, answers in told.items():
         assert len(answers) == rounds, name
