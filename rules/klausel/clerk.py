@@ -198,7 +198,8 @@ def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, date, int, bo
     back are not for it, and where it is ``done_again`` behind it."""
     if done_again:
         return item.is_new, not item.again and item.held_before, *_order(item)
-    return item.is_new, not item.through, *_order(item)
+    recorded = item.record[0].number if item.record else 0
+    return item.is_new, not item.through, recorded, *_order(item)
 
 
 def _as_recorded(item: Item) -> int:
