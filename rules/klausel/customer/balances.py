@@ -180,9 +180,9 @@ class Balances(Corrections):
             if window.last is None or window.last >= self._as_of:
                 return
             place, after = ("", SCOPE, window.first), window.last + ONE_DAY
-            if place not in self._ledger[code].groups and after not in begins:
-                if next(self._periods(bound, day), None) is None:
-                    self._settle(bound, LedgerKey(code, *place, CLOSING))
+            known = place in self._ledger[code].groups or after in begins
+            if not known and next(self._periods(bound, day), None) is None:
+                self._settle(bound, LedgerKey(code, *place, CLOSING))
             day = after
 
     def _periods(self, bound: BoundContract, day: date) -> Iterator[Period]:
