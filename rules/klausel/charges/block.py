@@ -413,8 +413,9 @@ class BlockAccount(Stock):
         }
         for lot in self.lots:
             if end is not None and self.over(as_of):
-                if lot.refunded or LEFTOVER + lot.id in known:
-                    yield self._given_back(lot, end, lines.get(lot.id))
+                charge = self._given_back(lot, end, lines.get(lot.id))
+                if charge.quantity or charge.group in known:
+                    yield charge
             else:
                 found = self.taken_back(LEFTOVER + lot.id, "leftover", as_of)
                 if found is not None:

@@ -399,10 +399,11 @@ class PoolAccount(Stock):
         )  # fmt: skip
         if owed or SETTLE in known:
             yield charge
-        if self._credit or CREDIT in known:
+        back = quantity(self._credit, digits)
+        if back or CREDIT in known:
             yield charge._replace(
                 group=CREDIT, label=charge.label._replace(details=(("phrase", "credit"),)),
-                quantity=quantity(self._credit, digits), granted=-self._credit,
+                quantity=back, granted=-self._credit,
                 cumulative=False, credit=True, beside=True,
             )  # fmt: skip
 
