@@ -334,7 +334,7 @@ class PoolAccount(Stock):
         return super().rest(work, rest, day, late, taken)
 
     def _owe(self, cost: int) -> None:
-        """Adds to what is owed; less than nothing lessens what was billed at an end that is over."""
+        """Adds to what is owed; below nothing it lessens what an end that is over has billed."""
         self.deficit += cost
         billed = min(-self.deficit, self._settled) if self._ended else 0
         if billed > 0:

@@ -114,9 +114,9 @@ class QuotaAccount(ContingentAccount):
             if lots:
                 lots[0].drawn += REQUEST
                 self._known[key] = lots[0].id
-                found = self.part(work, work.rounded, lots[0], REQUEST, home)
+                part = self.part(work, work.rounded, lots[0], REQUEST, home)
                 self._pay_of(key)
-                return Offer((found,), 0)
+                return Offer((part,), 0)
             if self.bound.shape.beyond == "hold":
                 return Offer((), work.rounded, waits=True)  # without time, too: somebody asked
             if self.bound.shape.beyond != "bill":
@@ -175,10 +175,10 @@ class QuotaAccount(ContingentAccount):
             period = self.bound.period(part.period.first)
             if period is not None:
                 self.lots_of(period)
-        if part.lot or part.group.startswith("beyond"):
-            if key not in self._known:
-                self._known[key] = part.lot
-                self._pay_of(key)
+        counts = part.lot or part.group.startswith("beyond")
+        if counts and key not in self._known:
+            self._known[key] = part.lot
+            self._pay_of(key)
         return super().force(part)
 
 
