@@ -256,9 +256,9 @@ class Balances(Corrections):
         before = [rest for rest in self._held_before.get(entry.id, ()) if rest.contract == code]
         if window.last is None or window.last >= self._as_of:
             # It was moved here: what waited of it does so no longer on its old day.
-            for rest in before if item.changed else ():
-                if rest.seconds or rest.rounded:
-                    self._put_held(bound, item, rest.reason, 0, 0, rest)
+            for one in before if item.changed else ():
+                if one.seconds or one.rounded:
+                    self._put_held(bound, item, one.reason, 0, 0, one)
             return
         known = {
             rest.reason: rest for rest in before if item.changed or rest.reason == item.waits_for
