@@ -338,6 +338,7 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ("klausel.preview", "action_refresh_all"): [Call("action_refresh_all")],
         ("klausel.preview", "action_refresh_corrections"): [],
         ("klausel.preview.line", "action_why"): [],
+        ("klausel.problem", "action_plan"): [],
         ("klausel.request", "action_cancel"): [],
         ("klausel.request", "action_view_moves"): [],
         ("klausel.worker", "klausel_said"): [Call("klausel_said")],

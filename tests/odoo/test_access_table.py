@@ -249,6 +249,7 @@ METHODS: dict[tuple[str, str], frozenset[str]] = {
     ("klausel.preview", "action_refresh_all"): ASKERS | {users.STRANGER},
     ("klausel.preview", "action_refresh_corrections"): ASKERS,
     ("klausel.preview.line", "action_why"): ASKERS,
+    ("klausel.problem", "action_plan"): ASKERS,
     ("klausel.reference", "klausel_contracts"): READERS,
     ("klausel.reference", "klausel_entries"): READERS,
     ("klausel.reference", "klausel_hidden"): READERS,

@@ -362,6 +362,42 @@ def test_the_other_lists(path: str, tour: Tour, page: Page, firm: Firm, tmp_path
     picture(page, tour, path, tmp_path)
 
 
+def test_a_problem_is_planned(
+    tour: Tour, page: Page, firm: Firm, client: WebClient, tmp_path: Path
+) -> None:
+    """As an activity of its customer, which outlives the problem's row."""
+    mine = (*tour.customers, tour.held)
+    contracts = client.find("klausel.contract", [], ["partner_id", "commercial_partner_id"])
+    names = {
+        one["id"]: one["name"]
+        for one in client.find("res.partner", [], ["name"])
+        if one["name"] not in mine
+    }
+    (contract, *_) = [one for one in contracts if one["commercial_partner_id"] in names]
+    client.call("klausel.contract", "copy", [contract["id"]], {"code": f"AGAIN-{tour.language}"})
+    page.goto(f"{firm.odoo.url}/odoo/klausel-to-invoice")
+    refreshed(page, "action_refresh_all")
+    customer = contract["commercial_partner_id"]
+    (problem, *_) = client.find(
+        "klausel.problem", [("partner_id", "=", customer)], ["text"]
+    )  # fmt: skip
+    page.goto(f"{firm.odoo.url}/odoo/klausel-problems")
+    line = page.locator(".o_data_row").filter(has_text=problem["text"])
+    press(line.first, "action_plan")
+    expect(line.first.locator("[name=planned_user_id] img")).to_be_visible()
+    press(line.first, "action_plan")  # pressed again it is not planned twice
+    picture(page, tour, "problem-planned", tmp_path)
+    (planned,) = client.find(
+        "mail.activity", [("res_model", "=", "res.partner"), ("res_id", "=", customer),
+                          ("summary", "=", problem["text"])], ["user_id", "note"],
+    )  # fmt: skip
+    assert planned["note"]
+    seen = client.find("klausel.problem", [("partner_id", "=", customer)], ["planned_user_id"])
+    assert all(one["planned_user_id"] for one in seen)
+    unplanned = [("partner_id.activity_ids", "=", False), ("partner_id", "=", customer)]
+    assert client.find("klausel.problem", unplanned, ["id"]) == []
+
+
 # --- on a phone ---------------------------------------------------------------------------------
 
 
@@ -379,6 +415,10 @@ def test_on_a_phone(
     page.locator(".nav-link[name=held]").click()
     expect(page.locator(".tab-pane.active")).to_contain_text(tour.said["held"])
     fits(page, tour, "held-on-a-phone", tmp_path)
+    for path in ("waiting", "balances", "problems"):
+        page.goto(f"{firm.odoo.url}/odoo/klausel-{path}")
+        expect(page.locator(".o_kanban_record").first).to_be_visible()
+        fits(page, tour, f"{path}-on-a-phone", tmp_path)
     posted = next(one for one in invoices(client, tour) if one[3] == "posted")
     page.goto(f"{firm.odoo.url}/odoo/customer-invoices/{posted[1]}")
     expect(page.locator(OPEN)).to_be_visible()
