@@ -192,13 +192,14 @@ def _order(item: Item) -> tuple[date, int, bool]:
     return item.decisive, item.rank, not item.record
 
 
-def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, date, int, bool]:
-    """What earlier runs did is done; later facts find what they left. Which of two came first to
-    one place is not on record: what waits there stands before what has passed, as hours that come
-    back are not for it, and where it is ``done_again`` behind it."""
+def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, int, date, int, bool]:
+    """What earlier runs did is done, in the order of the ledger; later facts find what they left.
+    What waits at a place stands before what has passed there, as hours that come back are not for
+    it, and where it is ``done_again`` behind it."""
     if done_again:
-        return item.is_new, not item.again and item.held_before, *_order(item)
-    return item.is_new, not item.through, *_order(item)
+        return item.is_new, not item.again and item.held_before, 0, *_order(item)
+    recorded = item.record[0].number if item.record else 0
+    return item.is_new, not item.through, recorded, *_order(item)
 
 
 def _as_recorded(item: Item) -> int:
