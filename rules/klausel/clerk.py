@@ -95,6 +95,8 @@ class Item:
     """It had passed the gate, and no term had hours for it: it is tried again in its place."""
     old_place: date | None = None
     """The day behind which it counted when it began to wait."""
+    began: int = 0
+    """The place among all rows of the one that says so."""
     over_budget: bool = False
     """A budget holds it: it is asked again in its place."""
     reopened: bool = False
@@ -198,7 +200,7 @@ def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, int, date, in
     it, and where it is ``done_again`` behind it."""
     if done_again:
         return item.is_new, not item.again and item.held_before, 0, *_order(item)
-    recorded = item.record[0].number if item.record else 0
+    recorded = item.record[0].number if item.record else item.began if item.through else 0
     return item.is_new, not item.through, recorded, *_order(item)
 
 
