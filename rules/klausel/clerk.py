@@ -95,6 +95,8 @@ class Item:
     """It had passed the gate, and no term had hours for it: it is tried again in its place."""
     old_place: date | None = None
     """The day behind which it counted when it began to wait."""
+    began: int = 0
+    """The place among all rows of the one that says so."""
     over_budget: bool = False
     """A budget holds it: it is asked again in its place."""
     reopened: bool = False
@@ -192,13 +194,14 @@ def _order(item: Item) -> tuple[date, int, bool]:
     return item.decisive, item.rank, not item.record
 
 
-def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, date, int, bool]:
-    """What earlier runs did is done; later facts find what they left. Which of two came first to
-    one place is not on record: what waits there stands before what has passed, as hours that come
-    back are not for it, and where it is ``done_again`` behind it."""
+def _late_order(done_again: bool, item: Item) -> tuple[bool, bool, int, date, int, bool]:
+    """What earlier runs did is done, in the order of the ledger; later facts find what they left.
+    What waits at a place stands before what has passed there, as hours that come back are not for
+    it, and where it is ``done_again`` behind it."""
     if done_again:
-        return item.is_new, not item.again and item.held_before, *_order(item)
-    return item.is_new, not item.through, *_order(item)
+        return item.is_new, not item.again and item.held_before, 0, *_order(item)
+    recorded = item.record[0].number if item.record else item.began if item.through else 0
+    return item.is_new, not item.through, recorded, *_order(item)
 
 
 def _as_recorded(item: Item) -> int:

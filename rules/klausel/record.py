@@ -68,6 +68,8 @@ class HeldBefore(NamedTuple):
     rule: str = ""
     key: LedgerKey = _NO_KEY
     """Of its first row."""
+    number: int = 0
+    """Place of that row among all rows."""
 
 
 class Reopened(NamedTuple):
@@ -131,7 +133,7 @@ def on_record(
             before = held.get(place)
             if before is not None and row.fingerprint != before.fingerprint:
                 changed.add(row.entry)
-            held[place] = _held(before, row)
+            held[place] = _held(before, row, number)
             continue
         found = settled.get(row.entry)
         if found is None:
@@ -233,7 +235,7 @@ def settled_with(rows: Iterable[LedgerRow], owners: Mapping[str, str]) -> Sums:
     }
 
 
-def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:
+def _held(before: HeldBefore | None, row: LedgerRow, number: int) -> HeldBefore:
     gated = row.held in BEFORE_ROUNDING and row.held != LIMIT
     if before is None or (before.taken_up and not before.seconds and not before.rounded):
         return HeldBefore(
@@ -248,6 +250,7 @@ def _held(before: HeldBefore | None, row: LedgerRow) -> HeldBefore:
             disposition=row.disposition,
             rule=row.rule,
             key=row.key,
+            number=number,
         )
     seconds, rounded = before.seconds + row.seconds, before.rounded + row.rounded
     if not seconds and not rounded and row.fingerprint != before.fingerprint:

@@ -184,8 +184,9 @@ def _into_deficit(
         some = stock.payable(rest, factor, seconds(limit) - owed)
     balance["deficit"] += stock.weight(some, factor)
     _remember(desk, balance)
-    if balance["settled"] and (component.get("settle") or "none") in ("bill_deficit", "both"):
-        balance["behind"] += balance["deficit"]
+    bills = (component.get("settle") or "none") in ("bill_deficit", "both")
+    settled = balance["settled"]  # until a later end is adjusted nothing more is
+    if bills and settled and settled == term["last"]:
         late = _settled_before(desk, term, component)
         settle_deficit(desk, term, component, place["position"], late=late)
     return some
@@ -194,7 +195,7 @@ def _into_deficit(
 def _settled_before(desk: Any, term: Facts, component: Facts) -> bool:
     """Whether an earlier run has settled a pool."""
     before = (desk.record["state"] or {}).get("balances", {}).get(key_of(term, component), {})
-    return bool(before.get("settled", False))
+    return bool(before.get("settled"))
 
 
 def _give_back(
@@ -202,7 +203,7 @@ def _give_back(
 ) -> tuple[Parts, int]:
     """Negative time returns what was drawn, the last lot first (and a deficit last).
 
-    So it does with what was owed and billed behind a settlement: it is on a line of that kind.
+    Behind a pool's end so it does with what was owed at the end or behind it, and billed.
     """
     entry, parts = desk.entry(piece), []
     factor = desk.weight_of(piece)
@@ -223,15 +224,22 @@ def _give_back(
             _remember(desk, balance)
             parts.append(_part(term, component, -some, "deficit"))
             rest += some
-        some = stock.payable(-rest, factor, balance["behind"])
+        billed = balance["billed"] if _over(term, place) else 0
+        if billed and balance["settled"] != term["last"]:
+            raise CannotSay("what a later end brings of a deficit that was billed")
+        some = stock.payable(-rest, factor, billed)
         if some:
-            less = stock.weight(some, factor)
             late = _settled_before(desk, term, component)
+            less = stock.weight(some, factor)
             _charge_deficit(desk, term, component, -less, place["position"], late)
-            balance["behind"] -= less
             parts.append(_part(term, component, -some, "deficit"))
             rest += some
     return parts, rest
+
+
+def _over(term: Facts, place: Facts) -> bool:
+    """Whether work stands behind the end of a term; where that is put off, the term goes on."""
+    return bool(place["late"]) and (term["last"] or FOREVER) <= place["position"]
 
 
 # Lots that are bought
@@ -801,7 +809,7 @@ def _carry(desk: Any, term: Facts, component: Facts, period: Facts, day: date) -
 def _settle(desk: Any, term: Facts, component: Facts, day: date) -> None:
     """The last period of a pool is closed: what nobody can carry any more."""
     balance = desk.balance(term, component)
-    balance["settled"] = True
+    balance["settled"] = term["last"]
     how = component.get("settle") or "none"
     if how in ("bill_deficit", "both"):
         settle_deficit(desk, term, component, day, late=False)

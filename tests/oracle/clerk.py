@@ -109,8 +109,8 @@ class Clerk:
 
     def balance(self, term: Facts, component: Facts) -> Facts:
         key = balances.key_of(term, component)
-        empty = {"lots": [], "deficit": 0, "billed": 0, "settled": False}
-        empty |= {"behind": 0, "owed": [], "tickets": {}, "topped": {}}
+        empty = {"lots": [], "deficit": 0, "billed": 0, "settled": None}
+        empty |= {"owed": [], "tickets": {}, "topped": {}}
         return self.state["balances"].setdefault(key, empty)
 
     def openings(self, term: Facts) -> list[Facts]:

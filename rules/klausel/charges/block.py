@@ -247,14 +247,22 @@ class BlockAccount(Stock):
     def _refund(self, end: date, lots: list[Lot]) -> None:
         for lot in lots:
             if lot.last == end and (lot.first <= end or lot.id in self.topped):
-                lot.refunded += max(self.free(lot), 0)
+                lot.refunded += self._unclaimed(lot)
 
     def _refund_again(self, id_: str, before: Ended) -> None:
         """What is on record as given back at an end that is put off."""
         for lot in self.lots:
             if lot.id == id_:
-                free = max(self.free(lot), 0)
-                lot.refunded += before.seconds(free, self.bound.binding.term.discount)
+                left = self._unclaimed(lot)
+                lot.refunded += before.seconds(left, self.bound.binding.term.discount)
+
+    def _unclaimed(self, lot: Lot) -> int:
+        """Seconds of ``lot`` that nothing on record will draw; what is drawn of hours that come
+        back meanwhile takes none of them. A lot that is bought later still is drawn at once."""
+        made = self.made[lot.id]
+        if lot.id in self.topped and not made:
+            return max(self.free(lot), 0)
+        return max(lot.left - max(self.on_record[lot.id] - made, 0), 0)
 
     # -- work --------------------------------------------------------------------------------------
 
@@ -413,8 +421,9 @@ class BlockAccount(Stock):
         }
         for lot in self.lots:
             if end is not None and self.over(as_of):
-                if lot.refunded or LEFTOVER + lot.id in known:
-                    yield self._given_back(lot, end, lines.get(lot.id))
+                charge = self._given_back(lot, end, lines.get(lot.id))
+                if charge.quantity or charge.group in known:
+                    yield charge
             else:
                 found = self.taken_back(LEFTOVER + lot.id, "leftover", as_of)
                 if found is not None:

@@ -310,10 +310,11 @@ class PoolAccount(Stock):
 
     def rest(self, work: Work, rest: int, day: date, late: bool, taken: list[Taken]) -> Offer:
         if rest < 0:
-            owed = self.returnable_of(work, DEFICIT, self.deficit)
+            billed = self._settled if self._ended else 0
+            owed = self.returnable_of(work, DEFICIT, self.deficit + billed)
             found, cost = covered(-rest, owed, work.hours_factor)
             if found:
-                self.deficit -= cost
+                self._owe(-cost)
                 taken = [*taken, self._owed(work, -found, -cost)]
                 rest += found
         elif rest > 0:
@@ -332,6 +333,14 @@ class PoolAccount(Stock):
             return Offer(tuple(taken), 0)
         return super().rest(work, rest, day, late, taken)
 
+    def _owe(self, cost: int) -> None:
+        """Adds to what is owed; below nothing it lessens what an end that is over has billed."""
+        self.deficit += cost
+        billed = min(-self.deficit, self._settled) if self._ended else 0
+        if billed > 0:
+            self._settled -= billed
+            self.deficit += billed
+
     def _owed(self, work: Work, rounded: int, cost: int) -> Taken:
         """A part that adds to the deficit, which has it already."""
         if self._ended:
@@ -341,7 +350,7 @@ class PoolAccount(Stock):
     def force(self, part: Taken) -> Taken:
         if part.lot == DEFICIT:
             self.forget(part)
-            self.deficit += part.drawn
+            self._owe(part.drawn)
             done = self.forced(part, -self.deficit)
             if part.drawn > 0:
                 self._repay_from_more(part)
@@ -390,10 +399,11 @@ class PoolAccount(Stock):
         )  # fmt: skip
         if owed or SETTLE in known:
             yield charge
-        if self._credit or CREDIT in known:
+        back = quantity(self._credit, digits)
+        if back or CREDIT in known:
             yield charge._replace(
                 group=CREDIT, label=charge.label._replace(details=(("phrase", "credit"),)),
-                quantity=quantity(self._credit, digits), granted=-self._credit,
+                quantity=back, granted=-self._credit,
                 cumulative=False, credit=True, beside=True,
             )  # fmt: skip
 

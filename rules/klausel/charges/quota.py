@@ -114,7 +114,9 @@ class QuotaAccount(ContingentAccount):
             if lots:
                 lots[0].drawn += REQUEST
                 self._known[key] = lots[0].id
-                return Offer((self.part(work, work.rounded, lots[0], REQUEST, home),), 0)
+                part = self.part(work, work.rounded, lots[0], REQUEST, home)
+                self._pay_of(key)
+                return Offer((part,), 0)
             if self.bound.shape.beyond == "hold":
                 return Offer((), work.rounded, waits=True)  # without time, too: somebody asked
             if self.bound.shape.beyond != "bill":
@@ -151,6 +153,19 @@ class QuotaAccount(ContingentAccount):
                 still.append(work)
         self.waiting = still
 
+    def _pay_of(self, key: tuple[str, str]) -> None:
+        """What waits of a ticket belongs to the request that its other work has."""
+        lot, still = self._known[key], []
+        for work in self.waiting:
+            if lot and _request(work) == key:
+                home = work.entry.date
+                self.paid.append(
+                    (work, self._part(work, work.rounded, lot, 0, home, self._left(lot)))
+                )
+            else:
+                still.append(work)
+        self.waiting = still
+
     def _left(self, id_: str) -> int | None:
         return next((lot.left for lot in self.lots if lot.id == id_), None)
 
@@ -160,8 +175,10 @@ class QuotaAccount(ContingentAccount):
             period = self.bound.period(part.period.first)
             if period is not None:
                 self.lots_of(period)
-        if part.lot or part.group.startswith("beyond"):
-            self._known.setdefault(key, part.lot)
+        counts = part.lot or part.group.startswith("beyond")
+        if counts and key not in self._known:
+            self._known[key] = part.lot
+            self._pay_of(key)
         return super().force(part)
 
 

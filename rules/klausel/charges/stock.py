@@ -341,6 +341,8 @@ class Stock:
         """By lot: seconds that waiting work on record drew from it, before its day is reached."""
         self.expected: dict[str, int] = {}
         """By lot: seconds that draws on record will take from it, later in this simulation."""
+        self.own_back: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """By entry and lot: seconds that it gives back on record, later in this simulation."""
         self.paid_to: dict[tuple[str, str], tuple[int, int]] = {}
         """By entry and lot: rounded seconds that are paid on record, and what they drew."""
         self.on_record: defaultdict[str, int] = defaultdict(int)
@@ -474,6 +476,8 @@ class Stock:
         self.on_record[lot] += cost
         if cost > 0:
             self.expected[lot] = self.expected.get(lot, 0) + cost
+        elif cost:
+            self.own_back[entry.id, lot] -= cost
 
     def free(self, lot: Lot) -> int:
         """Seconds of ``lot`` that new work may have: what is left, and not drawn on record."""
@@ -519,7 +523,7 @@ class Stock:
         back on record, and is still to come, is not there twice."""
         had += min(self.on_record[lot] - self.made[lot], 0)
         if work.entry.id in self.waited:
-            had -= max(self.made[lot], 0)
+            had -= max(self.made[lot], 0) + self.own_back[work.entry.id, lot]
         return max(had, 0)
 
     def _give_back(self, work: Work, lots: list[Lot], day: date, late: bool) -> Offer:
@@ -580,6 +584,8 @@ class Stock:
         self.made[part.lot] += part.drawn
         if part.drawn > 0:
             self.expected[part.lot] -= part.drawn
+        elif part.drawn:
+            self.own_back[part.work.entry.id, part.lot] += part.drawn
 
     def force(self, part: Taken) -> Taken:
         if not part.lot:

@@ -79,6 +79,7 @@ class Balances(Corrections):
             self._remember_held(bound, item, held)
         self._settled_again(bound, items, outcome, taken)
         self._close_where_terms_begin(bound)
+        self._close_between_terms(bound)
         for reached in outcome.reached:
             self._notice(
                 bound, reached.watch.rule.id, reached.period, reached.at_percent, reached.on,
@@ -161,6 +162,29 @@ class Balances(Corrections):
             if not any(period.last == window.last for period in self._periods(bound, window.first)):
                 self._settle(bound, LedgerKey(code, *place, CLOSING))
 
+    def _close_between_terms(self, bound: BoundContract) -> None:
+        """Months behind a term that took time, and with no period, have rows of their own where
+        time has to pass an approval: one of them may be decided in such a month."""
+        code = bound.contract.code
+        ends = [
+            term.span.last
+            for term in bound.terms
+            if term.span.last is not None and any(one.takes_time for one in term.components)
+        ]
+        if not (self._on_record and bound.policy.requirements and ends):
+            return
+        begins = {term.span.first for term in bound.terms}
+        day = min(ends) + ONE_DAY
+        while day < self._as_of and bound.contract.span.covers(day):
+            window = self._window(bound, day)
+            if window.last is None or window.last >= self._as_of:
+                return
+            place, after = ("", SCOPE, window.first), window.last + ONE_DAY
+            known = place in self._ledger[code].groups or after in begins
+            if not known and next(self._periods(bound, day), None) is None:
+                self._settle(bound, LedgerKey(code, *place, CLOSING))
+            day = after
+
     def _periods(self, bound: BoundContract, day: date) -> Iterator[Period]:
         for term in bound.terms:
             for component in term.components if term.span.covers(day) else ():
@@ -228,10 +252,14 @@ class Balances(Corrections):
             return
         entry = item.work.entry
         window = self._window(bound, entry.date)
-        if window.last is None or window.last >= self._as_of:
-            return
         code = bound.contract.code
         before = [rest for rest in self._held_before.get(entry.id, ()) if rest.contract == code]
+        if window.last is None or window.last >= self._as_of:
+            # It was moved here: what waited of it does so no longer on its old day.
+            for one in before if item.changed else ():
+                if one.seconds or one.rounded:
+                    self._put_held(bound, item, one.reason, 0, 0, one)
+            return
         known = {
             rest.reason: rest for rest in before if item.changed or rest.reason == item.waits_for
         }

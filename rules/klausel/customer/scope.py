@@ -58,6 +58,7 @@ def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
         gated_before=rest.gated,
         waits_for=rest.reason,
         old_place=rest.counted,
+        began=rest.number,
         first_counted=rest.counted,
         cut=cut,
         whole=whole,

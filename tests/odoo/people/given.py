@@ -158,4 +158,13 @@ GIVEN: dict[str, Sequence[Step]] = {
         Step(5, "move ticket to another customer", {"ticket": "p2a", "to": "p5"}),
         Step(6, "bill", {"at": "A", "to": "2026-03-20"}),
     ],
+    # It waits, as its hours are gone; a person sells them again, or writes it off.
+    "an hour comes to a block whose hours went back": [
+        Step(1, "log", {"on": "p2", "day": "2026-03-27", "hours": 2, **WORK}),
+        Step(2, "bill and adjust", {"at": "AB", "to": "2026-04-12"}),
+        Step(3, "move entry to another customer", {"entry": "e1", "to": "p5"}),
+        Step(4, "buy", {"hours": 2}),
+        Step(5, "end", {"contract": "K4", "last": "2026-05-08"}),
+        Step(6, "bill", {"at": "A", "to": "2026-05-18"}),
+    ],
 }
