@@ -15,7 +15,7 @@ from klausel_odoo.desk import content
 from klausel_odoo.erp import Session
 
 INFO = {
-    "company": {"id": 3}, "addon": "19.0.1.0.0", "protocol": 1, "references": True, "work": True,
+    "company": {"id": 3}, "addon": "19.0.1.0.0", "protocol": 2, "references": True, "work": True,
 }  # fmt: skip
 ASKED = {
     "id": 7, "kind": "bill", "as_of": "2026-07-01", "adjust": True,
@@ -38,6 +38,7 @@ class Line:
     def call(self, model: str, method: str, arguments: Mapping[str, Any], ids: Any = None) -> Any:
         self.calls.append((model, method, arguments))
         found = self.table[method]
+        found = found(arguments) if callable(found) else found
         if isinstance(found, Exception):
             raise found
         answers.check(model, method, arguments, ids, found)
@@ -95,7 +96,8 @@ def test_an_addon_of_before_takes_no_requests() -> None:
 
 GONE = failures.RefusedApplicationError("request-gone", "Request 7 is not with this program.")
 CALLS: list[Callable[[OdooDesk], object]] = [
-    lambda desk: desk.report(REQUEST, "12", Shown({})),
+    lambda desk: list(desk.report(REQUEST, {"12": Shown({})})),
+    lambda desk: list(desk.report(REQUEST, {"12": Shown({}), "13": Shown({})})),
     lambda desk: desk.unchanged(REQUEST, {"12": Shown({"seq": 1}, content="a")}),
     lambda desk: desk.say(REQUEST, "12", "changed", "so"),
     lambda desk: desk.done(REQUEST, "done", ""),
@@ -130,13 +132,105 @@ def test_many_customers_are_asked_for_in_few_calls() -> None:
     assert desk.unchanged(REQUEST, {}) == set()
 
 
+def answer(customer: int | bool, **more: Any) -> dict[str, Any]:
+    return {"partner_id": customer, "stale": False, "code": "", "said": "", **more}
+
+
+def page(rows: int = 0) -> Shown:
+    return Shown({"seq": 1, "lines": [{}] * rows, "parts": []}, content="a")
+
+
+def reported(line: Line) -> list[list[int | bool]]:
+    """Customers of each call."""
+    return [
+        [one["partner_id"] for one in arguments["customers"]]
+        for _, method, arguments in line.calls
+        if method == "klausel_report"
+    ]
+
+
 def test_a_refused_report_is_of_one_customer() -> None:
-    desk, line = desk_of(
-        klausel_report=failures.RefusedApplicationError("contract-missing", "No contract X.")
+    """With the sentence and the hint of a refusal, whoever else was in the same call."""
+    missing = {"code": "contract-missing", "said": "No contract X."}
+    currency = {"code": "currency", "said": "Odoo knows no currency XXZ. "}
+    answers = [answer(12, stale=True), answer(13, **missing), answer(False, **currency)]
+    desk, line = desk_of(klausel_report=answers)
+    found = dict(desk.report(REQUEST, {"12": page(), "13": page(), "": page()}))
+    assert reported(line) == [[12, 13, False]]
+    assert list(found) == ["12", "13", ""]
+    assert found["12"] is True
+    assert isinstance(found["13"], Refused)
+    assert isinstance(found[""], Refused)
+    assert (found["13"].code, str(found["13"])) == (
+        "contract-missing", "No contract X.\n    run it again",
+    )  # fmt: skip
+    assert str(found[""]) == (
+        "Odoo knows no currency XXZ.\n    put that right in Odoo, then run it again"
     )
-    with pytest.raises(Refused, match=r"No contract X\."):
-        desk.report(REQUEST, "12", Shown({}))
+    (arguments,) = [arguments for _, _, arguments in line.calls]
+    assert arguments["customers"][0]["payload"] == {
+        "seq": 1, "lines": [], "parts": [], "content": "a",
+    }  # fmt: skip
+
+
+def answers_of(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [answer(one["partner_id"]) for one in arguments["customers"]]
+
+
+def test_what_odoo_cannot_read_of_one_refuses_no_other() -> None:
+    """Each is told of once more, alone."""
+    bad = failures.RefusedApplicationError("protocol", "Something else for “parts.line”.")
+
+    def answer_to(arguments: Mapping[str, Any]) -> Any:
+        answers = answers_of(arguments)
+        return bad if 13 in [one["partner_id"] for one in answers] else answers
+
+    desk, line = desk_of(klausel_report=answer_to)
+    found = dict(desk.report(REQUEST, {"12": page(), "13": page(), "14": page()}))
+    assert reported(line) == [[12, 13, 14], [12], [13], [14]]
+    assert (found["12"], found["14"]) == (False, False)
+    assert str(found["13"]) == (
+        "Something else for “parts.line”.\n    bring the addon and klausel to the same version"
+    )
     assert line.closed == 0
+
+
+def test_few_calls_tell_of_many_customers() -> None:
+    """None of more than 25 customers or 4000 rows; whoever has more is told of alone."""
+    desk, line = desk_of(klausel_report=answers_of)
+    pages = {str(number): page() for number in range(1, 61)}
+    assert dict(desk.report(REQUEST, pages)) == dict.fromkeys(pages, False)
+    assert [len(some) for some in reported(line)] == [25, 25, 10]
+    line.calls.clear()
+    sizes = {"1": 1500, "2": 2500, "3": 1, "4": 20_000, "5": 4000, "6": 0, "7": 3999, "8": 1}
+    pages = {customer: page(rows) for customer, rows in sizes.items()}
+    assert dict(desk.report(REQUEST, pages)) == dict.fromkeys(pages, False)
+    assert reported(line) == [[1, 2], [3], [4], [5, 6], [7, 8]]
+    line.calls.clear()
+    assert list(desk.report(REQUEST, {})) == []
+    # Who stops asking leaves the rest as it was.
+    told = desk.report(REQUEST, {str(number): page() for number in range(1, 61)})
+    assert next(told) == ("1", False)
+    assert reported(line) == [list(range(1, 26))]
+
+
+def test_whoever_is_left_out_is_told_of_alone_at_the_end() -> None:
+    desk, line = desk_of(klausel_report=[answer(12), answer(77)])
+    told = desk.report(REQUEST, {"12": page(), "13": page()})
+    assert next(told) == ("12", False)
+    line.table = {"klausel_report": [answer(13, stale=True)]}
+    assert list(told) == [("13", True)]
+    assert reported(line) == [[12, 13], [13]]
+    # Of one alone there is an answer.
+    desk, line = desk_of(klausel_report=[answer(12)])
+    with pytest.raises(ErpError) as caught:
+        list(desk.report(REQUEST, {"13": page()}))
+    assert str(caught.value) == (
+        "the server at http://odoo.test answered something else than Odoo does: nothing of a"
+        " customer\n    whether it has done what was asked is not known: run it again; if that"
+        " stays, look at the log of the Odoo server, or of the proxy in front of it"
+    )
+    assert reported(line) == [[13]]
 
 
 def test_a_lost_connection_is_opened_anew() -> None:

@@ -1041,7 +1041,7 @@ class Older(Unused):
 
     def call(self, *asked: Any) -> Any:
         assert asked[:2] == ("klausel.contract", "klausel_info")
-        return {"protocol": 1, "addon": "19.0.1.1.0", "company": {"id": 1}}
+        return {"protocol": 2, "addon": "19.0.1.1.0", "company": {"id": 1}}
 
 
 def test_an_addon_that_leaves_out_what_the_user_may_not_see() -> None:

@@ -6,7 +6,7 @@ The desk here keeps its rules in memory; ``tests/odoo/test_work.py`` does the sa
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -112,10 +112,17 @@ class FakeDesk:
         self._called("unchanged", request)
         return {one for one, page in pages.items() if self.pages.get(one) == page.values}
 
-    def report(self, request: Request, customer: str, shown: Shown) -> bool:
-        self._called("report", request)
-        self.pages[customer] = shown.values
-        return False
+    def report(
+        self, request: Request, pages: Mapping[str, Shown]
+    ) -> Iterator[tuple[str, bool | Refused]]:
+        for customer, page in pages.items():
+            try:
+                self._called("report", request)
+            except Refused as error:
+                yield customer, error
+            else:
+                self.pages[customer] = page.values
+                yield customer, False
 
     def apply(self, request: Request, application: Application, book: Book, last: bool) -> Applied:
         self._called("apply", request)
@@ -276,6 +283,40 @@ def test_what_the_desk_does_not_take_does_not_stop_the_others(place: Place) -> N
     (said,) = place.desk.outcome.values()
     assert said.startswith("18 customers looked at. ")
     assert said.endswith(" is not shown: Café Ahorn has no contract X any more.")
+
+
+def test_told_to_end_while_it_shows_the_rest_is_shown_by_the_next(place: Place) -> None:
+    """What is shown by then stays. Once all are shown the request is done, and not begun anew."""
+
+    def end(at: int) -> Callable[[int], None]:
+        return lambda time: place.ending.set() if time == at else None
+
+    place.desk.hooks["report"] = end(3)
+    id_ = place.desk.ask("preview")
+    place.work()
+    assert place.desk.state[id_] == "waiting"
+    assert len(place.desk.pages) == 3
+    place.ending, place.desk.hooks = Ending(), {}
+    place.work()
+    assert place.desk.outcome == {id_: "19 customers looked at."}
+    assert place.desk.calls.count("report") == 20
+    place.desk.pages.clear()
+    place.desk.calls.clear()
+    place.desk.hooks["report"] = end(20)
+    id_ = place.desk.ask("preview")
+    place.work()
+    assert place.desk.outcome[id_] == "19 customers looked at."
+
+
+def test_it_tells_how_many_are_shown(place: Place) -> None:
+    place.previewed()
+    place.desk.pages.pop("c5")
+    place.desk.pages.pop("c9")
+    place.desk.ask("preview")
+    told: list[tuple[int, int]] = []
+    tick = lambda done, total: told.append((done, total))  # noqa: E731
+    Worker(place.erp, place.desk, place.lines.append, tick=tick).run(once=True)
+    assert [one for one in told if one[1] == 20][-3:] == [(0, 20), (18, 20), (19, 20)]
 
 
 # --- drafts ---------------------------------------------------------------------------------------

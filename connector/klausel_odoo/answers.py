@@ -543,7 +543,7 @@ _SHAPES: dict[str, Check] = {
     "klausel_publish": _dict({"published": _texts}),
     "klausel_next": _next,
     "klausel_progress": _dict({"go_on": _YES_NO}),
-    "klausel_report": _dict({"stale": _YES_NO}),
+    "klausel_report": _each(partner_id=_ID, stale=_YES_NO, code=_TEXT, said=_TEXT),
     "klausel_unchanged": _each(partner_id=_ID),
     "klausel_say": _one(_YES_NO),
     "klausel_done": _one(_YES_NO),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from threading import Lock
@@ -37,8 +38,11 @@ WORKER = "klausel.worker"
 #: Codes of refusals that say that a request is no longer this worker's.
 GONE = "request-gone"
 
-#: Customers in one call, at most.
+#: Customers in one question whether they are shown already, at most.
 AT_ONCE = 100
+#: Customers, and rows of all of them, that one call tells of at most; one customer's rows are never
+#: parted. Meanwhile whoever changes something of one of them waits.
+TOLD_AT_ONCE, ROWS_AT_ONCE = 25, 4000
 
 
 class OdooDesk:
@@ -133,14 +137,38 @@ class OdooDesk:
             found |= {str(one["partner_id"] or "") for one in same}
         return found & pages.keys()
 
-    def report(self, request: Request, customer: str, shown: Shown) -> bool:
-        partner: int | bool = int(customer) if customer else False
-        payload = {**shown.values, "content": shown.content}
-        arguments = {**self._mine(request), "partner_id": partner, "payload": payload}
+    def report(
+        self, request: Request, pages: Mapping[str, Shown]
+    ) -> Iterator[tuple[str, bool | Refused]]:
+        """See :class:`klausel.port.Desk`: few calls. Whoever is not answered in one of them, as
+        somebody is just changing something of them, is told of once more alone."""
+        waiting = deque(_at_once(pages))
+        while waiting:
+            some = waiting.popleft()
+            answers = self._report(request, some)
+            yield from answers.items()
+            left = [customer for customer in some if customer not in answers]
+            if left and len(some) == 1:
+                raise failures.strange(self._source.settings.url, "nothing of a customer", True)
+            waiting.extend({customer: some[customer]} for customer in left)
+
+    def _report(self, request: Request, pages: Mapping[str, Shown]) -> dict[str, bool | Refused]:
+        """One call; empty where it was refused, and tells of several."""
+        customers = [
+            {
+                "partner_id": int(customer) if customer else False,
+                "payload": {**page.values, "content": page.content},
+            }
+            for customer, page in pages.items()
+        ]
+        arguments = {**self._mine(request), "customers": customers}
         try:
-            return bool(self._ask(REQUEST, "klausel_report", arguments)["stale"])
+            answers = self._ask(REQUEST, "klausel_report", arguments)
         except failures.RefusedApplicationError as error:
-            raise Refused(error.code, error.message, error.hint) from None
+            refused = Refused(error.code, error.message, error.hint)
+            return dict.fromkeys(pages, refused) if len(pages) == 1 else {}
+        found = {str(one["partner_id"] or ""): _answer(one) for one in answers}
+        return {customer: found[customer] for customer in pages if customer in found}
 
     def apply(self, request: Request, application: Application, book: Book, last: bool) -> Applied:
         marks = {"worker": self._name, "request": request.id} if last else {}
@@ -203,6 +231,29 @@ def content(page: Mapping[str, Any]) -> str:
     seen = {name: value for name, value in page.items() if name not in ("as_of", "seq")}
     text = json.dumps([__version__, seen], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def _at_once(pages: Mapping[str, Shown]) -> Iterator[dict[str, Shown]]:
+    """``pages`` in parts, each for one call."""
+    some: dict[str, Shown] = {}
+    rows = 0
+    for customer, page in pages.items():
+        more = sum(len(values) for values in page.values.values() if isinstance(values, list))
+        if some and (len(some) == TOLD_AT_ONCE or rows + more > ROWS_AT_ONCE):
+            yield some
+            some, rows = {}, 0
+        some[customer] = page
+        rows += more
+    if some:
+        yield some
+
+
+def _answer(row: Mapping[str, Any]) -> bool | Refused:
+    """Whether facts of a customer have changed meanwhile, or why it is not shown."""
+    if not row["code"]:
+        return bool(row["stale"])
+    error = failures.RefusedApplicationError(row["code"], row["said"] or "")
+    return Refused(error.code, error.message, error.hint)
 
 
 def _amounts(row: Mapping[str, Any]) -> str:

@@ -324,15 +324,17 @@ class _Job:
         wanted = {customer: pages.get(customer, bare) for customer in customers}
         same = self._desk.unchanged(self.request, wanted)
         told = len(same) - ("" in same)
-        changed = [customer for customer in wanted if customer not in same]
-        for number, customer in enumerate(changed, len(same)):
-            self._is_at(number, len(customers), "showing")
-            try:
-                self._desk.report(self.request, customer, wanted[customer])
-            except Refused as error:
-                self._untaken.append(f"{_name(result, customer)} is not shown: {error.message}")
+        changed = {one: page for one, page in wanted.items() if one not in same}
+        done = len(same)
+        self._is_at(done, len(customers), "showing")
+        for customer, said in self._desk.report(self.request, changed):
+            if isinstance(said, Refused):
+                self._untaken.append(f"{_name(result, customer)} is not shown: {said.message}")
             else:
                 told += bool(customer)
+            done += 1
+            if done < len(customers):
+                self._is_at(done, len(customers), "showing")
         return told
 
     # -- bill --------------------------------------------------------------------------------------

@@ -3,4 +3,4 @@
 __version__ = "0.1.0"
 
 #: Number of the agreement between client and ERP addon; it travels with every call.
-PROTOCOL = 1
+PROTOCOL = 2

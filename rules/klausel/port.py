@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -221,9 +221,14 @@ class Desk(Protocol):
         :class:`Gone`."""
         ...  # pragma: no cover
 
-    def report(self, request: Request, customer: str, shown: Shown) -> bool:
-        """Puts ``shown`` in the place of what was shown; whether facts have changed meanwhile.
-        Raises :class:`Gone`, and :class:`Refused` where the ERP does not take it."""
+    def report(
+        self, request: Request, pages: Mapping[str, Shown]
+    ) -> Iterator[tuple[str, bool | Refused]]:
+        """Puts ``pages`` in the place of what was shown, each as a whole or not at all.
+
+        Says of one customer after the other, as they are done, whether facts have changed
+        meanwhile, or why the ERP does not take it; who stops asking leaves the others as they
+        were. Raises :class:`Gone`."""
         ...  # pragma: no cover
 
     def apply(self, request: Request, application: Application, book: Book, last: bool) -> Applied:

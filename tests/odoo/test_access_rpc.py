@@ -165,7 +165,7 @@ def fill(rpc: Rpc, party: Party) -> None:
     for model, one in values.items():
         rpc.call(model, "create", [{**of, **one}])
     rpc.call("klausel.policy", "klausel_publish", {
-        "protocol": 1, "company_id": 1, "policies": [published("Zebraflott")],
+        "protocol": 2, "company_id": 1, "policies": [published("Zebraflott")],
     })  # fmt: skip
     (entry, *_) = rpc.call("account.analytic.line", "search", [("project_id", "=", party.project)])
     decision = {"entry_id": entry, "disposition": "included", "reason": "Quandt"}
@@ -251,7 +251,7 @@ def people(odoo: Odoo, rpc: Rpc) -> dict[str, Rpc]:
 
 def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
     """How each public method of the addon is called."""
-    payload = {"company_id": 1, "partner_id": secret.party.customer, "protocol": 1}
+    payload = {"company_id": 1, "partner_id": secret.party.customer, "protocol": 2}
     found: dict[tuple[str, str], list[Call]] = {
         ("klausel.contract", "action_view_ledger"): [],
         ("klausel.contract", "action_view_invoices"): [],
@@ -329,7 +329,7 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
         ],
         ("klausel.policy", "klausel_publish"): [
             Call("klausel_publish", ({
-                "protocol": 1, "company_id": company, "policies": [published("Other")],
+                "protocol": 2, "company_id": company, "policies": [published("Other")],
             },))
             for company in (1, "1", True)
         ],
@@ -349,7 +349,9 @@ def calls(secret: Secret) -> dict[tuple[str, str], list[Call]]:
             ("klausel.request", method): [Call(method, (1, "one", *arguments))]
             for method, *arguments in (
                 ("klausel_progress", 1, 2, ""),
-                ("klausel_report", secret.party.customer, {"protocol": 1}),
+                ("klausel_report", [{
+                    "partner_id": secret.party.customer, "payload": {"protocol": 2},
+                }]),
                 ("klausel_unchanged", "2024-01-31", []),
                 ("klausel_say", secret.party.customer, "nothing", ""),
                 ("klausel_done", "done", ""),

@@ -399,14 +399,14 @@ def test_the_addon_is_missing(transport: str, odoo_server: Server) -> None:
 
 
 @pytest.mark.odoo
-@pytest.mark.parametrize(("ours", "hint"), [(2, "upgrade the addon"), (0, "upgrade klausel")])
+@pytest.mark.parametrize(("ours", "hint"), [(3, "upgrade the addon"), (1, "upgrade klausel")])
 def test_the_addon_speaks_another_protocol(
     ours: int, hint: str, odoo: Odoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     addon = real(odoo).session().info["addon"]
     monkeypatch.setattr(erp, "PROTOCOL", ours)
     assert said(real(odoo)) == (
-        f"the addon klausel_billing {addon} speaks protocol 1, this program speaks {ours}\n"
+        f"the addon klausel_billing {addon} speaks protocol 2, this program speaks {ours}\n"
         f"    {hint}"
     )
 

@@ -55,8 +55,9 @@ class Desk(NamedTuple):
         self, id_: int, party: Party | None, payload: dict[str, Any], worker: str = "one"
     ) -> bool:
         """Whether it is stale already."""
-        partner = party.customer if party else False
-        answer = self.program.call(REQUEST, "klausel_report", id_, worker, partner, payload)
+        customers = [told(party.customer if party else False, payload)]
+        (answer,) = self.program.call(REQUEST, "klausel_report", id_, worker, customers)
+        assert (answer["code"], answer["said"]) == ("", ""), answer
         return bool(answer["stale"])
 
     def done(self, id_: int, state: str = "done", worker: str = "one", said: str = "") -> None:
@@ -119,7 +120,7 @@ class Desk(NamedTuple):
             "de": "Arbeit wird berechnet.", "nl": "Werk wordt gefactureerd."}, "due": "2024-02-01",
         }  # fmt: skip
         return {
-            "protocol": 1, "as_of": as_of, "seq": self.number(party), "fingerprint": "what is seen",
+            "protocol": 2, "as_of": as_of, "seq": self.number(party), "fingerprint": "what is seen",
             "drafts": [
                 {"draft": "one", "kind": "invoice", "currency": "USD", "total": "154.87"},
                 {"draft": "two", "kind": "credit_note", "currency": "USD", "total": "-10.25"},
@@ -159,6 +160,11 @@ class Desk(NamedTuple):
             ],
             **more,
         }  # fmt: skip
+
+
+def told(partner: int | bool, payload: Any) -> dict[str, Any]:
+    """What is told of a customer."""
+    return {"partner_id": partner, "payload": payload}
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +320,7 @@ def assert_gone(desk: Desk, id_: int, party: Party, worker: str = "one") -> None
     assert desk.progress(id_, worker) is False
     payload = desk.payload(party, before["as_of"], lines=[], parts=[])
     for method, *arguments in (
-        ("klausel_report", party.customer, payload),
+        ("klausel_report", [told(party.customer, payload)]),
         ("klausel_unchanged", before["as_of"], []),
         ("klausel_say", party.customer, "nothing", ""),
         ("klausel_done", "failed", "too late"),
@@ -344,7 +350,7 @@ def drafts_of(desk: Desk, party: Party, key: str = "made up") -> dict[str, Any]:
         "lines": [line],
     }  # fmt: skip
     return {
-        "protocol": 1, "company_id": 1, "partner_id": party.customer, "seq": desk.number(party),
+        "protocol": 2, "company_id": 1, "partner_id": party.customer, "seq": desk.number(party),
         "key": f"{key} {party.code}", "as_of": JULY, "fingerprints": {}, "moves": [move],
         "rows": [{**place, "amount": "88.50", "rate": "88.50", "line": "line"}],
     }  # fmt: skip
@@ -686,19 +692,19 @@ def test_a_bad_report_changes_nothing(desk: Desk) -> None:
     request = desk.next()
     before = desk.preview(party), below(desk, party), desk.request(request["id"])
     good = desk.payload(party, request["as_of"], parts=desk.payload(party, JULY)["parts"][:4])
-    call = ("klausel_report", request["id"], "one", party.customer)
+    call = ("klausel_report", request["id"], "one")
     for path, value, named in BAD:
         bad = copy.deepcopy(good)
         place: Any = bad
         for step in path[:-1]:
             place = place[step]
         place[path[-1]] = value
-        assert refused(desk.program, REQUEST, *call, bad) == (
+        assert refused(desk.program, REQUEST, *call, [told(party.customer, bad)]) == (
             f"[klausel:protocol] The program that called sent something else for “{named}”."
         ), (path, value)
-    for payload in (None, [], "x", {}, {**good, "protocol": 2}):
-        said = refused(desk.program, REQUEST, *call, payload)
-        assert said.startswith("[klausel:protocol] The addon speaks protocol 1, the program")
+    for payload in (None, [], "x", {}, {**good, "protocol": 1}):
+        said = refused(desk.program, REQUEST, *call, [told(party.customer, payload)])
+        assert said.startswith("[klausel:protocol] The addon speaks protocol 2, the program")
     assert (desk.preview(party), below(desk, party), desk.request(request["id"])) == before
     count("reports to Odoo that were refused as a whole", len(BAD))
     good["notices"][0]["text"] = ""  # a rule need not say why
@@ -722,8 +728,10 @@ def test_a_report_names_nothing_of_others(desk: Desk) -> None:
     before = desk.preview(party), below(desk, party)
 
     def said(whose: int | bool, payload: dict[str, Any]) -> str:
-        call = ("klausel_report", request["id"], "one", whose, payload)
-        return refused(desk.program, REQUEST, *call)
+        call = ("klausel_report", request["id"], "one", [told(whose, payload)])
+        (answer,) = desk.program.call(REQUEST, *call)
+        assert answer["partner_id"] == whose
+        return f"[klausel:{answer['code']}] {answer['said']}"
 
     good = desk.payload(party, request["as_of"])
     foreign = copy.deepcopy(good)
@@ -767,12 +775,163 @@ def test_a_report_names_nothing_of_others(desk: Desk) -> None:
     desk.sql(f"DELETE FROM account_analytic_line WHERE id = {away}")
 
 
+def stored(desk: Desk) -> list[tuple[str | None, ...]]:
+    """All that is shown, but for ids and times of its rows."""
+    tables = ("preview_line", "preview_part", "balance", "notice", "problem")
+    below = " UNION ALL ".join(
+        f"SELECT '{table}', row.partner_id, (to_jsonb(row) - 'id' - 'preview_id' - 'line_id'"
+        f" - 'create_date')::text || ' of ' || coalesce(preview.partner_id, 0)"
+        + (" || coalesce(line.key || line.partner_id, '')" if table == "preview_part" else "")
+        + f" FROM klausel_{table} AS row JOIN klausel_preview AS preview ON preview.id = preview_id"
+        + (
+            " LEFT JOIN klausel_preview_line AS line ON line.id = row.line_id"
+            if table == "preview_part"
+            else ""
+        )
+        for table in tables
+    )
+    return desk.sql(
+        "SELECT 'preview', partner_id, (to_jsonb(preview) - 'id' - 'create_date' - 'write_date'"
+        " - 'computed_on' - 'claim' - 'touched_before')::text FROM klausel_preview AS preview"
+        f" UNION ALL {below} ORDER BY 1, 2, 3"
+    )
+
+
+def test_many_are_stored_as_each_by_itself(desk: Desk) -> None:
+    """Also of whom a program that began later has told, and who changes meanwhile."""
+    desk.next()
+    a, b, c = desk.parties.values()
+    found: list[list[tuple[str | None, ...]]] = []
+    answers: list[list[dict[str, Any]]] = []
+    for together in (False, True):
+        desk.sql("DELETE FROM klausel_request; DELETE FROM klausel_preview")
+        for party in (c, a, b):  # in another order than their numbers
+            desk.show(party, JULY, lines=[], parts=[])
+        desk.ask(JULY, a, b, c)
+        request = desk.next()
+        desk.ask(JULY, b)
+        later = desk.next("later")
+        payload = desk.payload(b, JULY, fingerprint="newer", problems=[])
+        desk.report(later["id"], b, payload, "later")
+        desk.admin.call(
+            "account.analytic.line", "write", desk.entries(c)[:1], {"name": f"It was {together}"}
+        )
+        nobody = desk.payload(a, JULY, seq=0, lines=[], drafts=[], balances=[], notices=[], parts=[
+            {"entry_ref": desk.entries(a)[0], "state": "uncovered", "worked_seconds": 100},
+        ])  # fmt: skip
+        more = desk.payload(c, JULY)
+        more["lines"] = [{**one, "sequence": 0, "why": None} for one in more["lines"]]
+        more["drafts"] = more["drafts"][::-1]
+        pages = [
+            told(a.customer, desk.payload(a, JULY)), told(b.customer, desk.payload(b, JULY)),
+            told(False, nobody), told(c.customer, more),
+        ]  # fmt: skip
+        calls = [pages] if together else [[page] for page in pages]
+        call = (REQUEST, "klausel_report", request["id"], "one")
+        answers.append([one for some in calls for one in desk.program.call(*call, some)])
+        found.append(stored(desk))
+        rows = desk.admin.call(
+            "klausel.request.customer", "search_read", [("request_id", "=", request["id"])]
+        )
+        assert {row["state"] for row in rows} == {"previewed"}
+    by_one, at_once = found
+    assert at_once == by_one
+    assert answers[1] == answers[0]
+    assert [(one["partner_id"], one["stale"]) for one in answers[0]] == [
+        (a.customer, False), (b.customer, False), (False, False), (c.customer, True),
+    ]  # fmt: skip
+    assert desk.preview(b)["fingerprint"] == "newer"
+    lines = desk.rows("klausel.preview.line", c)
+    assert [line["sequence"] for line in lines] == [1, 2, 3]
+    parts = desk.rows("klausel.preview.part", c)
+    assert parts[0]["line_id"][0] == lines[0]["id"]
+    assert sum(kind == "preview_part" for kind, *_ in at_once) == 16
+    count("rows stored by one call as by one for each", len(at_once))
+
+
+def test_who_is_refused_refuses_no_other(desk: Desk) -> None:
+    """In one call; each with its own sentence, and nothing of it is stored."""
+    desk.next()
+    a, b, c = desk.parties.values()
+    (contact,) = desk.admin.call("res.partner", "create", [{"name": "Jo", "parent_id": a.customer}])
+    (new,) = desk.admin.call("res.partner", "create", [{"name": "New"}])
+    shown = desk.show(b, JULY)
+    desk.ask(JULY, a, b, c)
+    request = desk.next()
+    before = desk.preview(b), below(desk, b)
+    good = desk.payload(a, JULY)
+    foreign = desk.payload(b, JULY, fingerprint="other")
+    foreign["notices"][0]["contract"] = c.code
+    strange = desk.payload(c, JULY)
+    strange["drafts"][1]["currency"] = "XXZ"
+    none = {**good, "drafts": [], "lines": [], "parts": [], "balances": [], "notices": []}
+    ((away,),) = desk.sql(
+        "INSERT INTO account_analytic_line (name, date, project_id, company_id, unit_amount,"
+        f" amount, currency_id, account_id) SELECT 'Away', '2024-06-03', {a.project},"
+        f" {desk.other}, 1, 0, 1, (SELECT id FROM account_analytic_account LIMIT 1) RETURNING id"
+    )
+    part = {"entry_ref": int(away or 0), "state": "uncovered"}
+    pages = [
+        told(b.customer, foreign), told(c.customer, strange), told(contact, none),
+        told(a.customer, good), told(new, {**none, "parts": [part]}), told(False, good),
+    ]  # fmt: skip
+    answers = desk.program.call(REQUEST, "klausel_report", request["id"], "one", pages)
+    assert {one["partner_id"]: (one["code"], one["said"]) for one in answers} == {
+        b.customer: ("contract-missing", "Shop B2 has no contract C3 any more."),
+        c.customer: ("currency", "Odoo knows no currency XXZ."),
+        contact: (
+            "customer-missing", f"Customer {contact} is no customer of this company any more.",
+        ),
+        a.customer: ("", ""),
+        new: ("entry-missing", f"Timesheet {away} is none of this company."),
+        False: ("contract-missing", "Work without a customer has no contract A1 any more."),
+    }  # fmt: skip
+    assert (desk.preview(b), below(desk, b)) == before
+    assert desk.preview(b)["id"] == shown
+    assert len(desk.rows("klausel.preview.part", a)) == 5
+    assert desk.preview(a)["amount"] == 144.62
+    for party in (new, contact):
+        assert desk.admin.call(PREVIEW, "search", [("partner_id", "=", party)]) == []
+    assert below(desk, c) == {model: [] for model in below(desk, c)}
+    rows = desk.admin.call(
+        "klausel.request.customer", "search_read", [("request_id", "=", request["id"])], order="id"
+    )
+    assert [row["state"] for row in rows] == ["previewed", "waiting", "waiting"]
+    desk.sql(f"DELETE FROM account_analytic_line WHERE id = {away}")
+
+
+def test_what_is_wrong_with_one_refuses_the_call(desk: Desk) -> None:
+    """The program made a mistake: nothing of the call is stored, and it tells of each alone."""
+    desk.next()
+    a, b, _ = desk.parties.values()
+    desk.ask(JULY)
+    request = desk.next()
+    call = (REQUEST, "klausel_report", request["id"], "one")
+    good, bad = desk.payload(a, JULY), desk.payload(b, JULY)
+    other = {**bad["drafts"][0], "draft": "four"}
+    for name, rows in (
+        ("drafts.draft", {"drafts": [*bad["drafts"], bad["drafts"][0]]}),
+        ("lines.key", {"lines": [bad["lines"][0], *bad["lines"]]}),
+        # What the other one has is none of its own.
+        ("lines.draft", {"drafts": [other, *bad["drafts"][1:]]}),
+        ("parts.line", {"lines": bad["lines"][1:]}),
+        ("as_of", {"as_of": "2024-07-02"}),
+    ):
+        pages = [told(a.customer, good), told(b.customer, {**bad, **rows})]
+        assert refused(desk.program, *call, pages) == (
+            f"[klausel:protocol] The program that called sent something else for “{name}”."
+        )
+    assert desk.program.call(*call, []) == []
+    assert desk.sql("SELECT count(*) FROM klausel_preview_line") == [("0",)]
+    assert desk.sql("SELECT count(*) FROM klausel_preview WHERE as_of IS NOT NULL") == [("0",)]
+
+
 def test_work_without_a_customer_is_shown_by_itself(desk: Desk) -> None:
     desk.next()
     desk.admin.call(PREVIEW, "action_refresh_all")
     request = desk.next()
     payload: dict[str, Any] = {
-        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
+        "protocol": 2, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
         "lines": [], "parts": [{"entry_ref": 0, "state": "uncovered", "worked_seconds": 7200}],
         "balances": [], "notices": [],
         "problems": [{"severity": "error", "text": "No policy", "code": "p"}],
@@ -802,7 +961,7 @@ def test_of_whom_a_run_over_everything_says_nothing_nothing_is_shown(desk: Desk)
     assert {row["id"]: row["stale"] for row in left} == {shown["A1"]: False, shown["B2"]: True}
     # There is no work without a customer any more.
     nobody = {
-        "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
+        "protocol": 2, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
         "lines": [], "parts": [{"state": "uncovered", "worked_seconds": 3600}], "balances": [],
         "notices": [],
         "problems": [{"severity": "error", "text": "x"}],
@@ -974,6 +1133,13 @@ def test_drafts_are_of_the_request(desk: Desk) -> None:
         ("klausel_done", ["done", 5], "outcome"),
         ("klausel_done", ["failed", "a\0b"], "outcome"),
         ("klausel_progress", [1, 2, "\ud800"], "text"),
+        ("klausel_report", [None], "customers"),
+        ("klausel_report", ["all"], "customers"),
+        ("klausel_report", [[1]], "customers"),
+        ("klausel_report", [[{"partner_id": "x"}]], "customers.partner_id"),
+        ("klausel_report", [[{"partner_id": -1}]], "customers.partner_id"),
+        ("klausel_report", [[{"partner_id": 7}, {"partner_id": 7}]], "customers.partner_id"),
+        ("klausel_report", [[{"partner_id": 0}, {"partner_id": False}]], "customers.partner_id"),
         ("klausel_unchanged", ["2024-13-01", []], "as_of"),
         ("klausel_unchanged", ["1999-01-01", []], "as_of"),
         ("klausel_unchanged", [JULY, "all"], "customers"),
@@ -1018,7 +1184,7 @@ def test_another_companys_program_gets_nothing(desk: Desk) -> None:
     before = desk.request(bill["id"]), desk.preview(party)
     for method, *arguments in (
         ("klausel_progress", 1, 1, ""),
-        ("klausel_report", party.customer, desk.payload(party, JULY)),
+        ("klausel_report", [told(party.customer, desk.payload(party, JULY))]),
         ("klausel_unchanged", JULY, []),
         ("klausel_say", party.customer, "nothing", ""),
         ("klausel_done", "done", ""),
@@ -1172,12 +1338,13 @@ def test_a_company_takes_what_it_asked_for_along(desk: Desk) -> None:
     request = desk.next(company=company)
     for partner in (customer, False):
         payload = {
-            "protocol": 1, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
+            "protocol": 2, "as_of": request["as_of"], "seq": 0, "fingerprint": "", "drafts": [],
             "lines": [], "parts": [{"state": "uncovered"}], "balances": [], "notices": [],
             "problems": [{"severity": "note", "text": "x"}],
         }  # fmt: skip
-        call = ("klausel_report", request["id"], "one", partner, payload)
-        assert desk.program.call(REQUEST, *call) == {"stale": False}
+        call = ("klausel_report", request["id"], "one", [told(partner, payload)])
+        (answer,) = desk.program.call(REQUEST, *call)
+        assert answer == {"partner_id": partner, "stale": False, "code": "", "said": ""}
     desk.admin.call("res.users", "write", users, {"company_ids": [(3, company)]})
     tables = ("worker", "request", "preview", "preview_part", "problem")
     counts = " UNION ALL ".join(
@@ -1190,7 +1357,8 @@ def test_a_company_takes_what_it_asked_for_along(desk: Desk) -> None:
     desk.next()
     desk.ask(JULY)
     request = desk.next()
-    call = ("klausel_report", request["id"], "one", customer, {**payload, "as_of": JULY})
+    pages = [told(customer, {**payload, "as_of": JULY})]
+    call = ("klausel_report", request["id"], "one", pages)
     desk.program.call(REQUEST, *call)
     desk.admin.call("res.partner", "unlink", [customer])
     assert desk.sql("SELECT count(*) FROM klausel_preview WHERE partner_id IS NOT NULL") == [("0",)]

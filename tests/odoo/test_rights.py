@@ -133,7 +133,7 @@ def payload(world: World, entry: int, **row: Any) -> dict[str, Any]:
         "lines": [line],
     }  # fmt: skip
     return {
-        "protocol": 1, "company_id": 1, "partner_id": world.mine.customer,
+        "protocol": 2, "company_id": 1, "partner_id": world.mine.customer,
         "seq": int(sequence or 0), "key": f"made up {entry} {sorted(row)}", "as_of": "2024-07-01",
         "fingerprints": {}, "moves": [move],
         "rows": [
@@ -371,7 +371,7 @@ def test_a_parameter_is_checked_whatever_the_context(world: World) -> None:
     }  # fmt: skip
     plan = {"name": "time", "title": {}, "clause": "", "parameters": [parameter]}
     who.call("klausel.policy", "klausel_publish", {
-        "protocol": 1, "company_id": 1, "policies": [{
+        "protocol": 2, "company_id": 1, "policies": [{
             "name": "rights", "version": "1", "hash": "h", "digest": "d", "replaces": "",
             "title": {}, "plans": [plan],
         }],

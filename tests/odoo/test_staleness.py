@@ -46,7 +46,7 @@ class Shown:
 
     def payload(self, request: dict[str, Any], party: Party | None) -> dict[str, Any]:
         return {
-            "protocol": 1, "as_of": request["as_of"], "fingerprint": "seen",
+            "protocol": 2, "as_of": request["as_of"], "fingerprint": "seen",
             "seq": self.desk.number(party) if party else 0,
             "drafts": [], "lines": [], "parts": [], "balances": [], "notices": [], "problems": [],
         }  # fmt: skip
@@ -276,7 +276,7 @@ def test_a_policy_is_published(shown: Shown) -> None:
             {**plan, "name": name, "parameters": parameters}
             for name in ("flat-monthly", "effort-monthly")
         ]
-        payload = {"protocol": 1, "company_id": 1, "policies": [one]}
+        payload = {"protocol": 2, "company_id": 1, "policies": [one]}
         return lambda: desk.program.call("klausel.policy", "klausel_publish", payload)
 
     assert shown.after(publish("some other", "d")) == set()
@@ -340,10 +340,11 @@ def test_customers_are_merged(shown: Shown) -> None:
     assert [number for _, number in rows] == ["1", "1"]
     # Whoever has read the twin is told that it is gone.
     request = desk.next()
-    call = (REQUEST, "klausel_report", request["id"], "one", twin, shown.payload(request, None))
-    assert test_requests.refused(desk.program, *call) == (
-        f"[klausel:customer-missing] Customer {twin} is no customer of this company any more."
-    )
+    pages = [test_requests.told(twin, shown.payload(request, None))]
+    (answer,) = desk.program.call(REQUEST, "klausel_report", request["id"], "one", pages)
+    assert (answer["code"], answer["said"]) == (
+        "customer-missing", f"Customer {twin} is no customer of this company any more.",
+    )  # fmt: skip
 
 
 def test_what_changes_while_a_program_works_is_stale(shown: Shown) -> None:
@@ -456,6 +457,46 @@ def test_people_who_log_time_at_once_do_not_wait_for_each_other(shown: Shown) ->
     assert desk.report(request["id"], a, shown.payload(request, a)) is False
 
 
+def test_nobody_waits_for_whoever_else_is_told_of(shown: Shown) -> None:
+    """Somebody imports time of one customer for long: what is told of the others in the same call
+    is shown at once, and of the one later, alone."""
+    desk, a, b, c = shown.desk, shown.a, shown.b, shown.c
+    desk.sql("UPDATE klausel_preview SET content = partner_id || ' de_DE en_US nl_NL'")
+    desk.ask(test_requests.JULY, a, b, c)
+    request = desk.next()
+    payload = {**shown.payload(request, None), "fingerprint": "new"}
+    pages = [
+        test_requests.told(party.customer, {**payload, "seq": desk.number(party)})
+        for party in (c, a, b)
+    ]
+    call = (REQUEST, "klausel_report", request["id"], "one")
+    with Holding(shown, a, 60) as somebody:
+        same = [
+            {"partner_id": party.customer, "content": str(party.customer), "seq": 0}
+            for party in (a, b)
+        ]
+        found = desk.program.call(
+            REQUEST, "klausel_unchanged", request["id"], "one", request["as_of"], same
+        )
+        assert found == [{"partner_id": b.customer}]
+        answers = desk.program.call(*call, pages)
+        assert [(one["partner_id"], one["code"]) for one in answers] == [
+            (c.customer, ""), (b.customer, ""),
+        ]  # fmt: skip
+        desk.admin.call(ENTRY, "write", desk.entries(b)[:1], {"unit_amount": 3})
+        assert somebody.holds()
+        prints = [desk.preview(party)["fingerprint"] for party in (a, b, c)]
+        assert prints == ["seen", "new", "new"]
+    (answer,) = desk.program.call(*call, [pages[1]])
+    assert (answer["partner_id"], answer["stale"], answer["code"]) == (a.customer, False, "")
+    assert desk.preview(a)["fingerprint"] == "new"
+    assert shown.stale() == {"B2"}
+    with Holding(shown, a, 1.5) as somebody:
+        # Alone it is waited for.
+        assert len(desk.program.call(*call, [pages[1]])) == 1
+        assert not somebody.holds()
+
+
 def test_many_log_time_while_programs_take_and_tell(shown: Shown) -> None:
     """Whatever is told last of a customer is stale unless it was read after the last change."""
     desk, a = shown.desk, shown.a
@@ -484,7 +525,17 @@ def test_many_log_time_while_programs_take_and_tell(shown: Shown) -> None:
                 continue
             hours = sum(row["unit_amount"] for row in rpc.call(ENTRY, "read", entries))
             payload = {**shown.payload(request, a), "fingerprint": str(round(hours))}
-            rpc.call(REQUEST, "klausel_report", request["id"], worker, a.customer, payload)
+            alone = test_requests.told(a.customer, payload)
+            pages = [
+                test_requests.told(party.customer, {**payload, "fingerprint": "seen"})
+                for party in (shown.c, shown.b)
+            ]
+            call = (REQUEST, "klausel_report", request["id"], worker)
+            if not any(
+                answer["partner_id"] == a.customer
+                for answer in rpc.call(*call, [pages[0], alone, pages[1]])
+            ):
+                rpc.call(*call, [alone])
             rpc.call(REQUEST, "klausel_done", request["id"], worker, "done", "")
 
     people = [threading.Thread(target=log, args=[entry]) for entry in entries]

@@ -37,7 +37,7 @@ NONE = (0, 0, 0)
 
 class Application(Call):
     def apply(self):
-        self.asked = self._read(parse)
+        self.asked = self._read(parse, self._data)
         self.row = self._request()
         before = self.env["klausel.run"].search(
             [("company_id", "=", self.company.id), ("key", "=", self.asked.key)]

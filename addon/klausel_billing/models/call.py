@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from .payload import BadPayload
 
 #: Version of the calls between the addon and the connector.
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Call:
@@ -16,9 +16,16 @@ class Call:
         self.company = company
         self._data = data
 
-    def _read(self, parse, data=None):
-        """What ``parse`` makes of the data; refuses another protocol, and what is not as agreed."""
-        data = self._data if data is None else data
+    def _read(self, parse, *data):
+        """What ``parse`` makes of ``data``; refuses another protocol, and what is not as agreed."""
+        for one in data:
+            self._check_protocol(one)
+        try:
+            return parse(*data)
+        except BadPayload as error:
+            self._refuse_part(error)
+
+    def _check_protocol(self, data):
         if data.get("protocol") != PROTOCOL:
             self._refuse(
                 "protocol",
@@ -29,10 +36,6 @@ class Call:
                     theirs=data.get("protocol"),
                 ),
             )
-        try:
-            return parse(data)
-        except BadPayload as error:
-            self._refuse_part(error)
 
     def _refuse_part(self, name):
         self._refuse(

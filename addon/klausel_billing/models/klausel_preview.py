@@ -288,6 +288,7 @@ class KlauselPreview(models.Model):
                        FALSE, FALSE, %s, now() AT TIME ZONE 'UTC'
                   FROM unnest(%s, %s) AS place (company, partner)
                   JOIN res_company AS company ON company.id = place.company
+                 ORDER BY place.company, place.partner
                 ON CONFLICT (company_id, COALESCE(partner_id, 0)) DO NOTHING
                 """,
                 touched,

@@ -247,14 +247,16 @@ class KlauselRequest(models.Model):
         return desk.progress(request)
 
     @api.model
-    def klausel_report(self, request_id, worker, partner_id, payload):
-        """Replace what is shown of a customer, False: of nobody's work, all or nothing.
+    def klausel_report(self, request_id, worker, customers):
+        """Replace what is shown of ``customers``, of each one all or nothing.
 
-        ``payload`` is what the connector sends. A refusal is an error whose text begins with
-        ``[klausel:CODE]``. The answer says whether facts have changed since they were read.
+        Each has ``partner_id`` (False: nobody's work) and ``payload``, what the connector sends.
+        The answer says of each whether it is ``stale``: facts have changed since they were read;
+        or, with a ``code`` and what is ``said``, why it was refused. Of several it leaves out whom
+        somebody is just changing something of: they are to be told of by themselves. What is not
+        as agreed is an error whose text begins with ``[klausel:CODE]``, for all of them.
         """
-        payload = payload if isinstance(payload, dict) else {}
-        data = {"worker": worker, "partner_id": partner_id, "payload": payload}
+        data = {"worker": worker, "customers": customers}
         desk, request = desk_of(self, request_id, data, Shown)
         return desk.report(request)
 

@@ -12,7 +12,7 @@ from .payload import parse_policies
 
 class Publication(Call):
     def publish(self):
-        asked = self._read(parse_policies)
+        asked = self._read(parse_policies, self._data)
         policies = self.env["klausel.policy"]
         current = policies._klausel_current(self.company)
         contracts = policies._klausel_contracts(self.company)

@@ -1,14 +1,17 @@
-"""What the program beside Odoo shows of one customer: checked as a whole, stored in one go."""
+"""What the program beside Odoo shows of customers: each one whole, all of them in one go."""
 
 import json
+from collections import Counter
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from itertools import chain, compress
 
 from odoo.exceptions import ConcurrencyError
+from odoo.fields import Domain
 from odoo.tools import SQL
 from psycopg2.errors import ForeignKeyViolation
 
-from .desk import ALONE, NOW, Desk
+from .desk import NOW, Desk
 from .payload import LARGEST, BadPayload, day, integer, records, storable, text
 
 # --- columns: a list of values as they came -> as they are stored, or BadPayload ----------------
@@ -202,82 +205,171 @@ TABLES = {
     "notices": "klausel_notice",
     "problems": "klausel_problem",
 }
+#: Whoever holds one row may hold it for long: others are not kept waiting for it.
+SKIP = SQL("SKIP LOCKED")
 HEAD = {"protocol", "as_of", "seq", "fingerprint", "content"}
+#: Columns of a preview that are told or summed up.
+HEADS = {
+    "id": "int4",
+    "seq": "int4",
+    "claim": "int4",
+    "stale": "bool",
+    "fingerprint": "text",
+    "content": "text",
+    "currency_id": "int4",
+    "amount": "numeric",
+    "others": "text",
+    "draft_count": "int4",
+    "line_count": "int4",
+    "problem_count": "int4",
+    "has_error": "bool",
+    "problem": "text",
+}
 
 
-def parse(data):
-    """The payload with each list as columns; raises :class:`BadPayload`."""
-    unknown = data.keys() - HEAD - COLUMNS.keys()
-    if unknown:
-        raise BadPayload(min(map(str, unknown)))
-    found = {
-        "as_of": day(data, "as_of"),
-        "seq": integer(data, "seq"),
-        "fingerprint": text(data, "fingerprint"),
-        "content": text(data, "content"),
-    }
+def parse(*payloads):
+    """Heads of ``payloads``, and each of their lists as columns; raises :class:`BadPayload`.
+
+    The column ``page`` says by its number of which payload a row is.
+    """
+    heads, found = [], {}
+    for data in payloads:
+        unknown = data.keys() - HEAD - COLUMNS.keys()
+        if unknown:
+            raise BadPayload(min(map(str, unknown)))
+        heads.append(
+            {
+                "as_of": day(data, "as_of"),
+                "seq": integer(data, "seq"),
+                "fingerprint": text(data, "fingerprint"),
+                "content": text(data, "content"),
+            }
+        )
     for name, columns in COLUMNS.items():
-        rows = records(data, name)
+        lists = [records(data, name) for data in payloads]
+        rows = list(chain.from_iterable(lists))
         unknown = set().union(*rows) - columns.keys()
         if unknown:
             raise BadPayload(f"{name}.{min(map(str, unknown))}")
-        found[name] = {}
+        found[name] = {"page": [number for number, some in enumerate(lists) for _row in some]}
         for column, (_type, check) in columns.items():
             try:
                 found[name][column] = check([row.get(column) for row in rows])
             except (BadPayload, TypeError):  # what cannot be looked up is no value of any kind
                 raise BadPayload(f"{name}.{column}") from None
-    lines = found["lines"]
-    drafts = found["drafts"]["draft"]
+    drafts, keys = by_page(found, "drafts", "draft"), by_page(found, "lines", "key")
     if len(set(drafts)) != len(drafts):
         raise BadPayload("drafts.draft")
-    if not set(lines["draft"]) <= set(drafts):
+    if not set(by_page(found, "lines", "draft")) <= set(drafts):
         raise BadPayload("lines.draft")
-    if len(set(lines["key"])) != len(lines["key"]):
+    if len(set(keys)) != len(keys):
         raise BadPayload("lines.key")
-    if not set(found["parts"]["line"]) <= {None, *lines["key"]}:
+    if not {one for one in by_page(found, "parts", "line") if one[1]} <= set(keys):
         raise BadPayload("parts.line")
     if any(entry < 0 for entry in found["parts"]["entry_ref"]):
         raise BadPayload("parts.entry_ref")
-    return found
+    return heads, found
+
+
+def by_page(found, name, column):
+    """Pairs of a payload's number and what a row of it has in ``column``."""
+    return list(zip(found[name]["page"], found[name][column], strict=True))
+
+
+def only(found, numbers):
+    """What is in ``found`` of these payloads."""
+    kept = {}
+    for name, columns in found.items():
+        wanted = [number in numbers for number in columns["page"]]
+        kept[name] = {column: list(compress(values, wanted)) for column, values in columns.items()}
+    return kept
+
+
+class Page:
+    """What is told of one customer, and what becomes of it."""
+
+    def __init__(self, partner, head):
+        self.partner = partner
+        """Its id; 0 for nobody's work, which has none."""
+        self.head = head
+        self.refused = None
+        """Why: a code and a sentence."""
+        self.preview = None
+        """Its row as it was before, if nobody else holds it."""
+        self.claim = 0
+        self.stale = True
+
+    @property
+    def new(self):
+        """Whether it is stored: not where a program that began later has told of the customer."""
+        return self.preview and (self.preview["claim"] or 0) <= self.claim
 
 
 class Shown(Desk):
     def report(self, request):
-        """Replace the customer's preview. Whether facts have changed since they were read."""
-        asked = self._read(parse, self._data["payload"])
-        # Nobody's work has none.
-        partner = self._given(integer, "partner_id")
-        self.request = request
-        self.partner = self.env["res.partner"].browse(partner or ())
+        """Replace the customers' previews, each as a whole or not at all.
+
+        The answer says of each whether facts have changed since they were read, or why it was
+        refused. Where there are several it leaves out whom somebody else holds: whoever waits for
+        them holds nobody else.
+        """
+        pages, found = self._asked()
         held = self._keep(request)
-        if held["as_of"] != asked["as_of"]:
+        if any(page.head["as_of"] != held["as_of"] for page in pages):
             self._refuse_part("as_of")
-        self._check_partner()
-        contracts = self._contracts(asked)
-        currencies = self._currencies(asked)
-        entries = self._entries(asked)
-        row = self.request.customer_ids.filtered(lambda one: one.partner_id == self.partner)
-        claim = max(held["claim"], row.claim)
-        preview = self._preview()
-        if (preview["claim"] or 0) > claim:
-            # A program that began later has told of the customer already.
-            stale = preview["stale"]
-        else:
-            stale = self._stale(preview, claim, asked["seq"])
+        known = self._look_up(pages, found)
+        taken = [page for page in pages if not page.refused]
+        previews = self._previews([page.partner for page in taken], alone=len(pages) == 1)
+        taken = [page for page in taken if page.partner in previews]
+        named = [page.partner for page in taken if page.partner]
+        rows = self.env["klausel.request.customer"].search_fetch(
+            [("request_id", "=", request.id), ("partner_id", "in", named)],
+            ["partner_id", "claim", "state"],
+        )
+        claims = {row.partner_id.id: row.claim for row in rows}
+        for page in taken:
+            page.preview = previews[page.partner]
+            page.claim = max(held["claim"], claims.get(page.partner, 0))
+        self._find_stale(taken)
+        new = {number for number, page in enumerate(pages) if page.new}
+        if new:
+            found = found if len(new) == len(pages) else only(found, new)
             try:
-                self._store(preview["id"], asked, contracts, currencies, entries)
+                self._store(pages, found, known)
             except ForeignKeyViolation as error:
                 # Deleted at this moment: tried again, it is seen to be gone.
                 raise ConcurrencyError(str(error)) from error
-            self._sum_up(preview["id"], asked, claim, stale, held["adjust"], currencies)
+            self._sum_up(pages, found, held, known["currency"])
         if held["kind"] == "preview":
-            row.write({"state": "previewed"})
+            rows.write({"state": "previewed"})
         self.env.invalidate_all()
-        return {"stale": stale}
+        return [
+            {
+                "partner_id": page.partner or False,
+                "stale": page.stale,
+                "code": page.refused[0] if page.refused else "",
+                "said": page.refused[1] if page.refused else "",
+            }
+            for page in pages
+            if page.refused or page.preview
+        ]
+
+    def _asked(self):
+        """What is told: the customers' pages, and all that stands below them as columns."""
+        asked = self._given(records, "customers")
+        partners = [self._one(integer, row, "partner_id") or 0 for row in asked]
+        if len(set(partners)) != len(partners):
+            self._refuse_part("customers.partner_id")
+        payloads = [row.get("payload") for row in asked]
+        payloads = [payload if isinstance(payload, dict) else {} for payload in payloads]
+        heads, found = self._read(parse, *payloads)
+        return list(map(Page, partners, heads)), found
 
     def unchanged(self, request):
-        """Of the customers that are named those whose preview is the same: it is of today now."""
+        """Of the customers that are named those whose preview is the same: it is of today now.
+
+        Nothing is said of whom somebody else holds.
+        """
         as_of = self._given(day, "as_of")
         asked = [
             {
@@ -310,7 +402,7 @@ class Shown(Desk):
                        AND revision.partner_id = preview.partner_id
                      WHERE preview.content = asked.content || %(languages)s
                        AND asked.content <> '' AND COALESCE(preview.claim, 0) <= %(claim)s
-                     ORDER BY preview.id FOR NO KEY UPDATE OF preview
+                     ORDER BY preview.id FOR NO KEY UPDATE OF preview %(skip)s
                 ) AS same
                 WHERE preview.id = same.id
                 RETURNING preview.partner_id
@@ -323,6 +415,7 @@ class Shown(Desk):
                 asked=json.dumps(asked),
                 company=self.company.id,
                 languages=self._in_languages(),
+                skip=SKIP,
             )
         )
         found = {partner or False for (partner,) in self.env.cr.fetchall()}
@@ -346,52 +439,77 @@ class Shown(Desk):
 
     # --- what is named ----------------------------------------------------------------------------
 
-    def _check_partner(self):
-        partner = self.partner
-        if not partner:
-            return
-        there = partner.exists() and partner.commercial_partner_id == partner
-        if not there or not partner.filtered_domain(partner._check_company_domain(self.company)):
-            self._refuse(
-                "customer-missing",
-                self.env._("Customer %s is no customer of this company any more.", partner.id),
-            )
-
-    def _contracts(self, asked):
-        named = {code for name in ("lines", "parts") for code in asked[name]["contract"]}
-        named |= {code for name in ("balances", "notices") for code in asked[name]["contract"]}
-        named -= {None}
-        found = {}
-        if self.partner:
-            contracts = self.env["klausel.contract"].with_context(active_test=False)
-            domain = [
-                ("company_id", "=", self.company.id),
-                ("commercial_partner_id", "=", self.partner.id),
-                ("code", "in", list(named)),
-            ]
-            found = {contract.code: contract.id for contract in contracts.search(domain)}
-        for code in sorted(named - found.keys()):
-            self._refuse(
-                "contract-missing",
-                self.env._(
+    def _look_up(self, pages, found):
+        """Ids of what is named, by kind; who names what is not there or not theirs is refused."""
+        partners = self._partners([page.partner for page in pages])
+        for page in pages:
+            if page.partner and page.partner not in partners:
+                sentence = self.env._(
+                    "Customer %s is no customer of this company any more.", page.partner
+                )
+                page.refused = "customer-missing", sentence
+        named = {
+            (pages[number], code)
+            for name in ("lines", "parts", "balances", "notices")
+            for number, code in by_page(found, name, "contract")
+            if code
+        }
+        contracts = self._contracts(named)
+        for page, code in sorted(named, key=lambda one: one[1]):
+            if (page.partner, code) not in contracts and not page.refused:
+                customer = self.env["res.partner"].browse(page.partner or ())
+                sentence = self.env._(
                     "%(customer)s has no contract %(code)s any more.",
-                    customer=self.partner.display_name or self.env._("Work without a customer"),
+                    customer=customer.display_name or self.env._("Work without a customer"),
                     code=code,
-                ),
-            )
-        return found
+                )
+                page.refused = "contract-missing", sentence
+        named = {
+            (pages[number], code)
+            for name in ("lines", "drafts")
+            for number, code in by_page(found, name, "currency")
+        }
+        currencies = self._currencies({code for _page, code in named})
+        for page, code in sorted(named, key=lambda one: one[1]):
+            if code not in currencies and not page.refused:
+                page.refused = "currency", self.env._("Odoo knows no currency %s.", code)
+        entries, foreign = self._entries(set(found["parts"]["entry_ref"]) - {0})
+        if foreign:
+            for number, entry in sorted(
+                by_page(found, "parts", "entry_ref"), key=lambda one: one[1]
+            ):
+                if entry in foreign and not pages[number].refused:
+                    sentence = self.env._("Timesheet %s is none of this company.", entry)
+                    pages[number].refused = "entry-missing", sentence
+        return {"contract": contracts, "currency": currencies, "entry": entries}
 
-    def _currencies(self, asked):
-        named = {*asked["lines"]["currency"], *asked["drafts"]["currency"]}
+    def _partners(self, partners):
+        """Ids of those who are customers of the company."""
+        records = self.env["res.partner"].with_context(active_test=False)
+        domain = Domain("id", "in", partners) & Domain(records._check_company_domain(self.company))
+        found = records.search_fetch(domain, ["commercial_partner_id"])
+        return {one.id for one in found if one.commercial_partner_id == one}
+
+    def _contracts(self, named):
+        """Ids by a customer's id and a code."""
+        contracts = self.env["klausel.contract"].with_context(active_test=False)
+        domain = [
+            ("company_id", "=", self.company.id),
+            ("commercial_partner_id", "in", list({page.partner for page, _code in named} - {0})),
+            ("code", "in", list({code for _page, code in named})),
+        ]
+        found = contracts.search_fetch(domain, ["code", "commercial_partner_id"])
+        return {(one.commercial_partner_id.id, one.code): one.id for one in found}
+
+    def _currencies(self, named):
+        """Currencies by code."""
         currencies = self.env["res.currency"].with_context(active_test=False)
-        found = {one.name: one.id for one in currencies.search([("name", "in", list(named))])}
-        for code in sorted(named - found.keys()):
-            self._refuse("currency", self.env._("Odoo knows no currency %s.", code))
-        return found
+        found = currencies.search_fetch([("name", "in", list(named))], ["name", "decimal_places"])
+        return {one.name: one for one in found}
 
-    def _entries(self, asked):
-        """Ids of the timesheets that are still there; all of them are this company's."""
-        named = set(asked["parts"]["entry_ref"]) - {0}
+    def _entries(self, named):
+        """Ids of the timesheets that are still there, and of those that are none of the
+        company's."""
         rows = self.env.execute_query(
             SQL(
                 "SELECT id, company_id = %s AND project_id IS NOT NULL FROM account_analytic_line"
@@ -400,49 +518,46 @@ class Shown(Desk):
                 list(named),
             )
         )
-        foreign = [id_ for id_, ours in rows if not ours]
-        if foreign:
-            self._refuse(
-                "entry-missing",
-                self.env._("Timesheet %s is none of this company.", min(foreign)),
-            )
-        return {id_ for id_, _ours in rows}
+        return {id_ for id_, _ours in rows}, {id_ for id_, ours in rows if not ours}
 
-    # --- the row ----------------------------------------------------------------------------------
+    # --- the rows ---------------------------------------------------------------------------------
 
-    def _preview(self):
-        """The customer's row as it is now, locked."""
+    def _previews(self, partners, alone):
+        """Rows as they are now, locked, by customer; only one that is ``alone`` is waited for where
+        somebody else holds it."""
         previews = self.env["klausel.preview"]
         place = SQL(
-            "company_id = %s AND COALESCE(partner_id, 0) = %s",
+            "preview.company_id = %s AND COALESCE(preview.partner_id, 0) = ANY(%s)",
             self.company.id,
-            self.partner.id or 0,
+            partners,
         )
-        query = SQL(
-            "SELECT id, stale, touched, touched_before, claim, computed_on FROM klausel_preview"
-            " WHERE %s %s",
-            place,
-            ALONE,
+        rows = self.env.execute_query(
+            SQL("SELECT COALESCE(partner_id, 0) FROM klausel_preview AS preview WHERE %s", place)
         )
-        self.env.cr.execute(query)
-        if not self.env.cr.rowcount:
-            previews._klausel_make({(self.company.id, self.partner.id or 0)}, touched=False)
-            self.env.cr.execute(query)
-        (row,) = self.env.cr.dictfetchall()
-        return row
-
-    def _stale(self, preview, claim, sequence):
+        missing = set(partners) - {partner for (partner,) in rows}
+        previews._klausel_make({(self.company.id, one) for one in missing}, touched=False)
         self.env.cr.execute(
             SQL(
-                "SELECT number FROM klausel_revision WHERE company_id = %s AND partner_id = %s",
-                self.company.id,
-                self.partner.id or None,
+                """
+                SELECT preview.id, COALESCE(preview.partner_id, 0) AS partner, preview.stale,
+                       preview.touched, preview.touched_before, preview.claim,
+                       preview.computed_on, revision.number
+                  FROM klausel_preview AS preview
+                  LEFT JOIN klausel_revision AS revision
+                    ON revision.company_id = preview.company_id
+                   AND revision.partner_id = preview.partner_id
+                 WHERE %s ORDER BY preview.id FOR NO KEY UPDATE OF preview %s
+                """,
+                place,
+                SQL() if alone else SKIP,
             )
         )
-        (number,) = self.env.cr.fetchone() or (0,)
-        marks = [(preview["touched"], preview["touched_before"])]
-        if not preview["computed_on"]:
-            # What was changed while the customer had no row stands on that of nobody's work.
+        return {row["partner"]: row for row in self.env.cr.dictfetchall()}
+
+    def _find_stale(self, pages):
+        nobodys = []
+        if any(page.new and not page.preview["computed_on"] for page in pages):
+            # What was changed while a customer had no row stands on that of nobody's work.
             self.env.cr.execute(
                 SQL(
                     "SELECT touched, touched_before FROM klausel_preview"
@@ -450,132 +565,189 @@ class Shown(Desk):
                     self.company.id,
                 )
             )
-            marks += self.env.cr.fetchall()
-        touched = any(now or (before or 0) > claim for now, before in marks)
-        # Whoever has no contract any more still has a number, which the program does not know.
-        return touched or (bool(self.partner and sequence) and number != sequence)
+            nobodys = self.env.cr.fetchall()
+        for page in pages:
+            preview, sequence = page.preview, page.head["seq"]
+            if not page.new:
+                page.stale = preview["stale"]
+                continue
+            marks = [(preview["touched"], preview["touched_before"])]
+            if not preview["computed_on"]:
+                marks += nobodys
+            touched = any(now or (before or 0) > page.claim for now, before in marks)
+            # Whoever has no contract any more still has a number, which the program does not know.
+            known = not (page.partner and sequence) or (preview["number"] or 0) == sequence
+            page.stale = touched or not known
 
-    # --- all below it -----------------------------------------------------------------------------
+    # --- all below them ---------------------------------------------------------------------------
 
-    def _store(self, preview, asked, contracts, currencies, entries):
+    def _store(self, pages, found, known):
+        """Puts ``found`` in the place of all that stood below the previews."""
+        ids = [page.preview["id"] for page in pages if page.new]
         for name in ("parts", "lines", "balances", "notices", "problems"):
             self.env.cr.execute(
-                SQL("DELETE FROM %s WHERE preview_id = %s", SQL.identifier(TABLES[name]), preview)
+                SQL("DELETE FROM %s WHERE preview_id = ANY(%s)", SQL.identifier(TABLES[name]), ids)
             )
         languages = [code for code, _name in self.env["res.lang"].get_installed()]
-        lines = {None: None}
+        lines = {}
         for name in TABLES:
-            columns, found = COLUMNS[name], dict(asked[name])
+            columns, values = COLUMNS[name], dict(found[name])
             types = {column: type_ for column, (type_, _check) in columns.items()}
+            whose = [pages[number] for number in values.pop("page")]
+            values["preview_id"] = [page.preview["id"] for page in whose]
+            values["partner_id"] = [page.partner or None for page in whose]
             for column in ("why", "sentence"):
-                if column in found:
-                    found[column] = by_language(found[column], languages)
-            if "contract" in found:
-                found["contract_id"] = list(map(contracts.get, found.pop("contract")))
-            if "currency" in found:
-                found["currency_id"] = list(map(currencies.get, found.pop("currency")))
+                if column in values:
+                    values[column] = by_language(values[column], languages)
+            if "contract" in values:
+                codes = values.pop("contract")
+                values["contract_id"] = [
+                    known["contract"].get((page.partner, code))
+                    for page, code in zip(whose, codes, strict=True)
+                ]
+            if "currency" in values:
+                values["currency_id"] = [
+                    known["currency"][code].id for code in values.pop("currency")
+                ]
             if name == "lines":
-                numbered = zip(found["sequence"], range(1, len(found["key"]) + 1), strict=True)
-                found["sequence"] = [sent or number for sent, number in numbered]
+                values["sequence"] = _numbered(whose, values["sequence"])
             if name == "parts":
-                found["line_id"] = [lines[line] for line in found.pop("line")]
-                found["entry_id"] = [
-                    entry if entry in entries else None for entry in found["entry_ref"]
+                del values["line"]
+                values["line_id"] = [lines.get(line) for line in by_page(found, "parts", "line")]
+                values["entry_id"] = [
+                    entry if entry in known["entry"] else None for entry in values["entry_ref"]
                 ]
                 for column in ("worked", "counted"):
-                    found[column] = [seconds / 3600 for seconds in found[f"{column}_seconds"]]
-            types = {column: types.get(column, "int4") for column in found}
-            made = self._insert(TABLES[name], preview, found, types)
+                    values[column] = [seconds / 3600 for seconds in values[f"{column}_seconds"]]
+            types = {column: types.get(column, "int4") for column in values}
+            made = self._insert(TABLES[name], values, types)
             if name == "lines":
-                lines.update(zip(found["key"], made, strict=True))
+                lines = dict(zip(by_page(found, "lines", "key"), made, strict=True))
 
-    def _insert(self, table, preview, found, types):
+    def _insert(self, table, values, types):
         """Ids of the new rows, in their order."""
-        names = list(found)
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)]
+        names = list(values)
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*values.values(), strict=True)]
         if not rows:
             return []
         columns = SQL(", ").join(map(SQL.identifier, names))
-        typed = SQL(", ").join(
-            SQL("%s %s", SQL.identifier(name), SQL(types[name])) for name in names
-        )
         self.env.cr.execute(
             SQL(
                 """
-                INSERT INTO %s (preview_id, company_id, partner_id, create_uid, create_date, %s)
-                SELECT %s, %s, %s, %s, %s, %s FROM json_to_recordset(%s::json) AS row (%s)
+                INSERT INTO %s (company_id, create_uid, create_date, %s)
+                SELECT %s, %s, %s, %s FROM json_to_recordset(%s::json) AS row (%s)
                 RETURNING id
                 """,
                 SQL.identifier(table),
                 columns,
-                preview,
                 self.company.id,
-                self.partner.id or None,
                 self.env.uid,
                 NOW,
                 columns,
                 json.dumps(rows),
-                typed,
+                typed(types),
             )
         )
         return [id_ for (id_,) in self.env.cr.fetchall()]
 
-    def _sum_up(self, preview, asked, claim, stale, adjust, known):
+    def _sum_up(self, pages, found, held, known):
+        """Puts on the previews what stands below them."""
+        counts = {name: Counter(found[name]["page"]) for name in ("drafts", "lines", "problems")}
         # A draft's total is rounded once over all of its lines: it is no sum of theirs.
-        drafts, sums = asked["drafts"], {}
-        for code, total in zip(drafts["currency"], drafts["total"], strict=True):
-            sums[known[code]] = sums.get(known[code], 0) + Decimal(total)
-        currencies = self.env["res.currency"].browse(sums).sorted("name")
-        main = self.company.currency_id
-        if currencies and main not in currencies:
-            main = currencies[0]
-        others = [f"{sums[one.id]:.{one.decimal_places}f} {one.name}" for one in currencies - main]
+        sums = {}
+        for (number, code), total in zip(
+            by_page(found, "drafts", "currency"), found["drafts"]["total"], strict=True
+        ):
+            of = sums.setdefault(number, {})
+            of[known[code]] = of.get(known[code], 0) + Decimal(total)
+        severities = {}
+        for number, severity in by_page(found, "problems", "severity"):
+            severities.setdefault(number, set()).add(severity)
+        languages, rows = self._in_languages(), []
+        for number, page in enumerate(pages):
+            if not page.new:
+                continue
+            head, bad = page.head, severities.get(number, ())
+            rows.append(
+                {
+                    "id": page.preview["id"],
+                    "seq": head["seq"],
+                    "claim": page.claim,
+                    "stale": page.stale,
+                    "fingerprint": head["fingerprint"] or None,
+                    "content": f"{head['content']}{languages}" if head["content"] else None,
+                    "draft_count": counts["drafts"][number],
+                    "line_count": counts["lines"][number],
+                    "problem_count": counts["problems"][number],
+                    "has_error": "error" in bad,
+                    "problem": worst(bad),
+                    **self._amounts(sums.get(number, {})),
+                }
+            )
+        names = [name for name in HEADS if name != "id"]
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE klausel_preview SET
-                    as_of = %s, adjust = %s, computed_on = %s, seq = %s, stale = %s, claim = %s,
-                    fingerprint = %s, content = %s, currency_id = %s, amount = %s, others = %s,
-                    draft_count = %s,
-                    line_count = %s,
-                    held_count = part.held_count, held_hours = part.held_hours,
-                    uncovered_count = part.uncovered_count, uncovered_hours = part.uncovered_hours,
-                    not_due_hours = part.not_due_hours,
-                    problem_count = %s, has_error = %s, problem = %s,
-                    write_uid = %s, write_date = %s
-                FROM (
-                    SELECT COUNT(DISTINCT entry_ref) FILTER (WHERE state = 'held') AS held_count,
+                UPDATE klausel_preview AS preview SET
+                    (%s) = ROW(%s),
+                    as_of = %s, adjust = %s, computed_on = %s, write_uid = %s, write_date = %s,
+                    held_count = COALESCE(part.held_count, 0), held_hours = part.held_hours,
+                    uncovered_count = COALESCE(part.uncovered_count, 0),
+                    uncovered_hours = part.uncovered_hours, not_due_hours = part.not_due_hours
+                FROM json_to_recordset(%s::json) AS head (%s)
+                LEFT JOIN (
+                    SELECT preview_id,
+                           COUNT(DISTINCT entry_ref) FILTER (WHERE state = 'held') AS held_count,
                            SUM(worked) FILTER (WHERE state = 'held') AS held_hours,
                            COUNT(DISTINCT entry_ref) FILTER (WHERE state = 'uncovered')
                                AS uncovered_count,
                            SUM(worked) FILTER (WHERE state = 'uncovered') AS uncovered_hours,
                            SUM(worked) FILTER (WHERE state = 'not_due') AS not_due_hours
-                      FROM klausel_preview_part WHERE preview_id = %s
-                ) AS part
-                WHERE id = %s
+                      FROM klausel_preview_part WHERE preview_id = ANY(%s) GROUP BY preview_id
+                ) AS part ON part.preview_id = head.id
+                WHERE preview.id = head.id
                 """,
-                asked["as_of"],
-                adjust,
+                SQL(", ").join(map(SQL.identifier, names)),
+                SQL(", ").join(SQL.identifier("head", name) for name in names),
+                held["as_of"],
+                held["adjust"],
                 NOW,
-                asked["seq"],
-                stale,
-                claim,
-                asked["fingerprint"] or None,
-                f"{asked['content']}{self._in_languages()}" if asked["content"] else None,
-                main.id,
-                sums.get(main.id, 0),
-                ", ".join(others) or None,
-                len(drafts["draft"]),
-                len(asked["lines"]["key"]),
-                len(asked["problems"]["text"]),
-                "error" in asked["problems"]["severity"],
-                worst(asked["problems"]["severity"]),
                 self.env.uid,
                 NOW,
-                preview,
-                preview,
+                json.dumps(rows),
+                typed(HEADS),
+                [row["id"] for row in rows],
             )
         )
+
+    def _amounts(self, sums):
+        """``sums`` by currency, as a preview has them: one currency's, and the others as text."""
+        main = self.company.currency_id
+        currencies = sorted(sums, key=lambda one: one.name)
+        if currencies and main not in currencies:
+            main = currencies[0]
+        others = [
+            f"{sums[one]:.{one.decimal_places}f} {one.name}" for one in currencies if one != main
+        ]
+        return {
+            "currency_id": main.id,
+            "amount": str(sums.get(main, 0)),
+            "others": ", ".join(others) or None,
+        }
+
+
+def typed(types):
+    """Columns with their types, as a list of records names them."""
+    return SQL(", ").join(SQL("%s %s", SQL.identifier(name), SQL(types[name])) for name in types)
+
+
+def _numbered(pages, sequences):
+    """``sequences``; where there is none, a row's number on its page."""
+    found, numbers = [], Counter()
+    for page, sent in zip(pages, sequences, strict=True):
+        numbers[page] += 1
+        found.append(sent or numbers[page])
+    return found
 
 
 def by_language(values, languages):
