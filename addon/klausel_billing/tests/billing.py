@@ -136,7 +136,7 @@ class BillingCase(KlauselCase):
         ids = {int(row["entry"]) for row in rows if row.get("entry")}
         type(self).runs += 1
         return {
-            "protocol": 1,
+            "protocol": 2,
             "company_id": self.company.id,
             "partner_id": self.customer.id,
             "seq": self._seq(),

@@ -521,7 +521,7 @@ class TestApply(BillingCase):
         self._refused("duplicate", self._payload([self._move(line)], rows))
 
     def test_protocol(self):
-        said = self._refused("protocol", protocol=2)
+        said = self._refused("protocol", protocol=1)
         self.assertIn("2", said)
         self._refused("protocol", {"company_id": self.company.id})
 

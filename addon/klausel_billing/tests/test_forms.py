@@ -32,7 +32,7 @@ class TestForms(KlauselCase):
         cls.manager = cls._user("keeper", "klausel_billing.group_manager")
         cls.env["klausel.policy"].klausel_publish(
             {
-                "protocol": 1,
+                "protocol": 2,
                 "company_id": cls.company.id,
                 "policies": [
                     {

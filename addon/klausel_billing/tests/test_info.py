@@ -26,7 +26,7 @@ class TestInfo(KlauselCase):
         )
         info = self._info(self.connector)
         self.assertEqual(info["addon"], "19.0.1.3.0")
-        self.assertEqual(info["protocol"], 1)
+        self.assertEqual(info["protocol"], 2)
         self.assertIs(info["work"], True)
         self.assertEqual(
             info["company"],

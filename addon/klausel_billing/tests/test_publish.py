@@ -54,7 +54,7 @@ class TestPublish(KlauselCase):
 
     def _publish(self, *policies, user=None, **values):
         payload = {
-            "protocol": 1,
+            "protocol": 2,
             "company_id": self.company.id,
             "policies": list(policies or [self._policy()]),
             **values,
@@ -206,7 +206,7 @@ class TestPublish(KlauselCase):
 
     def test_refuses_other_protocols_and_payloads(self):
         for values in (
-            {"protocol": 2},
+            {"protocol": 1},
             {"policies": None},
             {"policies": [{}]},
             {"policies": [{**self._policy(), "plans": "x"}]},
@@ -225,7 +225,7 @@ class TestPublish(KlauselCase):
             default_active=False, default_version="x", default_clause="9"
         )
         records.klausel_publish(
-            {"protocol": 1, "company_id": self.company.id, "policies": [self._policy()]}
+            {"protocol": 2, "company_id": self.company.id, "policies": [self._policy()]}
         )
         self.assertTrue(self._all().active)
 

@@ -69,7 +69,7 @@ class TestReasons(KlauselCase):
         }
         if rules is not None:
             policy["rules"] = rules
-        payload = {"protocol": 1, "company_id": self.company.id, "policies": [policy]}
+        payload = {"protocol": 2, "company_id": self.company.id, "policies": [policy]}
         answer = self.policies.with_user(self.connector).klausel_publish(payload)
         self.assertLessEqual(set(answer), {"published"})
         return self.policies.search([("name", "=", "web-care"), ("active", "=", True)])

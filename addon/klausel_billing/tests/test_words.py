@@ -43,7 +43,7 @@ class TestWords(KlauselCase):
         }
         if words is not None:
             policy["words"] = words
-        payload = {"protocol": 1, "company_id": company.id, "policies": [policy]}
+        payload = {"protocol": 2, "company_id": company.id, "policies": [policy]}
         self.env["klausel.policy"].with_user(self.connector).klausel_publish(payload)
 
     def _of(self, company):
