@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, seed, settings
 
 from tests.counts import COUNTS
-from tests.seeds import USERS, how_to_repeat
+from tests.seeds import SEED, USERS, how_to_repeat
 
 pytest_plugins = ["tests.odoo.fixtures"]
 
@@ -24,6 +24,10 @@ settings.register_profile(
 settings.register_profile(
     "soak", parent=settings.get_profile("quick"), max_examples=20_000, derandomize=False
 )
+
+
+#: Hypothesis keeps all examples of a test in mind until it ends: so many at a time.
+AT_A_TIME = 2_000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +46,25 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         place.parent.mkdir(exist_ok=True)
         with place.open("a", encoding="utf-8") as stream:
             stream.write(f"{report.nodeid}\n{report.longreprtext}\n\n")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A property over very many examples is tried over some of them, then over others, so that
+    they need not be in memory at once. Each time has a seed of its own."""
+    test = pyfuncitem.obj
+    if not is_hypothesis_test(test):
+        return None
+    usual = getattr(test, "_hypothesis_internal_use_settings", None) or settings.default
+    if usual.derandomize or usual.max_examples <= AT_A_TIME:
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    for number in range(0, usual.max_examples, AT_A_TIME):
+        some = min(AT_A_TIME, usual.max_examples - number)
+        test._hypothesis_internal_use_settings = settings(usual, max_examples=some)
+        seed(SEED + number)(test)
+        test(**{name: pyfuncitem.funcargs[name] for name in names})
+    return True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
