@@ -226,7 +226,7 @@ def doctor(source: Source) -> int:
 def work(source: Source, once: bool, name: str | None) -> int:
     """Do what people ask for in Odoo: previews and drafts, one request after the other.
 
-    Runs beside Odoo until it is stopped (SIGTERM: after the customer in hand); several may run at
+    Runs beside Odoo until it is stopped (SIGTERM: after the customers in hand); several may run at
     the same time. Writes a line of JSON for each request to the error output.
     """
     from klausel_shell.working import work as job

@@ -50,7 +50,7 @@ class KlauselRequest(models.Model):
         selection=STATES, required=True, readonly=True, default="waiting", index=True
     )
     cancel = fields.Boolean(
-        string="Cancel Asked", readonly=True, help="Ends after the customer in hand."
+        string="Cancel Asked", readonly=True, help="Ends after the customers in hand."
     )
     worker = fields.Char(string="Program", readonly=True, help="Which program works on it.")
     lease_until = fields.Datetime(
