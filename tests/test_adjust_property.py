@@ -215,6 +215,8 @@ def test_one_adjusting_run_clears_everything_in_the_same_lives(data: dict[str, A
     check(data)
 
 
+#: One life in some thousands lets some seconds more pass in each run, for 0.00 (decisions.md).
+@pytest.mark.soak
 @fresh_one_in(20)
 @given(edited_lives(FEATURES | LIMITS))
 def test_one_adjusting_run_clears_what_limits_hold(data: dict[str, Any]) -> None:
