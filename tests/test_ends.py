@@ -274,3 +274,19 @@ def test_a_later_end_makes_room_for_more_deficit(known: bool) -> None:
     text = POOL.replace("WORDS", "deficit_limit: 1, beyond: hold, settle: bill_deficit") + runs
     _, mismatches = play(read_scenario(text, "pool"))
     assert not mismatches, "\n".join(str(mismatch) for mismatch in mismatches)
+
+
+@pytest.mark.parametrize("how", ["bill", "adjust"])
+def test_a_row_that_is_no_line_of_a_fee_is_none(how: str) -> None:
+    """A fee's rows say with which day they begin: what says something else is no mistake of ours,
+    and nothing goes back of it."""
+    life = Life("{fee: {every: 1 month}}", ())
+    life.run("2026-02-02")
+    first, *others = [row for row in life.ledger if row.amount is not None]
+    strange = first._replace(key=first.key._replace(group="x"))
+    life.ledger = [strange if row == first else row for row in life.ledger]
+    life.end = "2026-02-15"
+    result = life.run("2026-02-16", how)
+    back = [line for draft in result.drafts for line in draft.lines if draft.kind == "credit_note"]
+    assert others
+    assert not [line for line in back if how == "bill" and line.first < date(2026, 2, 1)]

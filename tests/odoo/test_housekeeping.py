@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from .browsing import at_work, shot
 from .rpc import Rpc
@@ -85,14 +85,26 @@ def test_the_hour_of_the_night_is_set(
         while hour() != wanted and time.monotonic() < deadline:
             time.sleep(0.2)
         assert hour() == wanted
-        page.goto(f"{odoo.url}/odoo/action-klausel_billing.klausel_settings_action")
+        settings()
         expect(setting).to_be_visible(timeout=SLOW)
+
+    def settings() -> None:
+        # What Odoo loads by itself, after the login or a change of settings, comes between.
+        for _ in range(10):
+            try:
+                page.goto(f"{odoo.url}/odoo/action-klausel_billing.klausel_settings_action")
+                return
+            except Error as error:
+                if "ERR_ABORTED" not in str(error):
+                    raise
+                page.wait_for_timeout(500)
+        raise AssertionError("the settings are never loaded")
 
     setting = page.locator("#klausel_nightly")
     rpc, german = Rpc(odoo), language == "de_DE"
     rpc.call("res.users", "write", [rpc.user], {"lang": language})
     rpc.call("res.company", "write", [1], {"klausel_nightly_hour": 2})
-    page.goto(f"{odoo.url}/odoo/action-klausel_billing.klausel_settings_action")
+    settings()
     expect(setting).to_contain_text("Nacht" if german else "Night", timeout=SLOW)
     expect(setting).to_contain_text("Zeitzone" if german else "time zone")
     hours = setting.locator("[name=klausel_nightly_hour] input")

@@ -130,6 +130,15 @@ def _lines(recorded: Recorded) -> Iterable[LedgerRow]:
     return found.values()
 
 
+def _first_day(row: LedgerRow) -> date | None:
+    """The day with which the line of ``row`` begins; None for a refund, and for what is no line of
+    a fee."""
+    try:
+        return parse_date(row.key.group)
+    except ValueError:
+        return None
+
+
 class BoundFee(Plain):
     def __init__(self, shape: FeeShape, binding: Binding) -> None:
         self._shape = shape
@@ -163,7 +172,7 @@ class BoundFee(Plain):
         ends: dict[str, date] = {}
         amounts: dict[str, Decimal] = {}
         for row in sorted(recorded, key=lambda row: row.key.sequence):
-            if row.key.group.startswith(REFUND):
+            if _first_day(row) is None:
                 continue
             if row.last is None:
                 return None  # of before that was kept
@@ -296,10 +305,9 @@ class BoundFee(Plain):
         for row in sorted(recorded, key=lambda row: row.key.sequence):
             last[row.key.period, row.key.group] = row.last  # its correction may cover other days
         for row in _lines(recorded):
-            until = last[row.key.period, row.key.group]
-            if until is None:
+            until, first = last[row.key.period, row.key.group], _first_day(row)
+            if until is None or first is None:
                 continue
-            first = parse_date(row.key.group)
             # As it stands on the invoice.
             amount = amounts[row.key.period, row.key.group]
             amount = round_half_up(amount, self._binding.money_digits)
