@@ -232,6 +232,29 @@ def test_one_adjusting_run_clears_what_limits_hold_in_the_same_lives(data: dict[
     check(data)
 
 
+def test_held_work_that_moves_into_an_open_month_waits_there_alone() -> None:
+    """What waited of it on its old day stayed on record beside it."""
+    term = {"id": "T", "plan": "p", "price": "90"}
+    moved = {"id": "e1", "date": "2028-04-01", "hours": "0.5"}
+    check(
+        {
+            "policy": {
+                "scope": {"otherwise": {"then": "service", "because": "o"}},
+                "plans": {"p": {"title": "p", "components": [{"time": {}}]}},
+                "approvals": [{"id": "A", "require": "approval"}],
+            },
+            "book": {
+                "contracts": [{"start": "2027-11-01", "terms": [term]}],
+                "entries": [{"id": "e1", "date": "2027-11-01", "hours": "0.25"}],
+            },
+            "runs": [
+                {"as_of": "2028-03-01", "do": "bill"},
+                {"as_of": "2028-04-01", "do": "bill", "change": {"entries": [moved]}},
+            ],
+        }
+    )
+
+
 ADJUSTED = [path for path in SCENARIOS if "adjust" in path.read_text(encoding="utf-8")]
 
 

@@ -32,6 +32,7 @@ from klausel_odoo import (
     versions,
     writing,
 )
+from klausel_odoo.transports.guarded import Guarded
 from klausel_run import fields_doc
 
 ROOT = Path(__file__).parent.parent
@@ -1053,3 +1054,22 @@ def test_an_addon_that_leaves_out_what_the_user_may_not_see() -> None:
         "the addon klausel_billing 19.0.1.1.0 cannot say what records refer to\n"
         "    upgrade the addon"
     )
+
+
+def test_a_transport_that_gives_up_first_is_asked_nothing_more() -> None:
+    """Its own deadline may come a moment before ours: the answer is on its way all the same."""
+    asked: list[str] = []
+
+    class Slow(Unused):
+        def version(self) -> str:
+            asked.append("version")
+            raise failures.too_slow("http://odoo.test", 9)
+
+    settings = OdooSettings.load(
+        url="http://odoo.test", database="d", login="l", password="p", timeout=9
+    )
+    guarded = Guarded(lambda _: Slow(), settings)
+    for _ in range(2):
+        with pytest.raises(ErpError, match="did not answer within 9 seconds"):
+            guarded.version()
+    assert asked == ["version"]

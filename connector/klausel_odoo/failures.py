@@ -157,8 +157,12 @@ def untrusted(url: str, reason: str) -> ErpError:
     )
 
 
-def too_slow(url: str, seconds: float) -> ErpError:
-    return LostError(
+class TooSlowError(LostError):
+    """An answer did not come in time, and may still be on its way."""
+
+
+def too_slow(url: str, seconds: float) -> TooSlowError:
+    return TooSlowError(
         f"{url} did not answer within {seconds:g} seconds",
         "try again, or set a longer timeout (KLAUSEL_ODOO_TIMEOUT)",
     )

@@ -106,12 +106,11 @@ class Guarded:
         thread.join(self._settings.timeout)
         if found:
             return found[0]
-        late = failures.too_slow(self._settings.url, self._settings.timeout)
+        slow = failures.too_slow(self._settings.url, self._settings.timeout)
+        error = errors[0] if errors else slow
         # The transport's own deadline may be a moment before this one.
-        if not errors or getattr(errors[0], "message", "") == late.message:
-            self._over = late
-            raise late
-        error = errors[0]
+        if isinstance(error, failures.TooSlowError):
+            self._over = error
         if isinstance(error, ErpError) or not isinstance(error, Exception):
             raise error
         raise sentence(error) from None

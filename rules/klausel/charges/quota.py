@@ -156,8 +156,10 @@ class QuotaAccount(ContingentAccount):
     def _pay_of(self, key: tuple[str, str]) -> None:
         """What waits of a ticket belongs to the request that its other work has."""
         lot, still = self._known[key], []
+        if not lot:
+            return
         for work in self.waiting:
-            if lot and _request(work) == key:
+            if _request(work) == key:
                 home = work.entry.date
                 self.paid.append(
                     (work, self._part(work, work.rounded, lot, 0, home, self._left(lot)))
