@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
 from klausel import PROTOCOL
 from klausel.fields import TABLES, Field
+from klausel.shapes import parse_number
 
 #: Methods that write: after a strange answer of theirs it is not known whether they did.
 WRITING = ("klausel_apply", "klausel_load", "klausel_publish", "klausel_reseal")
@@ -57,7 +57,7 @@ def check(
             answer, {**arguments["specification"], "klausel_seq": {}}, "klausel.contract", place
         )
     elif method == "formatted_read_group":
-        _table(answer, {arguments["groupby"][0]: _ANY, "__count": _INTEGER}, place)
+        _table(answer, {arguments["groupby"][0]: _ANY, "__count": _COUNT}, place)
     elif method in _SHAPES:
         _SHAPES[method](answer, place)
 
@@ -90,9 +90,10 @@ def _day(value: str) -> bool:
 
 def _decimal(value: str) -> bool:
     try:
-        return Decimal(value).is_finite()
-    except InvalidOperation:
+        parse_number(value)
+    except ValueError:
         return False
+    return True
 
 
 def _finite(value: Any) -> bool:
@@ -303,6 +304,8 @@ def _records(value: Any, specification: Mapping[str, Any], model: str, place: st
     if len(set(ids)) != len(ids):
         raise StrangeError(f"{place} has a record twice")
     _members(rows, specification, model, place)
+    if model == "klausel.ledger" and any(row.get("invoiced") and not row["amount"] for row in rows):
+        raise StrangeError(f'{place} has "invoiced" without "amount"')
 
 
 def _members(
@@ -475,10 +478,12 @@ _INFO = _dict(
         "company": _COMPANY,
         "currencies": partial(_map, _one(_DIGITS)),
         "timesheet_fields": _texts,
-        "overrides": _YES_NO,
+        "timesheets": _COUNT,
+        "ledger_fields": _texts,
+        **_of(_YES_NO, "overrides", "publishes", "links", "elsewhere", "documents", "work"),
     }
 )
-_MEANT = _dict({"addon": _TEXT, "protocol": _INTEGER})
+_MEANT = _dict({"addon": _ONE_TEXT, "protocol": _COUNT})
 
 
 def _info(value: Any, place: str) -> None:
@@ -486,9 +491,6 @@ def _info(value: Any, place: str) -> None:
     _MEANT(value, place)
     if value["protocol"] == PROTOCOL and value.get("references"):
         _INFO(value, place)
-        if "ledger_fields" in value:
-            _texts(value["ledger_fields"], place)
-        _hold([value.get("timesheets")], _INTEGER, "timesheets", place)
 
 
 _REQUEST = _dict(

@@ -7,8 +7,10 @@ proves nothing about one. What it proves is what becomes of the rest.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
+import operator
 import random
 import socket
 import ssl
@@ -410,3 +412,43 @@ def spoiled(answer: Any, chance: random.Random) -> Any:
     else:
         holder[key] = chance.choice(ODD)
     return copy
+
+
+class Spoiled(NamedTuple):
+    """An answer with one thing in it changed, and what it is."""
+
+    told: str
+    answer: Any
+
+
+def every_spoiled(answer: Any) -> Iterator[Spoiled]:
+    """``answer`` with each thing in it changed in each way; of a list its first member."""
+    text = json.dumps(answer)
+    for path in _paths(answer):
+        for way in ("gone", "twice", *ODD):
+            copy = json.loads(text)
+            if not path:
+                if way not in ("gone", "twice"):
+                    yield Spoiled(f"{way!r} alone", way)
+                continue
+            *above, key = path
+            holder = functools.reduce(operator.getitem, above, copy)
+            if way == "gone":
+                del holder[key]
+            elif way != "twice":
+                holder[key] = way
+            elif isinstance(holder, list):
+                holder.append(holder[key])
+            else:
+                continue
+            yield Spoiled(f"{path}: {way!r}", copy)
+
+
+def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    yield ()
+    if isinstance(value, dict):
+        members = list(value.items())
+    else:
+        members = list(enumerate(value[:1])) if isinstance(value, list) else []
+    for key, member in members:
+        yield from ((key, *path) for path in _paths(member))
