@@ -38,7 +38,7 @@ class Settled:
     waited: HeldBefore | None = None
     """What of it waited for hours before that, or does."""
     asked: bool = False
-    """Some of it waited for something else."""
+    """Some of it waited for something else, and may have passed since."""
 
     def waited_with(self, contract: str) -> HeldBefore | None:
         """What waited for hours in ``contract``, where it is sure that all that passed later than
@@ -199,7 +199,7 @@ def on_record(
             gated.add(entry)
         if entry in settled and entry not in changed and reason in (NO_HOURS, NO_TERM):
             settled[entry].waited = rest
-        elif entry in settled and reason not in (NO_HOURS, NO_TERM):
+        elif entry in settled and reason not in (NO_HOURS, NO_TERM) and rest.taken_up:
             settled[entry].asked = True
         if entry in settled and rest.gated:
             settled[entry].gated = True

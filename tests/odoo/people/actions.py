@@ -410,8 +410,12 @@ class Withdraw(Action):
         return {"approval": dice.choice(some)} if some else None
 
     def do(self, world: World, step: int, **choice: Any) -> None:
-        ids = [world[choice["approval"]]]
-        world.client.call("klausel.approval", "unlink", ids, context=world.everywhere())
+        ids, context = [world[choice["approval"]]], world.everywhere()
+        read = ids, ["contract_id"]
+        (found,) = world.client.call("klausel.approval", "read", *read, context=context)
+        world.client.call("klausel.approval", "unlink", ids, context=context)
+        contract = found["contract_id"][0]
+        world.unapproved |= {code for code in CONTRACTS if world.ids.get(code) == contract}
         del world.ids[choice["approval"]]
 
 

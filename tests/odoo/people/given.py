@@ -53,6 +53,14 @@ GIVEN: dict[str, Sequence[Step]] = {
         Step(3, "decide", {"entry": "e1", "as": "service"}),
         Step(4, "move entry to another customer", {"entry": "e1", "to": "p4b"}),
     ],
+    # What was billed on an approval stays billed when that is removed.
+    "an approval is removed": [
+        Step(1, "log", {"on": "p1b", "day": "2026-01-01", "hours": 2, **WORK, **CHANGE}),
+        Step(2, "approve", {"contract": "K1", "ticket": "", "hours": None}),
+        Step(3, "bill", {"at": "A", "to": "2026-02-25"}),
+        Step(4, "remove approval", {"approval": "a2"}),
+        Step(5, "bill and adjust", {"at": "A", "to": "2026-03-25"}),
+    ],
     # What was given back at an end that was put off later stayed given back.
     "an end is put off": [
         Step(1, "bill", {"at": "AB", "to": "2026-01-20"}),

@@ -207,7 +207,7 @@ class Player:
                 " l.contract_id WHERE l.line_group LIKE 'refund %' AND l.amount <> '' GROUP BY 1"
             )
         }
-        gone = self._refunded_and_wanted()
+        gone, unapproved = self._refunded_and_wanted(), self._billed_without()
         for company in "AB":
             folder = Path(tempfile.mkdtemp(prefix="people-"))
             try:
@@ -231,6 +231,9 @@ class Player:
                 if code in gone and amount - gone[code] <= have <= amount:
                     self.outcomes["late work of refunded hours"] += 1
                     continue
+                if amount < have <= amount + unapproved.get(code, Decimal()) + CENT:
+                    self.outcomes["billed on an approval that was removed"] += 1
+                    continue
                 if abs(have - amount) >= CENT * (1 + refunds.get(code, 0)):
                     said.append(
                         f"{code}: {_plain(have)} in force, a catch-up run bills {_plain(amount)}"
@@ -250,6 +253,21 @@ class Player:
             " HAVING sum(h.seconds) <> 0) GROUP BY 1"
         )
         return {str(code): Decimal(str(amount)) for code, amount in rows}
+
+    def _billed_without(self) -> dict[str, Decimal]:
+        """By contract of which an approval was removed, what is billed of work that needs one: it
+        stays billed (semantics, section 7), and a catch-up run would not let it pass."""
+        rows = self.world.sql(
+            "SELECT c.code, sum(l.rounded * l.rate::numeric / 3600) FROM klausel_ledger l"
+            " JOIN klausel_contract c ON c.id = l.contract_id WHERE l.state = 'live'"
+            " AND l.disposition = 'change' AND l.entry_ref <> 0 AND l.rate <> ''"
+            " AND l.held IS NULL GROUP BY 1"
+        )
+        return {
+            str(code): Decimal(str(amount))
+            for code, amount in rows
+            if code in self.world.unapproved
+        }
 
     def _never_billed(self, result: Result) -> set[str]:
         """Contracts whose customer the catch-up run refuses, as one of them covers what is

@@ -86,6 +86,8 @@ class World:
         """Invoice lines whose price somebody changed by hand."""
         self.apart: set[str] = set()
         """Contracts whose money is not that of a catch-up run, and need not be."""
+        self.unapproved: set[str] = set()
+        """Contracts of which an approval was removed: what was billed on it stays."""
         self.by_order: dict[int, set[int]] = {}
         """Entries by the invoice of Odoo's own order that took them."""
         self.most: dict[int, int] = {}
