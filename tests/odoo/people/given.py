@@ -53,6 +53,12 @@ GIVEN: dict[str, Sequence[Step]] = {
         Step(3, "decide", {"entry": "e1", "as": "service"}),
         Step(4, "move entry to another customer", {"entry": "e1", "to": "p4b"}),
     ],
+    # What was billed of a month up to an end stays when there is none any more.
+    "an end is cleared within its month": [
+        Step(1, "end", {"contract": "K2", "last": "2026-03-05"}),
+        Step(2, "bill", {"at": "AB", "to": "2026-03-11"}),
+        Step(3, "clear end", {"contract": "K2", "last": ""}),
+    ],
     # What was billed on an approval stays billed when that is removed.
     "an approval is removed": [
         Step(1, "log", {"on": "p1b", "day": "2026-01-01", "hours": 2, **WORK, **CHANGE}),

@@ -208,6 +208,7 @@ class Player:
             )
         }
         gone, unapproved = self._refunded_and_wanted(), self._billed_without()
+        early = self._billed_early()
         for company in "AB":
             folder = Path(tempfile.mkdtemp(prefix="people-"))
             try:
@@ -231,6 +232,9 @@ class Player:
                 if code in gone and amount - gone[code] <= have <= amount:
                     self.outcomes["late work of refunded hours"] += 1
                     continue
+                if amount < have <= amount + early.get(code, Decimal()) + CENT:
+                    self.outcomes["billed up to an end that is put off"] += 1
+                    continue
                 if amount < have <= amount + unapproved.get(code, Decimal()) + CENT:
                     self.outcomes["billed on an approval that was removed"] += 1
                     continue
@@ -251,6 +255,18 @@ class Player:
             " AND EXISTS (SELECT 1 FROM klausel_ledger h WHERE h.contract_id = c.id"
             " AND h.held = 'no_hours' AND h.state = 'live' GROUP BY h.entry_ref"
             " HAVING sum(h.seconds) <> 0) GROUP BY 1"
+        )
+        return {str(code): Decimal(str(amount)) for code, amount in rows}
+
+    def _billed_early(self) -> dict[str, Decimal]:
+        """By contract what was billed, up to an end that is put off, of a month that is not over
+        (semantics, section 14): a catch-up run does not bill it yet."""
+        rows = self.world.sql(
+            "SELECT c.code, sum(l.amount::numeric) FROM klausel_ledger l"
+            " JOIN klausel_contract c ON c.id = l.contract_id WHERE l.state = 'live'"
+            f" AND l.amount <> '' AND l.last < '{self.world.clock}'"
+            " AND (c.date_end IS NULL OR c.date_end > l.last) AND date_trunc('month', l.period)"
+            f" + interval '1 month' > '{self.world.clock}' GROUP BY 1"
         )
         return {str(code): Decimal(str(amount)) for code, amount in rows}
 
