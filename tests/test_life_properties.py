@@ -203,6 +203,25 @@ def test_order_and_the_future_do_not_matter(data: dict[str, Any], chance: random
     assert facts_of(run(life.book(past), as_of)) == expected
 
 
+def test_a_doubt_about_a_day_to_come_is_not_said() -> None:
+    """Item 3: a warning is a fact of its day, too."""
+    entries = [
+        {"id": f"e{number}", "date": "2026-03-05", "hours": "13", "employee": "u1"}
+        for number in (1, 2)
+    ]
+    book = {"employees": [{"id": "u1"}], "entries": entries}
+    scope = {"otherwise": {"then": "service", "because": "o"}}
+    plans = {"p": {"title": "p", "components": [{"time": {}}]}}
+    data = {"policy": {"scope": scope, "plans": plans}, "book": book, "runs": []}
+    life = Life(data)
+
+    def codes(day: date) -> list[str]:
+        return [found.code for found in run(life.book(life.known), day).problems]
+
+    assert codes(date(2026, 3, 4)) == []
+    assert codes(date(2026, 3, 5)) == ["entry-long-day"]
+
+
 @FEWER
 @given(lives())
 def test_month_by_month_equals_catch_up(data: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Where nothing is new, a run does nothing (semantics 13.3), over generated lives of pools.
+"""Where nothing is new, a run does nothing (semantics 13.3), over lives of blocks and of pools.
 
 What a run leaves waiting, a second run on the same day leaves waiting too, and so does a run on the
 next day where nothing became due in between. The lives are those in which hours come back behind
@@ -26,6 +26,48 @@ from tests.test_life_properties import Life, run
 ONE_DAY = timedelta(days=1)
 HOURS = ("1", "2", "0.5", "4", "10", "3", "0.25", "0")
 BACK = ("-1", "-0.5", "-3", "-0.25")
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> dict[str, Any]:
+    """A block with purchases, top-ups and corrections around month ends and the contract's end,
+    each of them known at some run or other: all without approvals and budgets."""
+    dice = Dice(draw)
+    block = {
+        "empty": dice.pick("top_up", "top_up", "top_up", "hold", "bill", "next"),
+        "leftover": dice.pick("refund", "refund", "refund", "break"),
+    }
+    if dice.chance(3):
+        block["validity"] = dice.pick("1 month", "2 months")
+    days = ("2026-01-05", "2026-01-31", "2026-02-05", "2026-02-20", "2026-02-28")
+    end = dice.pick("2026-01-31", "2026-02-28", "2026-02-20")
+    within = [day for day in days if day <= end]
+    term = {"id": "H", "plan": "p", "price": "100.00", "hours": dice.pick("2", "8", "1", "4", "0")}
+    entries = [
+        {"id": f"e{number}", "date": dice.pick(*within), "hours": dice.pick(*BACK, *HOURS)}
+        for number in range(2 + dice.up_to(3))
+    ]
+    bought = [
+        {"id": f"p{number}", "term": "H", "date": dice.pick(*within), "hours": dice.pick("1", "5")}
+        for number in range(dice.up_to(2))
+    ]
+    runs: list[dict[str, Any]] = []
+    for day in ("2026-02-01", "2026-03-01", "2026-03-02", "2026-04-01"):
+        news: dict[str, list[Any]] = {}
+        for name, rows in (("entries", entries), ("purchases", bought)):
+            known = [row for row in rows if row["date"] <= day and dice.chance(4)]
+            if day == "2026-04-01":
+                known = list(rows)
+            news[name] = known
+            rows[:] = [row for row in rows if row not in known]
+        runs.append({"as_of": day, "do": "bill", "add": news})
+    policy = {
+        "scope": {"otherwise": {"then": "service", "because": "o"}},
+        "plans": {"p": {"title": "p", "components": [{"block": block}]}},
+    }
+    contract = {"code": "C1", "start": "2026-01-01", "end": end, "terms": [term]}
+    book = {"contracts": [contract]}
+    return {"title": "a life", "policy": policy, "book": book, "runs": runs}
 
 
 @st.composite
@@ -95,6 +137,19 @@ def _day(dice: Dice, first: date, last: date) -> date:
 def _entry(dice: Dice, id_: str, first: date, last: date) -> dict[str, Any]:
     hours = dice.pick(*(BACK if dice.chance(3) else HOURS))
     return {"id": id_, "date": _day(dice, first, last).isoformat(), "hours": hours}
+
+
+@fresh_one_in(3)
+@given(blocks())
+def test_where_nothing_is_new_a_run_does_nothing_to_blocks(data: dict[str, Any]) -> None:
+    count("generated lives of blocks, new ones: where nothing is new a run does nothing")
+    life = Life(data)
+    ledger: list[LedgerRow] = []
+    for shape, fragment in life.history():
+        result = run(life.book(fragment, ledger), shape.as_of)
+        assert not result.parked
+        ledger += result.settlements
+        same(result, run(life.book(fragment, ledger), shape.as_of))
 
 
 #: About one life in three hundred is not at rest yet (docs/decisions.md).

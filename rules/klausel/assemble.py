@@ -1151,7 +1151,7 @@ class BookBuilder:
                         "entry-long-day", kept.where(number),
                         employee=(record.name if record else "") or employee,
                         hours=shortest(quantity(seconds, 2)), date=day,
-                    )
+                    )._replace(day=day)
                 )  # fmt: skip
 
     def _owner(self, book: Book, record: str, raw: Mapping[str, str]) -> str:

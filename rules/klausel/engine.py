@@ -102,7 +102,9 @@ def bill(
     for found in book.problems:
         if found.severity == "error":
             parked[found.customer].append(found)
-    problems: list[Problem] = [p for p in book.problems if p.severity == "warning"]
+    problems: list[Problem] = [
+        p for p in book.problems if p.severity == "warning" and (p.day is None or p.day <= as_of)
+    ]
     for one in altered(book):
         for root in one.customers:
             parked[root].append(one.problem)

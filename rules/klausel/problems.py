@@ -7,6 +7,7 @@ Every message a user can see stands in :data:`CATALOG`, and every code there has
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from difflib import get_close_matches
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -36,7 +37,8 @@ class Where(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One finding. ``customer`` is set where only that customer has to wait for it."""
+    """One finding. ``customer`` is set where only that customer has to wait for it, ``day`` where
+    it is about that day's facts alone: a run up to an earlier day knows nothing of it."""
 
     code: str
     severity: Severity
@@ -44,6 +46,7 @@ class Problem(NamedTuple):
     hint: str
     where: Where
     customer: str = ""
+    day: date | None = None
 
     def __str__(self) -> str:
         text = f"{one_line(str(self.where))}: {self.severity}: {self.message}"

@@ -417,6 +417,10 @@ def ask_again(
                 lots += [one for one in later if _may_have(desk, *one[:2], piece, one[2])]
             if piece["rounded"] < 0:
                 lots = [one for one in reversed(lots) if one[2]["first"] <= day]
+                for term, component, lot in lots:  # what is behind its end finds it ended
+                    behind = piece["late"] and piece["position"] >= (lot["last"] or FOREVER)
+                    if behind and not lot.get("over"):
+                        end_lot(desk, term, component, lot, lot["last"])
             elif of_its_period and not piece["late"]:
                 piece = _owe_instead(desk, *pools[key], used, kind, piece)
             for term, component, lot in lots:

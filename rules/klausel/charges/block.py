@@ -258,9 +258,13 @@ class BlockAccount(Stock):
 
     def _unclaimed(self, lot: Lot) -> int:
         """Seconds of ``lot`` that nothing on record will draw; what is drawn of hours that come
-        back meanwhile takes none of them. A lot that is bought later still is drawn at once."""
+        back meanwhile takes none of them. Late work that bought one behind its end drew what it
+        needed, and the rest went back at once: later work had only what came back to it."""
         made = self.made[lot.id]
-        if lot.id in self.topped and not made:
+        if lot.id in self._to_come:
+            buyer = lot.id.rpartition("+")[0]
+            if (buyer, lot.id) in self.paid_to:
+                return max(lot.left - max(self.paid_to[buyer, lot.id][1], 0), 0)
             return max(self.free(lot), 0)
         return max(lot.left - max(self.on_record[lot.id] - made, 0), 0)
 
