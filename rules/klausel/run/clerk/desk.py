@@ -1,0 +1,223 @@
+"""Contracts whose order of entries matters: balances, approvals, budgets, rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+
+from klausel.adjustments.threshold import Budgets
+from klausel.charges.base import Account, Taken
+from klausel.clerk import Clerk, Item, Outcome, Share
+from klausel.model import Entry, in_order
+from klausel.policy.ir import Rule, text_in
+from klausel.run.clerk.closing import ClosedWindows
+from klausel.run.clerk.take_up import TakeUp
+from klausel.run.facts import CustomerFacts
+from klausel.run.findings import Findings
+from klausel.run.handed import Handed
+from klausel.run.history.record import History
+from klausel.run.history.rows import Rows
+from klausel.run.scope.around import Surroundings
+from klausel.run.shown import Shown
+from klausel.run.values import ELSEWHERE, NO_WHERE, Decision, gone
+from klausel.run.windows import Windows
+from klausel.terms import BoundContract
+from klausel.verdicts import JudgingGate
+
+
+class ContractDesk:
+    """The clerk at work for contracts whose order of entries matters."""
+
+    def __init__(
+        self,
+        facts: CustomerFacts,
+        around: Surroundings,
+        windows: Windows,
+        history: History,
+        rows: Rows,
+        shown: Shown,
+        findings: Findings,
+        handed: Handed,
+        takeup: TakeUp,
+        closing: ClosedWindows,
+    ) -> None:
+        self._facts = facts
+        self._around = around
+        self._windows = windows
+        self._history = history
+        self._rows = rows
+        self._shown = shown
+        self._findings = findings
+        self._handed = handed
+        self._takeup = takeup
+        self._closing = closing
+        self.gates: dict[str, tuple[JudgingGate, Budgets]] = {}
+        """By contract: approvals and budgets as they stand when its time is done."""
+        self.closed_until: dict[str, date] = {}
+        """By contract: the last day that is closed on record."""
+
+    def open_accounts(self, bound: BoundContract) -> dict[tuple[str, str], Account]:
+        ledger = self._history.ledger[bound.contract.code]
+        found = {}
+        for term in bound.terms:
+            for component in term.components:
+                place = (term.term.id, component.id)
+                account = component.bound.open(
+                    ledger.lines.get(place, ()), self._facts.mode.adjusting
+                )
+                if account is not None:
+                    found[place] = account
+        for key, seconds in self._facts.to_resell.items():
+            if key.contract == bound.contract.code and (key.term, key.component) in found:
+                found[key.term, key.component].resold(key, seconds)
+        return found
+
+    def ask(
+        self,
+        bound: BoundContract,
+        accounts: dict[tuple[str, str], Account],
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        code = bound.contract.code
+        digits = self._facts.book.company.quantity_digits
+        gate = JudgingGate(self._facts.others.approvals.get(code, ()), digits, bound.money_digits)
+        settled = self._settled_items(bound)
+        items = [*self._handed.items[code], *settled]
+        clerk = Clerk(
+            bound, accounts, gate, partial(self._windows.window, bound),
+            self._closing.windows(bound), self._facts.as_of, digits,
+        )  # fmt: skip
+        outcome = clerk.run(items, ordered=not settled)
+        self.gates[code] = gate, clerk.budgets
+        self.closed_until[code] = outcome.last_closed
+        redone = self._handed.redone[code]
+        waiting: dict[str, tuple[Item, list[Share]]] = {}
+        for item in items:
+            if item.record:
+                continue
+            shares = outcome.shares.get(item.key, []) if item.done is None else []
+            if item.again:
+                self._takeup.take_again(bound, item, shares, taken)
+            elif item.done is None:
+                self._takeup.take_over(bound, item, shares, taken)
+            else:
+                term, component, part = item.done
+                taken[term, component, part.period.first].append(part)
+            if not self._facts.mode.recording:
+                continue
+            held = [share for share in shares if share.held and share.held != ELSEWHERE]
+            if redone and item.work.entry.id in redone:
+                # All that waits of it takes the place of all that waited.
+                waiting.setdefault(item.work.entry.id, (item, []))[1].extend(held)
+            else:
+                self._remember_held(bound, item, held)
+        for item, held in waiting.values():
+            self._remember_held(bound, item, held)
+        self._settled_again(bound, items, outcome, taken)
+        self._closing.where_terms_begin(bound)
+        self._closing.between_terms(bound)
+        for reached in outcome.reached:
+            self._findings.notice(
+                bound, reached.watch.rule.id, reached.period, reached.at_percent, reached.on,
+                text_in(reached.watch.rule.because, self._facts.language),
+            )  # fmt: skip
+
+    def _settled_items(self, bound: BoundContract) -> list[Item]:
+        """What is on record for this contract: it happens again as it happened."""
+        if not self._history.settled:
+            return []
+        code = bound.contract.code
+        entries = {entry.id: entry for entry in self._facts.entries}
+        found = []
+        for entry_id, settled in self._history.settled.items():
+            parts = tuple(p for p in settled.parts if p.key.contract == code and p.key.term)
+            if not parts:
+                continue
+            if self._facts.mode.adjusting and not self._stays_on_record(entry_id, entries):
+                continue  # it is done again, or taken back
+            entry = entries.get(entry_id) or gone(entry_id, parts[0].key.period)
+            if not bound.span.covers(entry.date):  # it moved; its parts stay where they are
+                entry = entry._replace(date=bound.span.nearest(parts[0].key.period))
+            decision = self._handed.decided.get(entry_id)
+            if decision is None or decision.contract is not bound:
+                around = self._around.around(entry)
+                seen = self._around.see(bound, entry, around)
+                rule = Rule(parts[0].rule, parts[0].disposition, {}, NO_WHERE)
+                decision = Decision(bound, rule, False, seen, around)
+            work = self._around.work(entry, decision)._replace(disposition=parts[0].disposition)
+            seen = decision.seen
+            waited = settled.waited_with(code)
+            for counted in dict.fromkeys(part.counted for part in parts):
+                some = tuple(part for part in parts if part.counted == counted)
+                found.append(
+                    Item(
+                        work,
+                        seen.requirement(some[0].disposition),
+                        seen.watches(some[0].disposition),
+                        record=some,
+                        gated_before=settled.gated,
+                        first_counted=settled.counted,
+                        waited=waited is not None,
+                        old_place=waited.counted if waited is not None else None,
+                    )
+                )
+        return found
+
+    def _stays_on_record(self, entry_id: str, entries: Mapping[str, Entry]) -> bool:
+        """Whether an adjustment leaves an entry as it is."""
+        here = entry_id in entries
+        return entry_id in self._handed.stays or (not here and self._history.is_to_come(entry_id))
+
+    def _remember_held(self, bound: BoundContract, item: Item, held: Sequence[Share]) -> None:
+        """Held time of closed windows goes on record, so that it is known as such later."""
+        if not self._facts.mode.recording:
+            return
+        entry = item.work.entry
+        window = self._windows.window(bound, entry.date)
+        code = bound.contract.code
+        before = [rest for rest in self._history.waiting.get(entry.id, ()) if rest.contract == code]
+        if window.last is None or window.last >= self._facts.as_of:
+            # It was moved here: what waited of it does so no longer on its old day.
+            for one in before if item.changed else ():
+                if one.seconds or one.rounded:
+                    self._rows.put_held(bound, item, one.reason, 0, 0, one)
+            return
+        known = {
+            rest.reason: rest for rest in before if item.changed or rest.reason == item.waits_for
+        }
+        for reason in dict.fromkeys([*known, *(share.held for share in held)]):
+            mine = [share for share in held if share.held == reason]
+            rest = known.get(reason)
+            seconds = sum(share.seconds for share in mine)
+            rounded = sum(share.rounded for share in mine)
+            same = rest is not None and (seconds, rounded) == (rest.seconds, rest.rounded)
+            if not (same and mine):
+                self._rows.put_held(bound, item, reason, seconds, rounded, rest)
+            if mine and rest is not None and not same and not (seconds or rounded):
+                self._rows.put_held(bound, item, reason, 0, 0, None)  # without time it waits, too
+
+    def _settled_again(
+        self,
+        bound: BoundContract,
+        items: Sequence[Item],
+        outcome: Outcome,
+        taken: dict[tuple[str, str, date], list[Taken]],
+    ) -> None:
+        """Parts that went on record before their period was due belong to its line."""
+        mixed = set()
+        for item in items:
+            if not item.record:
+                continue
+            for share in outcome.shares.get(item.key, ()):
+                part = share.taken
+                if part is None:
+                    continue
+                if part.after is not None:
+                    self._shown.amend(part, after=part.after, turn=part.turn)
+                if part.rate is not None and not self._history.has_line(part):
+                    place = (share.term, share.component, part.period.first)
+                    taken[place].append(part)
+                    mixed.add(place)
+        for place in mixed:
+            taken[place] = in_order(taken[place], lambda part: part.work.entry)
