@@ -27,6 +27,7 @@ from klausel.run.history.numbers import Numbers
 from klausel.run.history.reasons import Reasons
 from klausel.run.history.record import History
 from klausel.run.history.rows import Rows
+from klausel.run.outcomes import Outcomes
 from klausel.run.scope.around import Surroundings
 from klausel.run.scope.free import Free
 from klausel.run.scope.intake import Intake
@@ -36,7 +37,6 @@ from klausel.run.scope.redo import Redo
 from klausel.run.scope.takers import Takers
 from klausel.run.scope.trace import Tracing
 from klausel.run.scope.usual import Usual
-from klausel.run.shown import Shown
 from klausel.run.values import DueDays, Wanted
 from klausel.run.windows import Windows
 from klausel.terms import BoundContract, BoundTerm
@@ -54,7 +54,7 @@ class Ran:
     """What goes on record."""
     parts: Mapping[str, list[Part]]
     """By entry."""
-    shown: Shown
+    outcomes: Outcomes
     findings: Findings
     days: DueDays
     taken_back: frozenset[str]
@@ -92,32 +92,34 @@ def run_customer(facts: CustomerFacts, ledger: Mapping[str, Sequence[LedgerRow]]
     windows, takers, days, wanted = Windows(), Takers(), DueDays(), Wanted()
     around = Surroundings(facts)
     rows = Rows(facts, windows, around, history)
-    shown = Shown(facts, windows, history)
+    outcomes = Outcomes(facts, windows, history)
     findings = Findings(facts, history, rows)
     codes = [bound.contract.code for bound in facts.contracts]
     handed = Handed({code: [] for code in codes}, {code: [] for code in codes})
 
     offers = Offers(facts, around, takers, history)
-    compared = Compared(facts, around, takers, history, shown, findings, handed)
-    pieces = Pieces(facts, around, takers, history, rows, shown, handed)
-    free = Free(facts, windows, rows, shown)
+    compared = Compared(facts, around, takers, history, outcomes, findings, handed)
+    pieces = Pieces(facts, around, takers, history, rows, outcomes, handed)
+    free = Free(facts, windows, rows, outcomes)
     redo = Redo(
-        facts, around, windows, history, rows, shown, handed, wanted, compared, pieces, free
+        facts, around, windows, history, rows, outcomes, handed, wanted, compared, pieces, free
     )
     intake = Intake(
-        facts, offers, around, takers, history, rows, shown, handed, compared, pieces, redo, free
+        facts, offers, around, takers, history, rows, outcomes, handed, compared, pieces, redo, free
     )
-    Usual(facts, offers, around, takers, windows, history, shown, handed, intake, free).take_all()
+    Usual(
+        facts, offers, around, takers, windows, history, outcomes, handed, intake, free
+    ).take_all()
 
-    take_up = TakeUp(facts, windows, history, takers, rows, shown, handed, wanted)
+    take_up = TakeUp(facts, windows, history, takers, rows, outcomes, handed, wanted)
     closing = ClosedWindows(facts, windows, history, rows)
     desk = ContractDesk(
-        facts, around, windows, history, rows, shown, findings, handed, take_up, closing
+        facts, around, windows, history, rows, outcomes, findings, handed, take_up, closing
     )
     numbers = Numbers(history)
-    maker = LineMaker(facts, history, rows, shown, Reasons(facts, handed), days)
+    maker = LineMaker(facts, history, rows, outcomes, Reasons(facts, handed), days)
     amounts = Amounts(facts, history, numbers, rows, findings, maker)
-    lines = Lines(facts, windows, history, numbers, rows, shown, days, maker, amounts)
+    lines = Lines(facts, windows, history, numbers, rows, outcomes, days, maker, amounts)
     corrections = Corrections(
         facts, around, history, numbers, rows, findings, handed, wanted, maker, amounts
     )
@@ -130,7 +132,7 @@ def run_customer(facts: CustomerFacts, ledger: Mapping[str, Sequence[LedgerRow]]
     edited.edited()
     edited.documents()
     return Ran(
-        facts, history, drawn, rows.written, shown.parts, shown, findings, days,
+        facts, history, drawn, rows.written, outcomes.parts, outcomes, findings, days,
         frozenset(corrections.taken_back), amounts.resold,
         Tracing(facts, offers, around, takers, desk.gates).trace,
         drafted(facts, history, drawn, rows.written, days),

@@ -51,9 +51,9 @@ def found_of(run: Ran, explain: Callable[[EntryParts], bool] | None, record: boo
     if explain is not None:
         asked = {found.entry for found in entries if explain(found)}
         traces = {e.id: run.trace(e) for e in run.facts.entries if e.id in asked}
-    drafted, shown, said = run.drafted, run.shown, run.findings
+    drafted, became, said = run.drafted, run.outcomes, run.findings
     return Found(
-        drafted.drafts, entries, shown.uncovered, shown.held, said.notices, said.standing,
+        drafted.drafts, entries, became.uncovered, became.held, said.notices, said.standing,
         said.balances, said.differences, drafted.settlements if record else (),
         drafted.reporting, traces, run.taken_back,
     )  # fmt: skip

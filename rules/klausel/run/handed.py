@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from klausel.charges.base import Work
-from klausel.clerk import Item
 from klausel.policy.ir import Rule
+from klausel.run.clerk.piece import Piece
 from klausel.run.values import Decision
 
 
@@ -17,7 +17,7 @@ class Handed:
 
     works: dict[str, list[Work]]
     """Time of contracts whose order of entries means nothing."""
-    items: dict[str, list[Item]]
+    pieces: dict[str, list[Piece]]
     """Time that the clerk decides about."""
     rules: dict[tuple[str, str], Rule] = field(default_factory=dict)
     """By contract and id: the rules that decided."""

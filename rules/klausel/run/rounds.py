@@ -63,7 +63,7 @@ def adjusting(play: Play) -> Ran:
         if found is not None and len(plain.rows) == len(found.rows):
             return found
         found = plain
-        if not (plain.rows and plain.shown.held):
+        if not (plain.rows and plain.outcomes.held):
             break  # what waits may find hours that came back behind it
     assert found is not None
     return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 
-from klausel.clerk import never_closed
 from klausel.ledger import CLOSING, SCOPE
 from klausel.model import LedgerKey
 from klausel.period import ONE_DAY, Period, Span
+from klausel.run.clerk.calendar import never_closed
 from klausel.run.facts import CustomerFacts
 from klausel.run.history.record import History, Ledger
 from klausel.run.history.rows import Rows

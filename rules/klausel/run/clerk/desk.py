@@ -8,18 +8,20 @@ from functools import partial
 
 from klausel.adjustments.threshold import Budgets
 from klausel.charges.base import Account, Taken
-from klausel.clerk import Clerk, Item, Outcome, Share
 from klausel.model import Entry, in_order
 from klausel.policy.ir import Rule, text_in
+from klausel.run.clerk.calendar import Calendar
+from klausel.run.clerk.clerk import Clerk
 from klausel.run.clerk.closing import ClosedWindows
+from klausel.run.clerk.piece import Decided, Piece, Recorded, Share
 from klausel.run.clerk.take_up import TakeUp
 from klausel.run.facts import CustomerFacts
 from klausel.run.findings import Findings
 from klausel.run.handed import Handed
 from klausel.run.history.record import History
 from klausel.run.history.rows import Rows
+from klausel.run.outcomes import Outcomes
 from klausel.run.scope.around import Surroundings
-from klausel.run.shown import Shown
 from klausel.run.values import ELSEWHERE, NO_WHERE, Decision, gone
 from klausel.run.windows import Windows
 from klausel.terms import BoundContract
@@ -36,7 +38,7 @@ class ContractDesk:
         windows: Windows,
         history: History,
         rows: Rows,
-        shown: Shown,
+        outcomes: Outcomes,
         findings: Findings,
         handed: Handed,
         takeup: TakeUp,
@@ -47,7 +49,7 @@ class ContractDesk:
         self._windows = windows
         self._history = history
         self._rows = rows
-        self._shown = shown
+        self._outcomes = outcomes
         self._findings = findings
         self._handed = handed
         self._takeup = takeup
@@ -82,39 +84,40 @@ class ContractDesk:
         code = bound.contract.code
         digits = self._facts.book.company.quantity_digits
         gate = JudgingGate(self._facts.others.approvals.get(code, ()), digits, bound.money_digits)
-        settled = self._settled_items(bound)
-        items = [*self._handed.items[code], *settled]
-        clerk = Clerk(
-            bound, accounts, gate, partial(self._windows.window, bound),
-            self._closing.windows(bound), self._facts.as_of, digits,
+        settled = self._settled_pieces(bound)
+        pieces = [*self._handed.pieces[code], *settled]
+        calendar = Calendar(
+            bound, partial(self._windows.window, bound), self._closing.windows(bound),
+            self._facts.as_of,
         )  # fmt: skip
-        outcome = clerk.run(items, ordered=not settled)
+        clerk = Clerk(bound, accounts, gate, calendar, digits)
+        outcome = clerk.run(pieces, ordered=not settled)
         self.gates[code] = gate, clerk.budgets
         self.closed_until[code] = outcome.last_closed
         redone = self._handed.redone[code]
-        waiting: dict[str, tuple[Item, list[Share]]] = {}
-        for item in items:
-            if item.record:
+        waiting: dict[str, tuple[Piece, list[Share]]] = {}
+        for piece in pieces:
+            if piece.origin.record:
                 continue
-            shares = outcome.shares.get(item.key, []) if item.done is None else []
-            if item.again:
-                self._takeup.take_again(bound, item, shares, taken)
-            elif item.done is None:
-                self._takeup.take_over(bound, item, shares, taken)
+            shares = outcome.shares.get(piece.key, []) if piece.done is None else []
+            if piece.origin.again:
+                self._takeup.take_again(bound, piece, shares, taken)
+            elif piece.done is None:
+                self._takeup.take_over(bound, piece, shares, taken)
             else:
-                term, component, part = item.done
+                term, component, part = piece.done
                 taken[term, component, part.period.first].append(part)
             if not self._facts.mode.recording:
                 continue
             held = [share for share in shares if share.held and share.held != ELSEWHERE]
-            if redone and item.work.entry.id in redone:
+            if redone and piece.work.entry.id in redone:
                 # All that waits of it takes the place of all that waited.
-                waiting.setdefault(item.work.entry.id, (item, []))[1].extend(held)
+                waiting.setdefault(piece.work.entry.id, (piece, []))[1].extend(held)
             else:
-                self._remember_held(bound, item, held)
-        for item, held in waiting.values():
-            self._remember_held(bound, item, held)
-        self._settled_again(bound, items, outcome, taken)
+                self._remember_held(bound, piece, held)
+        for piece, held in waiting.values():
+            self._remember_held(bound, piece, held)
+        self._settled_again(bound, pieces, outcome, taken)
         self._closing.where_terms_begin(bound)
         self._closing.between_terms(bound)
         for reached in outcome.reached:
@@ -123,7 +126,7 @@ class ContractDesk:
                 text_in(reached.watch.rule.because, self._facts.language),
             )  # fmt: skip
 
-    def _settled_items(self, bound: BoundContract) -> list[Item]:
+    def _settled_pieces(self, bound: BoundContract) -> list[Piece]:
         """What is on record for this contract: it happens again as it happened."""
         if not self._history.settled:
             return []
@@ -151,15 +154,17 @@ class ContractDesk:
             for counted in dict.fromkeys(part.counted for part in parts):
                 some = tuple(part for part in parts if part.counted == counted)
                 found.append(
-                    Item(
+                    Piece(
                         work,
                         seen.requirement(some[0].disposition),
                         seen.watches(some[0].disposition),
-                        record=some,
-                        gated_before=settled.gated,
-                        first_counted=settled.counted,
-                        waited=waited is not None,
-                        old_place=waited.counted if waited is not None else None,
+                        origin=Recorded(
+                            some,
+                            settled.gated,
+                            settled.counted,
+                            waited=waited is not None,
+                            old_place=waited.counted if waited is not None else None,
+                        ),
                     )
                 )
         return found
@@ -169,22 +174,24 @@ class ContractDesk:
         here = entry_id in entries
         return entry_id in self._handed.stays or (not here and self._history.is_to_come(entry_id))
 
-    def _remember_held(self, bound: BoundContract, item: Item, held: Sequence[Share]) -> None:
+    def _remember_held(self, bound: BoundContract, piece: Piece, held: Sequence[Share]) -> None:
         """Held time of closed windows goes on record, so that it is known as such later."""
         if not self._facts.mode.recording:
             return
-        entry = item.work.entry
+        entry = piece.work.entry
         window = self._windows.window(bound, entry.date)
         code = bound.contract.code
         before = [rest for rest in self._history.waiting.get(entry.id, ()) if rest.contract == code]
         if window.last is None or window.last >= self._facts.as_of:
             # It was moved here: what waited of it does so no longer on its old day.
-            for one in before if item.changed else ():
+            for one in before if piece.origin.changed else ():
                 if one.seconds or one.rounded:
-                    self._rows.put_held(bound, item, one.reason, 0, 0, one)
+                    self._rows.put_held(bound, piece.work, piece.counted, one.reason, 0, 0, one)
             return
         known = {
-            rest.reason: rest for rest in before if item.changed or rest.reason == item.waits_for
+            rest.reason: rest
+            for rest in before
+            if piece.origin.changed or rest.reason == piece.origin.waits_for
         }
         for reason in dict.fromkeys([*known, *(share.held for share in held)]):
             mine = [share for share in held if share.held == reason]
@@ -193,28 +200,32 @@ class ContractDesk:
             rounded = sum(share.rounded for share in mine)
             same = rest is not None and (seconds, rounded) == (rest.seconds, rest.rounded)
             if not (same and mine):
-                self._rows.put_held(bound, item, reason, seconds, rounded, rest)
+                self._rows.put_held(
+                    bound, piece.work, piece.counted, reason, seconds, rounded, rest
+                )
             if mine and rest is not None and not same and not (seconds or rounded):
-                self._rows.put_held(bound, item, reason, 0, 0, None)  # without time it waits, too
+                self._rows.put_held(
+                    bound, piece.work, piece.counted, reason, 0, 0, None
+                )  # without time it waits, too
 
     def _settled_again(
         self,
         bound: BoundContract,
-        items: Sequence[Item],
-        outcome: Outcome,
+        pieces: Sequence[Piece],
+        outcome: Decided,
         taken: dict[tuple[str, str, date], list[Taken]],
     ) -> None:
         """Parts that went on record before their period was due belong to its line."""
         mixed = set()
-        for item in items:
-            if not item.record:
+        for piece in pieces:
+            if not piece.origin.record:
                 continue
-            for share in outcome.shares.get(item.key, ()):
+            for share in outcome.shares.get(piece.key, ()):
                 part = share.taken
                 if part is None:
                     continue
                 if part.after is not None:
-                    self._shown.amend(part, after=part.after, turn=part.turn)
+                    self._outcomes.amend(part, after=part.after, turn=part.turn)
                 if part.rate is not None and not self._history.has_line(part):
                     place = (share.term, share.component, part.period.first)
                     taken[place].append(part)

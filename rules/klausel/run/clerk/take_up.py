@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from datetime import date
 
 from klausel.charges.base import DONE_AGAIN, Taken, Work
-from klausel.clerk import Item, Share
 from klausel.ledger import CLOSING
 from klausel.model import LedgerKey
 from klausel.result import Part
+from klausel.run.clerk.piece import Piece, Share
 from klausel.run.facts import CustomerFacts
 from klausel.run.handed import Handed
 from klausel.run.history.record import History
 from klausel.run.history.rows import Rows
+from klausel.run.outcomes import Outcomes
 from klausel.run.scope.takers import Takers
-from klausel.run.shown import Shown
 from klausel.run.values import ELSEWHERE, OPENING, Ident, Wanted, ident
 from klausel.run.windows import Windows
 from klausel.terms import BoundContract
@@ -31,7 +31,7 @@ class TakeUp:
         history: History,
         terms: Takers,
         rows: Rows,
-        shown: Shown,
+        outcomes: Outcomes,
         handed: Handed,
         wanted: Wanted,
     ) -> None:
@@ -40,7 +40,7 @@ class TakeUp:
         self._history = history
         self._terms = terms
         self._rows = rows
-        self._shown = shown
+        self._outcomes = outcomes
         self._handed = handed
         self._wanted = wanted
 
@@ -57,7 +57,7 @@ class TakeUp:
                 continue
             if term.billed_until is not None and entry.date <= term.billed_until:
                 part = Part("billed_elsewhere", OPENING, work.seconds, work.rounded)
-                self._shown.add(
+                self._outcomes.add(
                     entry, part._replace(contract=bound.contract.code, term=term.term.id)
                 )
                 return
@@ -67,7 +67,7 @@ class TakeUp:
                     taken[term.term.id, component.id, found.period.first].append(found)
                     return
         rule = self._handed.rules[bound.contract.code, work.rule]
-        self._shown.hold(
+        self._outcomes.hold(
             entry, bound.contract.code, rule, work.seconds, work.rounded, None, "no_term"
         )
 
@@ -91,39 +91,39 @@ class TakeUp:
                     return
                 found.append(ident(code, term.term.id, component.id, part))
                 self._wanted.parts[code].append((term.term.id, component.id, part))
-                self._shown.show(bound, (part,), term.term.id, component.id, "", again=True)
+                self._outcomes.show(bound, (part,), term.term.id, component.id, "", again=True)
                 return
         rule = self._handed.rules[code, work.rule]
-        self._shown.hold(work.entry, code, rule, work.seconds, work.rounded, None, "no_term")
+        self._outcomes.hold(work.entry, code, rule, work.seconds, work.rounded, None, "no_term")
 
     def take_over(
         self,
         bound: BoundContract,
-        item: Item,
+        piece: Piece,
         shares: Sequence[Share],
         taken: dict[tuple[str, str, date], list[Taken]],
     ) -> None:
         """What the clerk found for one entry: parts to bill, parts that wait."""
-        entry = item.work.entry
-        rule = self._handed.rules[bound.contract.code, item.work.rule]
+        entry = piece.work.entry
+        rule = self._handed.rules[bound.contract.code, piece.work.rule]
         held = [share for share in shares if share[3] and share[3] != ELSEWHERE]
         for share in shares:
             term, component, part, reason, *_ = share
             if part is not None:
                 taken[term, component, part.period.first].append(part)
             elif reason == ELSEWHERE:
-                self._take_elsewhere(bound, item, share)
+                self._take_elsewhere(bound, piece, share)
         for share in held:
-            self._shown.hold(
+            self._outcomes.hold(
                 entry, bound.contract.code, rule, share.seconds, share.rounded, share.amount,
                 share.held,
             )  # fmt: skip
 
-    def _take_elsewhere(self, bound: BoundContract, item: Item, share: Share) -> None:
+    def _take_elsewhere(self, bound: BoundContract, piece: Piece, share: Share) -> None:
         """Time that another term passed on to one that has it in its opening balance."""
-        entry, code = item.work.entry, bound.contract.code
+        entry, code = piece.work.entry, bound.contract.code
         part = Part(ELSEWHERE, OPENING, share.seconds, share.rounded, code, share.term)
-        self._shown.add(entry, part)
+        self._outcomes.add(entry, part)
         window = self._windows.window(bound, entry.date)
         if window.last is not None and window.last < self._facts.as_of:
             self._rows.settle(
@@ -139,13 +139,13 @@ class TakeUp:
     def take_again(
         self,
         bound: BoundContract,
-        item: Item,
+        piece: Piece,
         shares: Sequence[Share],
         taken: dict[tuple[str, str, date], list[Taken]],
     ) -> None:
         """What an entry on record would be with today's facts. A part whose line is still to come
         is ``taken``: that line is made of it."""
-        entry = item.work.entry
+        entry = piece.work.entry
         code = bound.contract.code
         found = self._wanted.idents[code].setdefault(entry.id, [])
         for share in shares:
@@ -158,8 +158,8 @@ class TakeUp:
                 taken[period].append(share.taken._replace(number=DONE_AGAIN))
                 continue
             self._wanted.parts[code].append((share.term, share.component, share.taken))
-            self._shown.show(bound, (share.taken,), share.term, share.component, "", again=True)
-        rule = self._handed.rules[code, item.work.rule]
+            self._outcomes.show(bound, (share.taken,), share.term, share.component, "", again=True)
+        rule = self._handed.rules[code, piece.work.rule]
         for share in shares:
             if share.held == ELSEWHERE:
                 place = LedgerKey(
@@ -167,12 +167,12 @@ class TakeUp:
                 )
                 gone = Ident(place, ELSEWHERE, None, "", None)
                 found.append(gone.holding(share.seconds, share.rounded, 0, OPENING))
-                self._shown.add(
+                self._outcomes.add(
                     entry,
                     Part(ELSEWHERE, OPENING, share.seconds, share.rounded, code, share.term),
                 )
             elif share.held:
-                self._shown.hold(
+                self._outcomes.hold(
                     entry, code, rule, share.seconds, share.rounded, share.amount, share.held
                 )
 

@@ -10,9 +10,9 @@ from klausel.run.facts import CustomerFacts
 from klausel.run.findings import Findings
 from klausel.run.handed import Handed
 from klausel.run.history.record import History, Settled, worked_with
+from klausel.run.outcomes import Outcomes
 from klausel.run.scope.around import Surroundings
 from klausel.run.scope.takers import Takers
-from klausel.run.shown import Shown
 from klausel.run.values import ELSEWHERE, NO_WHERE, Decision, fingerprint, hours, said
 
 
@@ -25,7 +25,7 @@ class Compared:
         around: Surroundings,
         terms: Takers,
         history: History,
-        shown: Shown,
+        outcomes: Outcomes,
         findings: Findings,
         handed: Handed,
     ) -> None:
@@ -33,14 +33,14 @@ class Compared:
         self._around = around
         self._terms = terms
         self._history = history
-        self._shown = shown
+        self._outcomes = outcomes
         self._findings = findings
         self._handed = handed
 
     def compare(self, entry: Entry, decision: Decision | None) -> None:
         """The settled parts of ``entry`` stand; what would differ today is listed."""
         settled = self._history.settled[entry.id]
-        self._shown.show_settled(entry, settled)
+        self._outcomes.show_settled(entry, settled)
         worked = worked_with(settled, self._history.waiting.get(entry.id, ()))
         opened = self._facts.others.reopened.get(entry.id)
         all_there = worked == entry.seconds or (
@@ -100,12 +100,12 @@ class Compared:
         """What is settled of an entry that is another customer's now, and what of it waits: it
         waits on, and nothing is for it any more."""
         settled = self._history.settled[entry.id]
-        self._shown.show_settled(entry, settled)
+        self._outcomes.show_settled(entry, settled)
         rests = self._history.waiting.get(entry.id, ())
         for rest in rests:
             rule = Rule(settled.parts[0].rule, settled.parts[0].disposition, {}, NO_WHERE)
             self._handed.rules.setdefault((rest.contract, rule.id), rule)
-            self._shown.hold(
+            self._outcomes.hold(
                 entry, rest.contract, rule, rest.seconds, rest.rounded, None, rest.reason
             )
         self._findings.differ(
@@ -121,7 +121,7 @@ class Compared:
         if self._facts.mode.adjusting or not self._history.settled:
             return
         for entry_id in sorted(
-            self._history.settled.keys() - self._shown.parts.keys(), key=natural
+            self._history.settled.keys() - self._outcomes.parts.keys(), key=natural
         ):
             settled = self._history.settled[entry_id]
             if self._history.is_to_come(entry_id):

@@ -106,7 +106,7 @@ class Corrections:
         """Takes back what waits on record and waits no more: its entry is gone, written off,
         included, or another contract's. Of one that is billed in part, only where the record is
         done again."""
-        asked = {item.work.entry.id for item in self._handed.items[code]}
+        asked = {piece.work.entry.id for piece in self._handed.pieces[code]}
         entries: dict[str, Entry] | None = None
         for entry_id, rests in self._history.waiting.items():
             mine = [rest for rest in rests if rest.contract == code]

@@ -13,7 +13,7 @@ from klausel.run.facts import CustomerFacts
 from klausel.run.history.reasons import Reasons
 from klausel.run.history.record import History
 from klausel.run.history.rows import Rows
-from klausel.run.shown import Shown
+from klausel.run.outcomes import Outcomes
 from klausel.run.values import DueDays
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
 from klausel.texts import line_text
@@ -36,14 +36,14 @@ class LineMaker:
         facts: CustomerFacts,
         history: History,
         rows: Rows,
-        shown: Shown,
+        outcomes: Outcomes,
         reasons: Reasons,
         days: DueDays,
     ) -> None:
         self._facts = facts
         self._history = history
         self._rows = rows
-        self._shown = shown
+        self._outcomes = outcomes
         self._reasons = reasons
         self._days = days
         self.numbers: dict[tuple[LedgerKey, str, str], int] = {}
@@ -93,12 +93,12 @@ class LineMaker:
                 quantity=-charge.quantity if charge.credit else charge.quantity,
                 discount=discount or None,
             )
-        self._shown.show(bound, charge.taken, key.term, key.component, text_key)
+        self._outcomes.show(bound, charge.taken, key.term, key.component, text_key)
         for part in (
             () if self._history.untouched and not self._facts.mode.recording else charge.taken
         ):
             if part.settled:
-                self._shown.amend(part, line=text_key)
+                self._outcomes.amend(part, line=text_key)
             elif part.number == DONE_AGAIN:
                 # Its row is the correction of its entry.
                 place = key._replace(sequence=0), part.work.entry.id, part.lot

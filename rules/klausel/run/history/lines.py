@@ -21,7 +21,7 @@ from klausel.run.history.line import LineMaker
 from klausel.run.history.numbers import Numbers
 from klausel.run.history.record import History
 from klausel.run.history.rows import Rows
-from klausel.run.shown import Shown
+from klausel.run.outcomes import Outcomes
 from klausel.run.values import ITEM, DueDays
 from klausel.run.windows import Windows
 from klausel.terms import BoundComponent, BoundContract, BoundTerm
@@ -69,7 +69,7 @@ class Lines:
         history: History,
         numbers: Numbers,
         rows: Rows,
-        shown: Shown,
+        outcomes: Outcomes,
         days: DueDays,
         maker: LineMaker,
         amounts: Amounts,
@@ -79,7 +79,7 @@ class Lines:
         self._history = history
         self._numbers = numbers
         self._rows = rows
-        self._shown = shown
+        self._outcomes = outcomes
         self._days = days
         self._maker = maker
         self._amounts = amounts
@@ -155,13 +155,15 @@ class Lines:
         ]
         on_lines = {id(part) for charge in charges for part in charge.taken}
         if not on_lines and not self._facts.mode.recording and not any(map(_GROUP, parts)):
-            self._shown.show(bound, parts, place[1], place[2], "")  # as below, all drawn: at once
+            self._outcomes.show(
+                bound, parts, place[1], place[2], ""
+            )  # as below, all drawn: at once
             parts = ()
         for part in parts if len(on_lines) < len(parts) else ():
             if id(part) in on_lines or part.settled:
                 continue
             if (not part.group and not self._facts.mode.recording) or part.number == DONE_AGAIN:
-                self._shown.show(bound, (part,), place[1], place[2], "")  # no line has its key
+                self._outcomes.show(bound, (part,), place[1], place[2], "")  # no line has its key
             else:
                 group = part.group or DRAW
                 key = LedgerKey(*place, group, groups[group]) if group in groups else None
@@ -262,7 +264,7 @@ class Lines:
     ) -> None:
         """Time of periods that are not over yet: shown with the day on which it is due."""
         for (term, component, _), parts in taken.items():
-            self._shown.show(bound, parts, term, component, "", open_=True)
+            self._outcomes.show(bound, parts, term, component, "", open_=True)
             for part in parts if bound.stateful and self._facts.mode.recording else ():
                 if not part.settled and part.number != DONE_AGAIN:
                     self._record_early(bound, part, (term, component))
@@ -284,6 +286,6 @@ class Lines:
 
     def _record(self, bound: BoundContract, part: Taken, key: LedgerKey, line: str) -> None:
         """A part that this run bills (or settles at zero): shown, and put on record."""
-        self._shown.show(bound, (part,), key.term, key.component, line)
+        self._outcomes.show(bound, (part,), key.term, key.component, line)
         if self._facts.mode.recording:
             self._rows.put_on_record(bound, part, key)

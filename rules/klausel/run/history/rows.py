@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
-from klausel.charges.base import Taken
-from klausel.clerk import Item
+from klausel.charges.base import Taken, Work
 from klausel.model import Entry, LedgerKey, LedgerRow
 from klausel.run.facts import CustomerFacts
 from klausel.run.history.record import HeldBefore, History
@@ -85,14 +85,15 @@ class Rows:
     def put_held(
         self,
         bound: BoundContract,
-        item: Item,
+        work: Work,
+        counted: date | None,
         reason: str,
         seconds: int,
         rounded: int,
         rest: HeldBefore | None,
     ) -> None:
-        """Puts time that waits on record, in place of ``rest``."""
-        entry = item.work.entry
+        """Puts time that waits on record, in place of ``rest``; else behind the day ``counted``."""
+        entry = work.entry
         place = (bound.contract.code, entry.id)
         sequence = self._held_numbers[place] = self._held_numbers.get(place, -1) + 1
         first = self._windows.window(bound, entry.date).first
@@ -104,10 +105,10 @@ class Rows:
             entry,
             seconds=seconds,
             rounded=rounded,
-            disposition=item.work.disposition,
-            rule=item.work.rule,
+            disposition=work.disposition,
+            rule=work.rule,
             held=reason,
-            counted=rest.counted if rest is not None else item.counted,
+            counted=rest.counted if rest is not None else counted,
         )
 
     def put_on_record(self, bound: BoundContract, part: Taken, key: LedgerKey) -> None:

@@ -8,7 +8,7 @@ from klausel.policy.ir import Rule
 from klausel.result import Part
 from klausel.run.facts import CustomerFacts
 from klausel.run.history.rows import Rows
-from klausel.run.shown import Shown
+from klausel.run.outcomes import Outcomes
 from klausel.run.windows import Windows
 from klausel.terms import BoundContract
 
@@ -16,11 +16,13 @@ from klausel.terms import BoundContract
 class Free:
     """Settles entries at no charge."""
 
-    def __init__(self, facts: CustomerFacts, windows: Windows, rows: Rows, shown: Shown) -> None:
+    def __init__(
+        self, facts: CustomerFacts, windows: Windows, rows: Rows, outcomes: Outcomes
+    ) -> None:
         self._facts = facts
         self._windows = windows
         self._rows = rows
-        self._shown = shown
+        self._outcomes = outcomes
 
     def settle(self, entry: Entry, bound: BoundContract, rule: Rule) -> None:
         """Included, warranty, internal: no money; on record once its window is closed."""
@@ -31,7 +33,7 @@ class Free:
             rule.disposition, rule.id, seconds, seconds, code, "", "", "", "", "", None, False, "",
             0, None, 0, False, window.last,
         )  # fmt: skip
-        self._shown.parts[entry.id].append(made(Part, facts))
+        self._outcomes.parts[entry.id].append(made(Part, facts))
         if not self._facts.mode.recording:
             return
         if window.last is not None and window.last < self._facts.as_of:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from klausel.approvals import NO_HOURS, NO_TERM, held_reason
 from klausel.model import OVERRIDE, Entry
@@ -13,13 +14,13 @@ from klausel.run.handed import Handed
 from klausel.run.history.compared import Compared
 from klausel.run.history.record import HeldBefore, History, without_a_term
 from klausel.run.history.rows import Rows
+from klausel.run.outcomes import Outcomes
 from klausel.run.scope.around import Surroundings
 from klausel.run.scope.free import Free
 from klausel.run.scope.offers import Offers
-from klausel.run.scope.pieces import Pieces, resting
+from klausel.run.scope.pieces import Pieces, as_today, opened_again, resting, rounded_again
 from klausel.run.scope.redo import Redo
 from klausel.run.scope.takers import Takers
-from klausel.run.shown import Shown
 from klausel.run.values import OPENING, Decision, Reopened, fingerprint, within_left
 
 
@@ -34,7 +35,7 @@ class Intake:
         terms: Takers,
         history: History,
         rows: Rows,
-        shown: Shown,
+        outcomes: Outcomes,
         handed: Handed,
         compared: Compared,
         pieces: Pieces,
@@ -47,7 +48,7 @@ class Intake:
         self._terms = terms
         self._history = history
         self._rows = rows
-        self._shown = shown
+        self._outcomes = outcomes
         self._handed = handed
         self._compared = compared
         self._pieces = pieces
@@ -56,25 +57,25 @@ class Intake:
 
     def take(self, entry: Entry) -> None:
         """Finds the contract that has ``entry`` and hands its time on, or says why none has."""
-        self._shown.begin(entry.id)
+        self._outcomes.begin(entry.id)
         override = self._offers.override_of(entry)
         settled = entry.id in self._history.settled
         if settled and entry.id in self._facts.away:
             self._compared.moved_away(entry)
             return
         if entry.billed_elsewhere and not settled:
-            self._shown.add(entry, Part("billed_elsewhere", "", entry.seconds, entry.seconds))
+            self._outcomes.add(entry, Part("billed_elsewhere", "", entry.seconds, entry.seconds))
             return
         written_off = override is not None and override.disposition == "written_off"
         if written_off and (not settled or self._facts.mode.adjusting):
-            self._shown.add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
+            self._outcomes.add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
             return
         offered = self._offers.offer(entry, override)
         decision = offered.decision
         free = decision is None and not entry.billable and override is None
         if free and (not settled or self._facts.mode.adjusting):
             self._offers.set_aside(entry)
-            self._shown.add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
+            self._outcomes.add(entry, Part("written_off", OVERRIDE, entry.seconds, entry.seconds))
             return
         if decision is None:
             self.uncover(entry, offered.rule, offered.disposition)
@@ -118,21 +119,25 @@ class Intake:
             self.hand_on(entry, decision, rests, reopened)
 
     def uncover(self, entry: Entry, rule: str, disposition: str) -> None:
+        """No contract has ``entry``: the first rule and disposition that one gave, if any."""
         if entry.id in self._history.settled and not self._facts.mode.adjusting:
             self._compared.compare(entry, None)
             return
         # A contract that was asked keeps the ERP's own order from billing it, taken or not.
-        reason: str = "erp_order" if entry.order else "no_contract"
+        reason: Literal["no_contract", "not_taken", "no_customer", "erp_order"] = "no_contract"
         if not self._facts.root:
             reason = "no_customer"
         elif rule:
             reason = "not_taken"
+        elif entry.order:
+            reason = "erp_order"
         part = Part(
             disposition or "uncovered", rule,
             entry.seconds, entry.seconds, uncovered=reason,
         )  # fmt: skip
-        self._shown.add(entry, part)
-        self._shown.uncovered.append(Uncovered(entry.id, self._facts.root, entry.seconds, reason))  # type: ignore[arg-type]
+        self._outcomes.add(entry, part)
+        found = Uncovered(entry.id, self._facts.root, entry.seconds, reason)
+        self._outcomes.uncovered.append(found)
 
     def hand_on(
         self,
@@ -150,7 +155,7 @@ class Intake:
             return
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
-            self._shown.hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
+            self._outcomes.hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
             self._rows.left_alone.add((code, entry.id))
             return
         if decision.settles:
@@ -163,18 +168,18 @@ class Intake:
                 work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
             self._handed.works[code].append(work)
             return
-        item = self._pieces.fresh(entry, decision, work, not reason)
+        piece = self._pieces.fresh(entry, decision, work, not reason)
         if rests and (as_new or entry.id not in self._history.settled):
             facts = fingerprint(entry)
             if as_new or any(rest.fingerprint != facts for rest in rests):
                 # Nothing of it was billed: it counts as it is today.
-                self._handed.items[code].append(replace(item, changed=True))
+                self._handed.pieces[code].append(as_today(piece))
                 return
         if reopened is not None and not rests:
             work = work._replace(seconds=reopened.seconds, rounded=reopened.rounded)
-            self._handed.items[code].append(replace(item, work=work, held_before=True))
+            self._handed.pieces[code].append(opened_again(piece, work))
         elif not rests:
-            self._handed.items[code].append(item)
+            self._handed.pieces[code].append(piece)
         whole = entry.id not in self._history.settled and len(rests) == 1
         if (
             whole
@@ -184,10 +189,10 @@ class Intake:
         ):
             # Others of its group are rounded again: so is what has passed and waits.
             late = rests[0].counted is not None
-            waiting = replace(resting(item, rests[0], whole), work=work, held_before=False)
-            self._handed.items[code].append(replace(waiting, adds_to_group=late))
+            waiting = rounded_again(resting(piece, rests[0], whole), work)
+            self._handed.pieces[code].append(replace(waiting, adds_to_group=late))
             return
-        self._handed.items[code] += [resting(item, rest, whole) for rest in rests]
+        self._handed.pieces[code] += [resting(piece, rest, whole) for rest in rests]
 
     def _stays_billed(self, entry: Entry) -> bool:
         """Whether ``entry`` is billed by a term that is not there any more, and so stays billed:
@@ -197,7 +202,7 @@ class Intake:
             mine = [part for part in settled.parts if part.key.contract == bound.contract.code]
             if mine and without_a_term(bound, mine):
                 self._handed.stays.add(entry.id)
-                self._shown.show_settled(entry, settled)
+                self._outcomes.show_settled(entry, settled)
                 self._pieces.wait_on(entry, self._history.waiting.get(entry.id, ()))
                 return True
         return False
@@ -242,5 +247,7 @@ class Intake:
         if first is None:
             return False
         part = Part("billed_elsewhere", OPENING, entry.seconds, entry.seconds)
-        self._shown.add(entry, part._replace(contract=decision.contract.contract.code, term=first))
+        self._outcomes.add(
+            entry, part._replace(contract=decision.contract.contract.code, term=first)
+        )
         return True

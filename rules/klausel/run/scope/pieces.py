@@ -7,38 +7,55 @@ from dataclasses import replace
 
 from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, OVER_BUDGET, held_reason
 from klausel.charges.base import Work
-from klausel.clerk import Item
 from klausel.model import Entry
 from klausel.policy.ir import Rule
+from klausel.run.clerk.piece import FRESH, Fresh, Piece, Waiting
 from klausel.run.facts import CustomerFacts
 from klausel.run.handed import Handed
 from klausel.run.history.record import HeldBefore, History
 from klausel.run.history.rows import Rows
+from klausel.run.outcomes import Outcomes
 from klausel.run.scope.around import Surroundings
 from klausel.run.scope.takers import Takers
-from klausel.run.shown import Shown
 from klausel.run.values import NO_WHERE, Decision
 
 
-def resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
-    """``rest`` of an entry, as ``item`` is; ``whole`` where nothing of the entry has passed."""
+def resting(piece: Piece, rest: HeldBefore, whole: bool) -> Piece:
+    """``rest`` of an entry, as ``piece`` is; ``whole`` where nothing of the entry has passed."""
     over_budget = rest.reason == OVER_BUDGET
     cut = over_budget or rest.reason == LIMIT
-    return replace(
-        item,
-        work=item.work._replace(seconds=rest.seconds, rounded=rest.rounded),
-        held_before=True,
-        gated_before=rest.gated,
-        waits_for=rest.reason,
+    origin = Waiting(
+        rest.reason,
+        rest.gated,
         old_place=rest.counted,
-        began=rest.number,
         first_counted=rest.counted,
+        began=rest.number,
         cut=cut,
         whole=whole,
         stuck=rest.reason in (NO_HOURS, NO_TERM),
         # Without an approval in play it was a budget that cut it off (before it was recorded).
-        over_budget=over_budget or (cut and item.requirement is None),
+        over_budget=over_budget or (cut and piece.requirement is None),
+        reopened=piece.origin.reopened,
     )
+    work = piece.work._replace(seconds=rest.seconds, rounded=rest.rounded)
+    return replace(piece, work=work, origin=origin)
+
+
+def as_today(piece: Piece) -> Piece:
+    """``piece`` of an entry that waits with other facts: nothing of it was billed, and it counts as
+    it is today."""
+    return replace(piece, origin=Fresh(changed=True, reopened=piece.origin.reopened))
+
+
+def opened_again(piece: Piece, work: Work) -> Piece:
+    """What a release opened of an entry: ``work``, which is not rounded again."""
+    return replace(piece, work=work, origin=Fresh(reopened=piece.origin.reopened, held_before=True))
+
+
+def rounded_again(piece: Piece, work: Work) -> Piece:
+    """All of an entry that waits, to be rounded with its group."""
+    assert isinstance(piece.origin, Waiting)
+    return replace(piece, work=work, origin=replace(piece.origin, held_before=False))
 
 
 class Pieces:
@@ -51,7 +68,7 @@ class Pieces:
         terms: Takers,
         history: History,
         rows: Rows,
-        shown: Shown,
+        outcomes: Outcomes,
         handed: Handed,
     ) -> None:
         self._facts = facts
@@ -59,18 +76,19 @@ class Pieces:
         self._terms = terms
         self._history = history
         self._rows = rows
-        self._shown = shown
+        self._outcomes = outcomes
         self._handed = handed
 
-    def fresh(self, entry: Entry, decision: Decision, work: Work, validated: bool) -> Item:
+    def fresh(self, entry: Entry, decision: Decision, work: Work, validated: bool) -> Piece:
         """``work`` as the clerk takes it up: what it needs, and what counts it."""
         bound, rule, _, seen, _ = decision
         code = bound.contract.code
         reopened = entry.id in self._facts.others.released.get(code, ())
+        origin = Fresh(reopened=True) if reopened else FRESH
         if self._terms.is_included(bound, rule.disposition, entry.date):
-            return Item(work, validated=validated, included=True, reopened=reopened)
+            return Piece(work, validated=validated, included=True, origin=origin)
         needed, watches = seen.requirement(rule.disposition), seen.watches(rule.disposition)
-        return Item(work, needed, watches, validated, reopened=reopened)
+        return Piece(work, needed, watches, validated, origin=origin)
 
     def wait_on(self, entry: Entry, rests: Sequence[HeldBefore]) -> None:
         """What waits of an entry that is billed in part waits on as what it was billed as, whatever
@@ -84,7 +102,7 @@ class Pieces:
             rule = Rule(part.rule, part.disposition, {}, NO_WHERE)
             bound = known.get(rest.contract)
             if bound is None or not bound.stateful or not bound.span.covers(entry.date):
-                self._shown.hold(
+                self._outcomes.hold(
                     entry, rest.contract, rule, rest.seconds, rest.rounded, None, rest.reason
                 )
                 self._rows.left_alone.add((rest.contract, entry.id))
@@ -93,5 +111,5 @@ class Pieces:
             around = self._around.around(entry)
             decision = Decision(bound, rule, False, self._around.see(bound, entry, around), around)
             work = self._around.work(entry, decision)
-            item = self.fresh(entry, decision, work, not held_reason(entry))
-            self._handed.items[rest.contract].append(resting(item, rest, False))
+            piece = self.fresh(entry, decision, work, not held_reason(entry))
+            self._handed.pieces[rest.contract].append(resting(piece, rest, False))

@@ -7,19 +7,19 @@ from dataclasses import replace
 from datetime import date
 
 from klausel.approvals import NO_HOURS, NO_TERM, held_reason
-from klausel.clerk import Item
 from klausel.ledger import SCOPE
 from klausel.model import Entry, LedgerKey
 from klausel.result import Part
+from klausel.run.clerk.piece import FRESH, Again, Piece
 from klausel.run.facts import CustomerFacts
 from klausel.run.handed import Handed
 from klausel.run.history.compared import Compared
 from klausel.run.history.record import HeldBefore, History, Settled
 from klausel.run.history.rows import Rows
+from klausel.run.outcomes import Outcomes
 from klausel.run.scope.around import Surroundings
 from klausel.run.scope.free import Free
 from klausel.run.scope.pieces import Pieces, resting
-from klausel.run.shown import Shown
 from klausel.run.values import ELSEWHERE, Decision, Ident, OnRecord, Wanted, fingerprint
 from klausel.run.windows import Windows
 from klausel.terms import BoundContract
@@ -35,7 +35,7 @@ class Redo:
         windows: Windows,
         history: History,
         rows: Rows,
-        shown: Shown,
+        outcomes: Outcomes,
         handed: Handed,
         wanted: Wanted,
         compared: Compared,
@@ -47,7 +47,7 @@ class Redo:
         self._windows = windows
         self._history = history
         self._rows = rows
-        self._shown = shown
+        self._outcomes = outcomes
         self._handed = handed
         self._wanted = wanted
         self._compared = compared
@@ -68,7 +68,7 @@ class Redo:
         changed = settled.fingerprint != fingerprint(entry) or there != entry.seconds
         reason = held_reason(entry) if changed else ""
         if reason and (settles or not bound.stateful):
-            self._shown.hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
+            self._outcomes.hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
             return True
         window = self._windows.window(bound, entry.date)
         # Where it moved to days that are not over, it is settled with them.
@@ -77,7 +77,7 @@ class Redo:
             self._free.settle(entry, bound, rule)
             return True
         if settles:
-            self._shown.add(
+            self._outcomes.add(
                 entry, Part(rule.disposition, rule.id, entry.seconds, entry.seconds, code)
             )
             place = next((p.key for p in mine if p.key.component == SCOPE), None)
@@ -101,7 +101,7 @@ class Redo:
             return True
         if to_come:
             self._rows.waits_no_more(entry.id, fingerprint(entry), rests)
-            self._handed.items[code].append(
+            self._handed.pieces[code].append(
                 self._pieces.fresh(entry, decision, work, not held_reason(entry))
             )
             return True
@@ -111,29 +111,25 @@ class Redo:
             and part.disposition in (rule.disposition, "included", ELSEWHERE)
             for part in mine
         )
-        item = self._pieces.fresh(entry, decision, work, not held_reason(entry))
+        piece = self._pieces.fresh(entry, decision, work, not held_reason(entry))
         counted = settled.counted
         if counted is None:
             counted = next((rest.counted for rest in rests), None)
         waited = settled.waited
-        item = replace(
-            item,
-            held_before=settled.gated,
+        origin = Again(
             gated_before=settled.gated,
-            reopened=False,
-            counted=counted,
+            held_before=settled.gated,
             first_counted=counted,
-            changed=True,
-            again=True,
             waited=waited is not None,
             old_place=waited.counted if waited is not None else None,
             asks=not as_it_was,
             drew=tuple(part for part in mine if part.lot),
         )
+        again = replace(piece, counted=counted, origin=origin)
         if as_it_was:
-            self._handed.items[code] += self._as_it_passed(item, settled, mine, rests)
+            self._handed.pieces[code] += self._as_it_passed(piece, again, settled, mine, rests)
         else:
-            self._handed.items[code].append(item)
+            self._handed.pieces[code].append(again)
         return True
 
     def _bought_behind_the_end(self, bound: BoundContract, entry: Entry, settled: Settled) -> bool:
@@ -151,45 +147,53 @@ class Redo:
         )
 
     def _as_it_passed(
-        self, item: Item, settled: Settled, mine: Sequence[OnRecord], rests: Sequence[HeldBefore]
-    ) -> list[Item]:
-        """``item`` as it is on record: what has passed passes in its place, and only what waits
-        for a decision is asked again."""
-        gated = [] if item.requirement is None else [
+        self,
+        fresh: Piece,
+        piece: Piece,
+        settled: Settled,
+        mine: Sequence[OnRecord],
+        rests: Sequence[HeldBefore],
+    ) -> list[Piece]:
+        """``piece`` as it is on record, ``fresh`` as if it were new: what has passed passes in its
+        place, and only what waits for a decision is asked again."""
+        origin = piece.origin
+        assert isinstance(origin, Again)
+        gated = [] if piece.requirement is None else [
             rest for rest in rests if rest.reason not in (NO_HOURS, NO_TERM)
         ]  # fmt: skip
         passed: dict[date | None, list[int]] = {}
         for part in mine:
             place = part.counted if part.counted is not None else settled.counted
             sums = passed.setdefault(
-                place if item.requirement is not None else item.counted, [0, 0]
+                place if piece.requirement is not None else piece.counted, [0, 0]
             )
             sums[0], sums[1] = sums[0] + part.seconds, sums[1] + part.rounded
         for rest in rests:
             if rest not in gated:
-                place = rest.counted if item.requirement is not None else item.counted
+                place = rest.counted if piece.requirement is not None else piece.counted
                 sums = passed.setdefault(place, [0, 0])
                 sums[0], sums[1] = sums[0] + rest.seconds, sums[1] + rest.rounded
         if len(passed) == 1 and not gated:
             ((_, (_, rounded)),) = passed.items()
-            work = item.work._replace(rounded=rounded) if settled.gated else item.work
-            return [replace(item, work=work, passed=rounded)]
+            work = piece.work._replace(rounded=rounded) if settled.gated else piece.work
+            return [replace(piece, work=work, origin=replace(origin, passed=rounded))]
         found = [
             replace(
-                item,
-                work=item.work._replace(seconds=seconds, rounded=rounded),
-                held_before=True,
+                piece,
+                work=piece.work._replace(seconds=seconds, rounded=rounded),
                 counted=place,
-                passed=rounded,
-                piece=f"passed {place}",
-                waited=item.waited and item.old_place == place,
-                drew=() if number else item.drew,
+                origin=replace(
+                    origin,
+                    held_before=True,
+                    passed=rounded,
+                    name=f"passed {place}",
+                    waited=origin.waited and origin.old_place == place,
+                    drew=() if number else origin.drew,
+                ),
             )
             for number, (place, (seconds, rounded)) in enumerate(
                 sorted(passed.items(), key=lambda some: some[0] or date.min)
             )
         ]
-        fresh = replace(
-            item, again=False, counted=None, changed=False, drew=(), waited=False, old_place=None
-        )
-        return found + [resting(fresh, rest, False) for rest in gated]
+        asked = replace(fresh, origin=FRESH)
+        return found + [resting(asked, rest, False) for rest in gated]

@@ -13,20 +13,20 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from klausel.charges.base import ONE, Work
-from klausel.clerk import Item
 from klausel.model import Entry, made
 from klausel.period import intersect
 from klausel.policy.ir import Requirement, Rule, Seen, Watch
 from klausel.result import Part
+from klausel.run.clerk.piece import Piece
 from klausel.run.facts import CustomerFacts
 from klausel.run.handed import Handed
 from klausel.run.history.record import History
+from klausel.run.outcomes import Outcomes
 from klausel.run.scope.around import Surroundings
 from klausel.run.scope.free import Free
 from klausel.run.scope.intake import Intake
 from klausel.run.scope.offers import Offers
 from klausel.run.scope.takers import Takers
-from klausel.run.shown import Shown
 from klausel.run.values import SETTLING
 from klausel.run.windows import Windows
 from klausel.terms import BoundContract
@@ -67,7 +67,7 @@ class Spot(NamedTuple):
     ticket: str
     activity: str
     works: list[Work]
-    items: list[Item]
+    pieces: list[Piece]
 
 
 class Usual:
@@ -81,7 +81,7 @@ class Usual:
         terms: Takers,
         windows: Windows,
         history: History,
-        shown: Shown,
+        outcomes: Outcomes,
         handed: Handed,
         intake: Intake,
         free: Free,
@@ -92,7 +92,7 @@ class Usual:
         self._terms = terms
         self._windows = windows
         self._history = history
-        self._shown = shown
+        self._outcomes = outcomes
         self._handed = handed
         self._intake = intake
         self._free = free
@@ -112,10 +112,10 @@ class Usual:
         """Hands on every entry that is one of the many; others are looked at one by one."""
         # What a run has hundreds of thousands of is done in one loop, without a call for each.
         roles = {id_: employee.role for id_, employee in self._facts.book.employees.items()}
-        overrides, all_parts = self._facts.overrides, self._shown.parts
+        overrides, all_parts = self._facts.overrides, self._outcomes.parts
         spots: dict[tuple[str, str, str], Spot | None] = {}
         windows = self._windows.last
-        role_of, usual = roles.get, Item.usual
+        role_of, usual = roles.get, Piece.usual
         changing, employees = self._around.with_roles, self._facts.book.employees
         for entry in self._facts.entries:
             (
@@ -132,7 +132,7 @@ class Usual:
             if spot is None:
                 self._intake.take(entry)
                 continue
-            bound, alone, own, days, known, ways, project, ticket, what, works, items = spot
+            bound, alone, own, days, known, ways, project, ticket, what, works, pieces = spot
             role = role_of(employee, "")
             if employee in changing:
                 role = employees[employee].on(day)
@@ -173,7 +173,7 @@ class Usual:
                 )  # fmt: skip
                 work = made(Work, facts)
                 if bound.stateful:
-                    items.append(usual(work, needed, watches, included))
+                    pieces.append(usual(work, needed, watches, included))
                 else:
                     works.append(work)
 
@@ -198,7 +198,7 @@ class Usual:
             around.ticket.id,
             around.ticket.activity,
             self._handed.works[code],
-            self._handed.items[code],
+            self._handed.pieces[code],
         )
 
     def _way(self, bound: BoundContract, seen: Seen) -> Way:

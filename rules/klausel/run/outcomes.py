@@ -20,7 +20,7 @@ from klausel.run.windows import Windows
 from klausel.terms import BoundContract
 
 
-class Shown:
+class Outcomes:
     """What became of each entry: its parts, and what waits or is nobody's."""
 
     def __init__(self, facts: CustomerFacts, windows: Windows, history: History) -> None:
