@@ -15,7 +15,7 @@ from klausel.run.clerk.desk import ContractDesk
 from klausel.run.clerk.take_up import TakeUp
 from klausel.run.drafts import Drafted, Drawn, drafted
 from klausel.run.facts import CustomerFacts
-from klausel.run.findings import Findings
+from klausel.run.findings import Findings, Said
 from klausel.run.handed import Handed
 from klausel.run.history.amounts import Amounts
 from klausel.run.history.compared import Compared
@@ -55,7 +55,7 @@ class Ran:
     parts: Mapping[str, list[Part]]
     """By entry."""
     outcomes: Outcomes
-    findings: Findings
+    said: Said
     days: DueDays
     taken_back: frozenset[str]
     """Entries of nobody here that an adjustment took back as a whole."""
@@ -67,7 +67,7 @@ class Ran:
     @property
     def differing(self) -> set[tuple[str, ...]]:
         """What differs, whatever it is today."""
-        return {(one.contract, one.key, one.entry, one.cause) for one in self.findings.differences}
+        return {(one.contract, one.key, one.entry, one.cause) for one in self.said.differences}
 
     def entry_parts(self) -> Iterable[EntryParts]:
         """The parts of each entry, in the order in which terms were asked; what waits is last."""
@@ -132,7 +132,7 @@ def run_customer(facts: CustomerFacts, ledger: Mapping[str, Sequence[LedgerRow]]
     edited.edited()
     edited.documents()
     return Ran(
-        facts, history, drawn, rows.written, outcomes.parts, outcomes, findings, days,
+        facts, history, drawn, rows.written, outcomes.parts, outcomes, findings.said(), days,
         frozenset(corrections.taken_back), amounts.resold,
         Tracing(facts, offers, around, takers, desk.gates).trace,
         drafted(facts, history, drawn, rows.written, days),

@@ -1,4 +1,4 @@
-"""Lines become drafts, per contract or per customer as the policy says (semantics 10)."""
+"""Lines become drafts, per contract or per customer as the policy says (semantics 3)."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from klausel.charges.base import Account, Charge
 from klausel.model import LedgerKey, LedgerRow
@@ -18,6 +19,15 @@ from klausel.run.values import NOTICE
 from klausel.terms import BoundContract, BoundTerm
 
 
+class Said(NamedTuple):
+    """What a run says beside its lines."""
+
+    differences: Sequence[Difference]
+    notices: Sequence[Notice]
+    standing: Sequence[Notice]
+    balances: Sequence[Balance]
+
+
 class Findings:
     """Differences, notices and balances."""
 
@@ -29,6 +39,10 @@ class Findings:
         self.notices: list[Notice] = []
         self.standing: list[Notice] = []
         self.balances: list[Balance] = []
+
+    def said(self) -> Said:
+        """All of it."""
+        return Said(self.differences, self.notices, self.standing, self.balances)
 
     def differ(self, key: LedgerKey, entry: str, cause: str, was: str, now: str) -> None:
         self.differences.append(

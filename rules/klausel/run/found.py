@@ -51,7 +51,7 @@ def found_of(run: Ran, explain: Callable[[EntryParts], bool] | None, record: boo
     if explain is not None:
         asked = {found.entry for found in entries if explain(found)}
         traces = {e.id: run.trace(e) for e in run.facts.entries if e.id in asked}
-    drafted, became, said = run.drafted, run.outcomes, run.findings
+    drafted, became, said = run.drafted, run.outcomes, run.said
     return Found(
         drafted.drafts, entries, became.uncovered, became.held, said.notices, said.standing,
         said.balances, said.differences, drafted.settlements if record else (),

@@ -1,4 +1,4 @@
-"""What became of each entry (semantics 7)."""
+"""What became of each entry (semantics 13)."""
 
 from __future__ import annotations
 
@@ -152,6 +152,11 @@ class Outcomes:
             return self._windows.closes(bound, entry.date, period, part.rate is not None)
         day = entry.date if bound.contract.span.covers(entry.date) else part.key.period
         return self._windows.window(bound, day).last
+
+    def uncover(self, entry: Entry, part: Part, found: Uncovered) -> None:
+        """Nobody has ``entry``."""
+        self.add(entry, part)
+        self.uncovered.append(found)
 
     def begin(self, entry: str) -> None:
         """Nothing has become of ``entry`` yet."""

@@ -59,7 +59,8 @@ def adjusting(play: Play) -> Ran:
                 continue
             stays |= again.differing
             # It knows why they stay.
-            plain.findings.differences = again.findings.differences
+            said = plain.said._replace(differences=again.said.differences)
+            plain = replace(plain, said=said)
         if found is not None and len(plain.rows) == len(found.rows):
             return found
         found = plain
@@ -80,10 +81,11 @@ def _behind(run: Ran, before: Ran) -> Ran:
     all_lines = [*before.lines, *lines]
     own = run.drafted.settlements
     rows = [*before.drafted.settlements, *own]
-    findings = run.findings
-    findings.notices = [*before.findings.notices, *findings.notices]
-    new = {one[:4] for one in before.findings.notices}
-    findings.standing = [one for one in findings.standing if one[:4] not in new]
+    new = {one[:4] for one in before.said.notices}
+    said = run.said._replace(
+        notices=[*before.said.notices, *run.said.notices],
+        standing=[one for one in run.said.standing if one[:4] not in new],
+    )
     days = DueDays(
         _joined(run.days.due, before.days.due),
         before.days.was_due,
@@ -97,7 +99,7 @@ def _behind(run: Ran, before: Ran) -> Ran:
         elif not all(part.settled for part in some):
             parts[id_] = [part._replace(settled=False) for part in parts[id_]]
     return replace(
-        run, lines=all_lines, rows=rows, parts=parts, days=days,
+        run, lines=all_lines, rows=rows, parts=parts, said=said, days=days,
         taken_back=run.taken_back | before.taken_back,
         drafted=drafted(run.facts, run.history, all_lines, rows, days),
     )  # fmt: skip

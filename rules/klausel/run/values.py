@@ -31,7 +31,7 @@ NOTICE = "notice"
 
 NO_WHERE = Where("")
 
-#: Instead of a reason to wait: the time was billed before go-live (semantics 6).
+#: Instead of a reason to wait: the time was billed before go-live (semantics 12).
 ELSEWHERE = "billed_elsewhere"
 
 

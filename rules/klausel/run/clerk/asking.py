@@ -1,4 +1,4 @@
-"""The gate: approvals that pieces need (semantics 4, "Approval")."""
+"""The gate: approvals that pieces need (semantics 7)."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class Clerk:
             self._place(piece, window, here, closed)
         self._groups.remember(window)
         here.sort(key=_order)
-        self._groups.round(window.span, here)
+        self._groups.round_window(window.span, here)
         while window.late:
             late, window.late = window.late, []
             self._do_late(late, window, still)
@@ -262,7 +262,7 @@ class Clerk:
         return True
 
     def _place(self, piece: Piece, window: DayWindow, here: list[Piece], closed: bool) -> None:
-        """Where in the queue ``piece`` stands (semantics 4, "The clerk")."""
+        """Where in the queue ``piece`` stands (semantics 4)."""
         own = piece.work.entry.date
         if piece.origin.record:
             piece.counted = piece.origin.record[-1].counted

@@ -1,4 +1,4 @@
-"""Rounding by groups (semantics 4, "Rounding")."""
+"""Rounding by groups (semantics 6)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Groups:
                 known[0] += piece.work.seconds
                 known[1] += piece.work.rounded
 
-    def round(self, span: Span, pieces: list[Piece]) -> None:
+    def round_window(self, span: Span, pieces: list[Piece]) -> None:
         rule = self._rule
         if rule is None:
             return
@@ -60,7 +60,7 @@ class Groups:
                 piece.work = rounded_to(piece.work, seconds)
 
     def round_alone(self, pieces: list[Piece]) -> None:
-        """As :meth:`round`, where nothing is on record and nothing comes to a group later."""
+        """As :meth:`round_window`, where nothing is on record and nothing comes to a group later."""
         rule = self._rule
         if rule is None:
             return

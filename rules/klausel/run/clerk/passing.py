@@ -1,4 +1,4 @@
-"""Limits of approvals, and budgets (semantics 4)."""
+"""Limits of approvals, and budgets (semantics 7, 8)."""
 
 from __future__ import annotations
 

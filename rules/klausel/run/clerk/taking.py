@@ -1,4 +1,4 @@
-"""Terms take what passes; what new hours have paid waits no more (semantics 4, 6)."""
+"""Terms take what passes; what new hours have paid waits no more (semantics 4, 11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amounts on record beside those of today, and the lines that correct them (semantics 8)."""
+"""Amounts on record beside those of today, and the lines that correct them (semantics 14)."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ class Amounts:
         discount: Decimal,
     ) -> Line:
         """A line that adds ``gap`` to what is on record: hours at their price where that comes
-        out even, else the amount (semantics 8)."""
+        out even, else the amount (semantics 14)."""
         ledger = self._history.ledger[bound.contract.code]
         rows = ledger.lines.get((key.term, key.component), ())
         original = next(

@@ -1,4 +1,4 @@
-"""What is settled stands; what would differ today is listed (semantics 8)."""
+"""What is settled stands; what would differ today is listed (semantics 14, "Differences")."""
 
 from __future__ import annotations
 

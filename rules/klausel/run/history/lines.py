@@ -1,4 +1,4 @@
-"""Lines of due periods, and of charges that are made once (semantics 5, 8)."""
+"""Lines of due periods, and of charges that are made once (semantics 9, 10)."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ class Lines:
                 yield from self._amounts.compare_single(bound, term, component, charge, key)
 
     def one_off(self, bound: BoundContract) -> Iterable[Line]:
-        """Charges on a date of their own (semantics 5, "item")."""
+        """Charges on a date of their own (semantics 10.8)."""
         code = bound.contract.code
         recorded = self._history.ledger[code].lines.get(("", ITEM), ())
         days = {row.key.group: row.key.period for row in recorded}

@@ -1,4 +1,4 @@
-"""What earlier runs settled, contract by contract and entry by entry (semantics 8).
+"""What earlier runs settled, contract by contract and entry by entry (semantics 14).
 
 Rows are never changed. An adjustment, or held time that is billed later, adds rows; the sum of an
 entry's rows is what holds.

@@ -1,4 +1,4 @@
-"""Rows that go on record (semantics 8)."""
+"""Rows that go on record (semantics 14, "Settling")."""
 
 from __future__ import annotations
 
@@ -127,6 +127,10 @@ class Rows:
             drawn=part.drawn,
             counted=part.counted,
         )
+
+    def leave(self, contract: str, entry: str) -> None:
+        """What waits on record of ``entry`` is neither looked at nor taken back."""
+        self.left_alone.add((contract, entry))
 
     def put(self, row: LedgerRow) -> None:
         """Puts ``row`` on record as it is."""

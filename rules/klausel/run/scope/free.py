@@ -33,7 +33,7 @@ class Free:
             rule.disposition, rule.id, seconds, seconds, code, "", "", "", "", "", None, False, "",
             0, None, 0, False, window.last,
         )  # fmt: skip
-        self._outcomes.parts[entry.id].append(made(Part, facts))
+        self._outcomes.add(entry, made(Part, facts))
         if not self._facts.mode.recording:
             return
         if window.last is not None and window.last < self._facts.as_of:

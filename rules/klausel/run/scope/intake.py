@@ -1,4 +1,4 @@
-"""What becomes of an entry before the clerk sees it (semantics 3, 8)."""
+"""What becomes of an entry before the clerk sees it (semantics 3, 14)."""
 
 from __future__ import annotations
 
@@ -135,9 +135,8 @@ class Intake:
             disposition or "uncovered", rule,
             entry.seconds, entry.seconds, uncovered=reason,
         )  # fmt: skip
-        self._outcomes.add(entry, part)
         found = Uncovered(entry.id, self._facts.root, entry.seconds, reason)
-        self._outcomes.uncovered.append(found)
+        self._outcomes.uncover(entry, part, found)
 
     def hand_on(
         self,
@@ -156,7 +155,7 @@ class Intake:
         reason = held_reason(entry)
         if reason and (decision.settles or not decision.contract.stateful):
             self._outcomes.hold(entry, code, rule, entry.seconds, entry.seconds, None, reason)
-            self._rows.left_alone.add((code, entry.id))
+            self._rows.leave(code, entry.id)
             return
         if decision.settles:
             self._free.settle(entry, decision.contract, rule)

@@ -92,7 +92,7 @@ class Pieces:
 
     def wait_on(self, entry: Entry, rests: Sequence[HeldBefore]) -> None:
         """What waits of an entry that is billed in part waits on as what it was billed as, whatever
-        it would be today (semantics 8)."""
+        it would be today (semantics 14)."""
         known = {bound.contract.code: bound for bound in self._facts.contracts}
         for rest in rests:
             parts = self._history.settled[entry.id].parts
@@ -105,7 +105,7 @@ class Pieces:
                 self._outcomes.hold(
                     entry, rest.contract, rule, rest.seconds, rest.rounded, None, rest.reason
                 )
-                self._rows.left_alone.add((rest.contract, entry.id))
+                self._rows.leave(rest.contract, entry.id)
                 continue
             self._handed.rules.setdefault((rest.contract, rule.id), rule)
             around = self._around.around(entry)

@@ -31,7 +31,7 @@ class Takers:
         return False
 
     def before_go_live(self, decision: Decision, day: date) -> str | None:
-        """The term that ``day`` belongs to, where that was billed before go-live (semantics 6)."""
+        """The term that ``day`` belongs to, where that was billed before go-live (semantics 12)."""
         if not decision.contract.taken_over:
             return None
         for term in self.taking(decision.contract, decision.rule.disposition):
