@@ -9,7 +9,7 @@ from typing import Any
 
 from klausel.approvals import LIMIT, OVER_BUDGET
 from klausel.charges.base import Taken
-from klausel.model import Entry, made
+from klausel.model import Entry, LedgerKey, made
 from klausel.period import ONE_DAY, Period
 from klausel.policy.ir import Rule
 from klausel.result import Held, Part, Uncovered
@@ -32,6 +32,8 @@ class Outcomes:
         self.uncovered: list[Uncovered] = []
         self._places: dict[int, tuple[str, int]] = {}
         """By number on record: the entry, and which of its parts it is."""
+        self._periods: dict[tuple[str, str, str, date], Period | None] = {}
+        """By contract, term, component and first day: periods of what is on record."""
 
     def add(self, entry: Entry, part: Part) -> None:
         self.parts[entry.id].append(part)
@@ -92,62 +94,41 @@ class Outcomes:
 
     def show_settled(self, entry: Entry, settled: Settled) -> None:
         """The parts of ``entry`` that are on record."""
+        mine, lines = self.parts[entry.id], self._history.lines
         for part in settled.parts:
-            self._places[part.number] = (entry.id, len(self.parts[entry.id]))
-            line = str(part.key) if part.key in self._history.lines else ""
-            self.add(
-                entry,
-                Part(
-                    part.disposition,
-                    part.rule,
-                    part.seconds,
-                    part.rounded,
-                    part.key.contract,
-                    part.key.term,
-                    part.lot,
-                    line,
-                    settled=True,
-                    component=part.key.component,
-                    drawn=part.drawn,
-                    late=self._is_late(part),
-                    closes=None if line else self._closed_with(entry, part),
-                    due=None if line else self._still_due(part),
-                ),
-            )
+            key = part.key
+            self._places[part.number] = (entry.id, len(mine))
+            line = str(key) if key in lines else ""
+            period = self._period_of(key)
+            late = part.counted is not None and (period is None or period.last <= part.counted)
+            closes = due = None
+            if not line:
+                closes = self._closed_with(entry, part, period)
+                if part.rate is not None and period is not None:
+                    # It went on record before its period was over.
+                    due = period.last + ONE_DAY if period.last >= self._facts.as_of else None
+            facts = (
+                part.disposition, part.rule, part.seconds, part.rounded, key.contract, key.term,
+                part.lot, line, "", "", due, True, key.component, part.drawn, None, 0, late, closes,
+            )  # fmt: skip
+            mine.append(made(Part, facts))
 
-    def _still_due(self, part: OnRecord) -> date | None:
-        """Day on which a part will be billed that went on record before its period was over."""
-        period = self._period_of(part) if part.rate is not None else None
-        if period is None or period.last < self._facts.as_of:
-            return None
-        return period.last + ONE_DAY
+    def _period_of(self, key: LedgerKey) -> Period | None:
+        """The period of its component that what has ``key`` is in."""
+        place = key[:4]
+        try:
+            return self._periods[place]
+        except KeyError:
+            component = self._history.components.get(place[:3])
+            found = component.bound.period(key.period) if component is not None else None
+            self._periods[place] = found
+            return found
 
-    def _is_late(self, part: OnRecord) -> bool:
-        """Whether a part on record counted behind its period."""
-        if part.counted is None:
-            return False
-        period = self._period_of(part)
-        return period is None or period.last <= part.counted
-
-    def _period_of(self, part: OnRecord) -> Period | None:
-        """The period of its component that a part on record is in."""
-        bound = next(
-            (b for b in self._facts.contracts if b.contract.code == part.key.contract), None
-        )
-        for term in bound.terms if bound is not None else ():
-            for component in term.components:
-                if (term.term.id, component.id) == (part.key.term, part.key.component):
-                    return component.bound.period(part.key.period)
-        return None
-
-    def _closed_with(self, entry: Entry, part: OnRecord) -> date | None:
+    def _closed_with(self, entry: Entry, part: OnRecord, period: Period | None) -> date | None:
         """Last day of the window that decided a part on record."""
-        bound = next(
-            (b for b in self._facts.contracts if b.contract.code == part.key.contract), None
-        )
+        bound = self._history.contracts.get(part.key.contract)
         if bound is None or not bound.contract.span.covers(part.key.period):
             return None
-        period = self._period_of(part)
         if period is not None:
             return self._windows.closes(bound, entry.date, period, part.rate is not None)
         day = entry.date if bound.contract.span.covers(entry.date) else part.key.period

@@ -21,7 +21,7 @@ from klausel.run.clerk.asking import Asking
 from klausel.run.clerk.calendar import Calendar, DayWindow, never_closed
 from klausel.run.clerk.groups import Groups
 from klausel.run.clerk.passing import Passing
-from klausel.run.clerk.piece import Decided, Piece, Place
+from klausel.run.clerk.piece import FRESH, Decided, Piece, Place
 from klausel.run.clerk.routes import Routes
 from klausel.run.clerk.taking import Taking
 from klausel.terms import BoundContract
@@ -127,7 +127,9 @@ class Clerk:
                 rank = number  # pieces of one entry have the same
             piece.rank = rank
             piece.decisive = day
-            if piece.origin.record:
+            if piece.origin is FRESH:
+                pass  # nothing of it is on record
+            elif piece.origin.record:
                 self._taking.expect(piece)
             elif piece.origin.drew:
                 for part in piece.origin.drew:

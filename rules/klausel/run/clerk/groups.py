@@ -60,7 +60,7 @@ class Groups:
                 piece.work = rounded_to(piece.work, seconds)
 
     def round_alone(self, pieces: list[Piece]) -> None:
-        """As :meth:`round_window`, where nothing is on record and nothing comes to a group later."""
+        """Rounds ``pieces`` where nothing is on record and nothing comes to a group later."""
         rule = self._rule
         if rule is None:
             return

@@ -10,7 +10,7 @@ from klausel.approvals import LIMIT, NO_HOURS, NO_TERM, NOT_VALIDATED, Gate
 from klausel.charges.base import Account, Taken, Work, rounded_to
 from klausel.money import ZERO
 from klausel.run.clerk.calendar import Calendar
-from klausel.run.clerk.piece import Key, Piece, Place, Share, cut_off
+from klausel.run.clerk.piece import FRESH, Key, Piece, Place, Share, cut_off
 from klausel.run.clerk.routes import Routes, Stop
 from klausel.run.values import ELSEWHERE
 from klausel.terms import BoundContract
@@ -31,7 +31,11 @@ class Taking:
         self._accounts = accounts
         self._gate = gate
         self._calendar = calendar
-        self._bound = bound
+        self._components = {
+            (term.term.id, component.id): component
+            for term in bound.terms
+            for component in term.components
+        }
         self.shares: dict[Key, list[Share]] = {}
         """By piece."""
 
@@ -45,7 +49,7 @@ class Taking:
     ) -> None:
         day = piece.decisive
         rest = work.rounded
-        own_mark = piece.through or piece.origin.waited
+        own_mark = piece.origin is not FRESH and (piece.through or piece.origin.waited)
         mark = piece.counted if own_mark else behind
         for stop in self._routes.route(work).stops:
             if stop.billed_until is not None and work.entry.date <= stop.billed_until:
@@ -127,16 +131,10 @@ class Taking:
     def force(self, piece: Piece, behind: date | None) -> None:
         """What is on record happens again as it happened."""
         shares: list[Share] = []
-        components = {
-            (term.term.id, component.id): (term, component)
-            for term in self._bound.terms
-            for component in term.components
-        }
         for part in piece.origin.record:
-            found = components.get((part.key.term, part.key.component))
-            if found is None:
+            component = self._components.get((part.key.term, part.key.component))
+            if component is None:
                 continue
-            _, component = found
             period = component.bound.period(part.key.period)
             if period is None:
                 continue
@@ -148,7 +146,11 @@ class Taking:
             if account is not None:
                 self._drive(account, piece.decisive, behind)
                 stands = piece.place_of(part)
-                taken = account.force(taken._replace(counted=stands))._replace(counted=part.counted)
+                if stands != part.counted:
+                    taken = taken._replace(counted=stands)
+                taken = account.force(taken)
+                if stands != part.counted:
+                    taken = taken._replace(counted=part.counted)
             shares.append(
                 Share(part.key.term, part.key.component, taken, "", part.seconds, part.rounded)
             )

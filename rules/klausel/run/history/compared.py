@@ -78,16 +78,11 @@ class Compared:
                         return {(code, taken.disposition or rule.disposition, taken.rate)}
             return {(code, rule.disposition, None)}
         found: set[tuple[str, str, Decimal | None]] = set()
-        components = {
-            (term.term.id, component.id): component
-            for term in bound.terms
-            for component in term.components
-        }
         for part in settled.parts:
             if part.disposition == ELSEWHERE:
                 found.add((part.key.contract, ELSEWHERE, None))
                 continue
-            there = components.get((part.key.term, part.key.component))
+            there = self._history.components.get(part.key[:3])
             if there is None or part.key.contract != code:
                 found.add((code, rule.disposition, None))
                 continue

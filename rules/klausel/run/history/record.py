@@ -184,7 +184,9 @@ def on_record(
         said = facts.setdefault(row.entry, {})
         if row.fingerprint or row.key.contract not in said:
             said[row.key.contract] = row
-        same = (row.key._replace(sequence=0), row.disposition, row.rate, row.lot, row.counted)
+        key = row.key
+        bare = key._replace(sequence=0) if key.sequence else key
+        same = (bare, row.disposition, row.rate, row.lot, row.counted)
         piece = (row.key.sequence if row.key in lines else -1, row.rounded)
         position = places[row.entry].get(same)
         if position is None:
@@ -318,6 +320,14 @@ class History:
         mine = {b.contract.code: rows.get(b.contract.code, ()) for b in facts.contracts}
         self.rows = [row for some in mine.values() for row in some]
         """All of them, contract by contract."""
+        self.contracts = {bound.contract.code: bound for bound in facts.contracts}
+        self.components = {
+            (bound.contract.code, term.term.id, component.id): component
+            for bound in facts.contracts
+            for term in bound.terms
+            for component in term.components
+        }
+        """By contract, term and id."""
         self.ledger = {code: index(some) for code, some in mine.items()}
         self.lines = {row.key for row in self.rows if row.amount is not None}
         self.settled, self.waiting = on_record(self.rows)

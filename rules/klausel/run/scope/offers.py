@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from klausel.model import NARROWNESS, OVERRIDE, Entry, Override
-from klausel.policy.ir import Rule
+from klausel.period import Span
+from klausel.policy.ir import Outlook, Rule, Seen
 from klausel.problems import problem
 from klausel.run.facts import CustomerFacts
 from klausel.run.history.record import History, has_moved
@@ -45,6 +46,12 @@ class Offers:
         )
         self._all_alike = [] if narrow or not contracts else [list(contracts)]
         """The contracts, where all of them cover the whole customer."""
+        self._alone = contracts[0] if self._all_alike and len(contracts) == 1 else None
+        """The only contract, where it covers the whole customer."""
+        self._looks: dict[tuple[str, str, str], Outlook] = {}
+        """By ticket, project and customer: what entries see."""
+        self._taking: dict[Seen, tuple[bool, tuple[Span, ...]]] = {}
+        """By what is seen: whether it settles, and when terms take it."""
         self._some_ask_billable = any(bound.policy.asks_billable for bound in contracts)
         self._set_aside: dict[str, Override] = {}
         """Entries that no policy decided about, marked as not to be billed."""
@@ -54,6 +61,10 @@ class Offers:
         first_rule = first_disposition = ""
         around = self._around.around(entry)
         day = entry.date
+        if override is None and entry.billable and self._alone is not None:
+            known = self._known(self._alone, entry, around)
+            if known is not None:
+                return known
         for tier in self.tiers_of(entry, around):
             found: list[Decision] = []
             for bound in tier:
@@ -85,6 +96,34 @@ class Offers:
             if found:
                 return Offered(found[0], first_rule, first_disposition)
         return Offered(None, first_rule, first_disposition)
+
+    def _known(self, bound: BoundContract, entry: Entry, around: Around) -> Offered | None:
+        """What :meth:`offer` gives, where it was found out for entries that look the same and
+        ``bound`` is the only contract; None where it has to be asked."""
+        day = entry.date
+        if not bound.span.covers(day):
+            return None
+        place = (around.ticket.id, around.project.id, entry.customer)
+        looks = self._looks.get(place)
+        if looks is None:
+            subject = self._around.subject(bound, entry, around)
+            scope = self._facts.scopes[bound.policy.name]
+            looks = self._looks[place] = scope.outlook(subject, self._around.worked)
+        own, days, known = looks
+        key = own(entry, around.employee.role, days[day])
+        seen = known.get(key)
+        if seen is None:
+            seen = known[key] = self._around.see(bound, entry, around)
+        rule = seen.rule
+        taking = self._taking.get(seen)
+        if taking is None:
+            settles = rule.disposition in SETTLING
+            terms = () if settles else self._terms.taking(bound, rule.disposition)
+            taking = self._taking[seen] = (settles, tuple(term.span for term in terms))
+        settles, spans = taking
+        taken = settles or any(span.covers(day) for span in spans)
+        decision = Decision(bound, rule, settles, seen, around) if taken else None
+        return Offered(decision, rule.id, rule.disposition)
 
     def tiers_of(self, entry: Entry, around: Around) -> list[list[BoundContract]]:
         """Contracts that cover ``entry``, equally narrow ones together: by ticket, project or
