@@ -41,7 +41,7 @@ class ContractDesk:
         outcomes: Outcomes,
         findings: Findings,
         handed: Handed,
-        takeup: TakeUp,
+        take_up: TakeUp,
         closing: ClosedWindows,
     ) -> None:
         self._facts = facts
@@ -52,7 +52,7 @@ class ContractDesk:
         self._outcomes = outcomes
         self._findings = findings
         self._handed = handed
-        self._takeup = takeup
+        self._take_up = take_up
         self._closing = closing
         self.gates: dict[str, tuple[JudgingGate, Budgets]] = {}
         """By contract: approvals and budgets as they stand when its time is done."""
@@ -101,9 +101,9 @@ class ContractDesk:
                 continue
             shares = outcome.shares.get(piece.key, []) if piece.done is None else []
             if piece.origin.again:
-                self._takeup.take_again(bound, piece, shares, taken)
+                self._take_up.take_again(bound, piece, shares, taken)
             elif piece.done is None:
-                self._takeup.take_over(bound, piece, shares, taken)
+                self._take_up.take_over(bound, piece, shares, taken)
             else:
                 term, component, part = piece.done
                 taken[term, component, part.period.first].append(part)

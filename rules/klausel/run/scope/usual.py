@@ -152,7 +152,7 @@ class Usual:
             elif settles and self._facts.mode.recording:
                 all_parts[id_] = []
                 self._free.settle(entry, bound, rule)
-            elif settles:  # as _settle_free
+            elif settles:  # as Free.settle
                 code = bound.contract.code
                 window = windows.get(code)
                 if window is None or not window[0] <= day <= window[1]:  # type: ignore[operator]
