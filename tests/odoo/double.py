@@ -16,6 +16,7 @@ import socket
 import ssl
 import threading
 import xmlrpc.client
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,8 +27,8 @@ KEY = "0123456789abcdef-key"
 USER = 2
 VERSION = "19.0"
 
-#: Answers by model, method and arguments.
-Talk = dict[str, Any]
+#: Answers by model, method and arguments, in their order; then the last of them again.
+Talk = dict[str, list[Any]]
 
 
 def place(model: str, method: str, arguments: Mapping[str, Any], ids: Any) -> str:
@@ -35,6 +36,9 @@ def place(model: str, method: str, arguments: Mapping[str, Any], ids: Any) -> st
     payload = arguments.get("payload")
     if isinstance(payload, Mapping):
         arguments = {**arguments, "payload": {**payload, "batch": ""}}
+    if model == "klausel.request":
+        # What a worker says of a request depends on what it was told before.
+        arguments = {}
     return json.dumps([model, method, arguments, list(ids or ())], sort_keys=True)
 
 
@@ -77,7 +81,6 @@ class Request(BaseHTTPRequestHandler):
         self.give(encoded(transport, step, step.answer), transport)
 
     def _step(self, body: bytes) -> tuple[str, Step]:
-        talk = self.server.talk
         if self.path == "/web/version":
             return "json2", Step("version", "", "version", VERSION)
         if self.path == "/web/webclient/version_info":
@@ -86,7 +89,7 @@ class Request(BaseHTTPRequestHandler):
             _, _, _, model, method = self.path.split("/")
             arguments = json.loads(body)
             ids = arguments.pop("ids", None)
-            return "json2", self._call(talk, model, method, arguments, ids)
+            return "json2", self._call(model, method, arguments, ids)
         if self.path == "/jsonrpc":
             asked = json.loads(body)["params"]
             service, method, arguments = asked["service"], asked["method"], asked["args"]
@@ -95,22 +98,22 @@ class Request(BaseHTTPRequestHandler):
             if method == "execute":
                 return "odoorpc", Step("login", "res.users", "context_get", {"lang": "en_US"})
             _, _, _, model, method, positional, named = arguments
-            return "odoorpc", self._call(talk, model, method, named, *positional)
+            return "odoorpc", self._call(model, method, named, *positional)
         sent, name = xmlrpc.client.loads(body)
         if name == "version":
             return "xmlrpc", Step("version", "", "version", VERSION)
         if name == "authenticate":
             return "xmlrpc", Step("login", "", "login", USER)
         _, _, _, model, method, positional, named = sent
-        return "xmlrpc", self._call(talk, str(model), str(method), named, *positional)
+        return "xmlrpc", self._call(str(model), str(method), named, *positional)
 
-    def _call(self, talk: Talk, model: str, method: str, arguments: Any, ids: Any = None) -> Step:
+    def _call(self, model: str, method: str, arguments: Any, ids: Any = None) -> Step:
         way = "login" if model == "res.users" else "call"
         if model == "res.users" and method == "context_get":
             return Step(way, model, method, {"uid": USER})
         if model == "res.users" and method == "read":
             return Step(way, model, method, [{"id": USER, "login": "bot"}])
-        return Step(way, model, method, talk[place(model, method, arguments, ids)])
+        return Step(way, model, method, self.server.next_of(place(model, method, arguments, ids)))
 
     def give(self, body: bytes, transport: str, **headers: str) -> None:
         kind = "text/xml" if transport == "xmlrpc" else "application/json"
@@ -150,7 +153,15 @@ class Double(ThreadingHTTPServer):
         """Where it answered otherwise."""
         self.heard: list[tuple[str, str, bytes]] = []
         self.over = threading.Event()
+        self._given: Counter[str] = Counter()
         super().__init__(("127.0.0.1", 0), Request)
+
+    def next_of(self, asked: str) -> Any:
+        """What it says to ``asked`` this time."""
+        answers = self.talk[asked]
+        number = min(self._given[asked], len(answers) - 1)
+        self._given[asked] += 1
+        return answers[number]
 
     def handle_error(self, *_: object) -> None:
         """A client that hangs up is what these tests are about."""

@@ -21,6 +21,7 @@ import cli
 from klausel.problems import ErpError
 from klausel_odoo import OdooSettings, OdooSource, answers, transports
 from klausel_odoo.transports.kinds import Transport
+from klausel_run import work as working
 from tests.counts import count
 from tests.seeds import SEED, USERS, how_to_repeat
 
@@ -314,7 +315,7 @@ class _Recorder:
         ids: Sequence[int] | None = None,
     ) -> Any:
         found = self._inner.call(model, method, arguments, ids)
-        self._talk.setdefault(place(model, method, arguments, ids), found)
+        self._talk.setdefault(place(model, method, arguments, ids), []).append(found)
         return found
 
     def close(self) -> None:
@@ -495,10 +496,17 @@ OTHERS: dict[str, tuple[str, ...]] = {
 @pytest.mark.soak
 @pytest.mark.parametrize("name", ["bill", *OTHERS])
 def test_each_thing_in_each_answer_changed_never_ends_with_our_mistake(
-    name: str, talk: Talk, odoo: Odoo, program: Program, policies: Path
+    name: str,
+    talk: Talk,
+    odoo: Odoo,
+    program: Program,
+    policies: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not drawn: every member of every answer, of a list its first."""
     command = OTHERS.get(name, BILL)
+    monkeypatch.setattr(working, "RETRY", 0.01)
+    monkeypatch.setattr(working, "LONGEST_RETRY", 0.02)
     if name == "work":
         _recorded(odoo, *command)  # Odoo takes requests where somebody has just worked
         Rpc(odoo).call("klausel.preview", "action_refresh_all")

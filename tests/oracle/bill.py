@@ -652,6 +652,9 @@ def standing(clerk: Clerk, term: Facts, component: Facts) -> list[Facts]:
         for rule in (f"{term['plan']}.block", f"{term['plan']}.block.expiry"):
             mine = [one for one in clerk.state["notices"] if one["key"][1:3] == (rule, lot["name"])]
             mine.sort(key=lambda one: one["key"][3])
+            if rule.endswith(".expiry"):  # of an end that is put off it says so on its new day
+                day = balances.expiry_notice_day(component, lot)
+                mine = [one | {"on": day} for one in mine if day and day <= clerk.as_of]
             found += [one for one in mine[:1] if one["key"] in clerk.record["notices"]]
     return [shown_notice(one) for one in found]
 
