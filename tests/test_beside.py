@@ -11,7 +11,7 @@ from tests.counts import count
 from tests.seeds import SEED
 from tests.test_cases import name
 
-LIVES = 150
+LIVES = 60
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=name)

@@ -25,7 +25,7 @@ CLASSES = {
     if isinstance(node, ast.ClassDef)
 }
 #: Kinds of origins are values, and say only what they are.
-VALUES = {"Fresh", "Recorded", "Waiting", "Again", "CutOff"}
+VALUES = {"Fresh", "Recorded", "Waiting", "Again", "CutOff", "Refused"}
 
 
 def rows(heading: str) -> list[list[str]]:

@@ -741,7 +741,7 @@ class Clerk:
             self.state["held"] = [one for one in self.state["held"] if one is not piece]
             return
         used = self.state["used"]
-        if self.closing and day <= position and not piece.get("new"):
+        if self.closing and not piece.get("new"):
             used = self._used_at(position)
             piece["asked_before"] = True
         if not self.passes(piece, day, used):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from klausel.approvals import NOTHING, Gate, Room, Shown, Used
@@ -13,6 +13,19 @@ from klausel.run.clerk.piece import Piece
 from klausel.run.clerk.routes import Routes
 
 
+def give(back: dict[str, Used], approval: str, now: Used, before: Used) -> None:
+    """Adds to ``back`` what an approval has ``now`` more than ``before``."""
+    more = Used(now[0] - before[0], now[1] - before[1], now[2] - before[2])
+    if more.seconds > 0 or more.worth > 0:
+        add(back, approval, more)
+
+
+def add(used: dict[str, Used], approval: str, more: Used) -> None:
+    """Adds to what is ``used`` of an approval."""
+    known = used.get(approval, NOTHING)
+    used[approval] = Used(known[0] + more[0], known[1] + more[1], known[2] + more[2])
+
+
 class Asking:
     """Asks who may pass, in the order of days."""
 
@@ -21,8 +34,11 @@ class Asking:
         self._calendar = calendar
         self._routes = routes
 
-    def ask(self, window: DayWindow, waiting: list[Piece]) -> tuple[list[Piece], list[Piece]]:
-        """The gate, in the order of days: first tries of this window, further tries of others."""
+    def ask(
+        self, window: DayWindow, waiting: list[Piece], back: Mapping[str, Used]
+    ) -> tuple[list[Piece], list[Piece]]:
+        """The gate, in the order of days: first tries of this window, further tries of others.
+        What came ``back`` on record was not there for what earlier runs have asked."""
         if not waiting and all(piece.plain for piece in window.natural):
             return window.natural, []
         passed: list[Piece] = []
@@ -53,9 +69,14 @@ class Asking:
             if id(piece) in gone:
                 continue
             so_far = dict(used) if closed and not piece.origin.record else used
+            if back and piece.asked_before:
+                so_far = dict(used)
+                for approval, more in back.items():
+                    add(so_far, approval, more)
             if self._passes(piece, day, so_far, shown.tried() if so_far is not used else shown):
                 gone.add(id(piece))
-                piece.decisive = self._passed_on(piece, window.span) if piece.has_passed else day
+                passed_on = self._passed_on(piece, window.span) if piece.has_passed else day
+                piece.decisive = piece.origin.since or passed_on
                 passed.append(piece)
         return passed, [piece for piece in asked if id(piece) not in gone]
 
@@ -86,6 +107,10 @@ class Asking:
                 piece.decisive = day
                 return True
         return False
+
+    def passes_on(self, piece: Piece, day: date) -> bool:
+        """Whether any room is left for it on ``day``."""
+        return self._passes(piece, day, {}, self._gate.shown.tried())
 
     def later_decisions(self, piece: Piece) -> list[date]:
         """Days after its own on which an approval of the kind that ``piece`` needs was given that

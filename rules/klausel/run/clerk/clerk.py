@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
 from klausel.adjustments.threshold import Budgets
-from klausel.approvals import Gate
+from klausel.approvals import NOTHING_KEPT, Gate, Used
 from klausel.charges.base import Account
 from klausel.model import Entry, in_order
 from klausel.period import ONE_DAY, Span
-from klausel.run.clerk.asking import Asking
+from klausel.run.clerk.asking import Asking, give
 from klausel.run.clerk.calendar import Calendar, DayWindow, never_closed
 from klausel.run.clerk.groups import Groups
 from klausel.run.clerk.passing import Passing
-from klausel.run.clerk.piece import FRESH, Decided, Piece, Place
+from klausel.run.clerk.piece import FRESH, Decided, Piece, Place, refused
 from klausel.run.clerk.routes import Routes
 from klausel.run.clerk.taking import Taking
 from klausel.terms import BoundContract
@@ -74,6 +75,8 @@ class Clerk:
         self._asking = Asking(gate, calendar, self._routes)
         self._groups = Groups(bound.policy.rounding, calendar, self._asking)
         self._last_closed = date.min
+        self._back_behind_the_end: dict[str, Used] = {}
+        """Room that came back there, on record: all windows are one there."""
         self._taking = Taking(self._routes, accounts, gate, calendar, bound)
         self._passing = Passing(
             gate, self._routes, self._taking, Budgets(quantity_digits, bound.money_digits)
@@ -126,7 +129,7 @@ class Clerk:
             if before is None or before.id != entry.id or before.date != day:
                 rank = number  # pieces of one entry have the same
             piece.rank = rank
-            piece.decisive = day
+            piece.decisive = piece.origin.since or day
             if piece.origin is FRESH:
                 pass  # nothing of it is on record
             elif piece.origin.record:
@@ -202,9 +205,11 @@ class Clerk:
                     self._taking.take_usual(piece)
             return []
         still: list[Piece] = []
+        over = not self._bound.contract.span.covers(window.span.first)
+        back = self._back_behind_the_end if over else {}
         late, window.late = window.late, []
-        self._do_late(late, window, still)
-        passed, unasked = self._asking.ask(window, waiting)
+        self._do_late(late, window, still, back)
+        passed, unasked = self._asking.ask(window, waiting, back)
         still += unasked
         here: list[Piece] = []
         closed = self._calendar.is_closed(window.span)
@@ -215,7 +220,7 @@ class Clerk:
         self._groups.round_window(window.span, here)
         while window.late:
             late, window.late = window.late, []
-            self._do_late(late, window, still)
+            self._do_late(late, window, still, back)
         number = 0
         while number < len(here):
             for rest in self._passing.process(here[number], None):
@@ -225,21 +230,53 @@ class Clerk:
                 else:
                     still.append(rest)
             number += 1
-        return still
+        return self._ask_behind(window.span, still)
 
-    def _do_late(self, late: list[Piece], window: DayWindow, still: list[Piece]) -> None:
+    def _ask_behind(self, span: Span, still: list[Piece]) -> list[Piece]:
+        """What has found no room is asked again behind the last day of a window that is over, as
+        room may have come back in it; gives back what waits on. Earlier runs asked where it is
+        closed (semantics 7)."""
+        last = span.last
+        if last is None or last >= self._calendar.as_of or not still:
+            return still
+        if self._calendar.is_closed(span) or not self._bound.contract.span.covers(span.first):
+            return still  # behind the end all is one window, and never over
+        left = []
+        for piece in still:
+            asks = piece.requirement is not None and not piece.origin.again
+            if asks and self._asking.passes_on(piece, last):
+                behind = min(last, self._bound.contract.end or last)
+                self._calendar.after(last).late.append(
+                    replace(
+                        piece, origin=refused(piece.origin), decisive=last, counted=behind,
+                        adds_to_group=False,
+                    )
+                )  # fmt: skip
+            else:
+                left.append(piece)
+        return left
+
+    def _do_late(
+        self, late: list[Piece], window: DayWindow, still: list[Piece], back: dict[str, Used]
+    ) -> None:
         """What comes behind all that was before ``window``. What a limit cuts off is late again
-        where a later approval of the window frees it, and ``still`` waits otherwise."""
+        where a later approval of the window frees it, and ``still`` waits otherwise. What is on
+        record here and came ``back`` was not there for what earlier runs have asked."""
         order = partial(_late_order, any(piece.origin.again for piece in late))
         queue = sorted(late, key=order)
         number = 0
         while number < len(queue):
             piece = queue[number]
             number += 1
-            used_up = piece.is_new and piece.requirement is not None and not piece.has_room
+            kept = back if piece.asked_before else NOTHING_KEPT
+            used_up = piece.is_new and piece.requirement is not None and not piece.has_room(kept)
             if not used_up:
                 self._groups.round_late(piece)
-            rests = [piece] if used_up else self._passing.process(piece, piece.behind)
+            known = piece.origin.record or piece.through
+            before = [(room, room.left) for room in piece.rooms] if known else ()
+            rests = [piece] if used_up else self._passing.process(piece, piece.behind, kept)
+            for room, left in before:
+                give(back, room.approval.id, room.left, left)
             for rest in rests:
                 if self._asking.passes_later(rest, window.span):
                     rest.counted = piece.counted

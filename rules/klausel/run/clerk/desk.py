@@ -7,6 +7,7 @@ from datetime import date
 from functools import partial
 
 from klausel.adjustments.threshold import Budgets
+from klausel.approvals import NO_HOURS, NO_TERM, OVER_BUDGET
 from klausel.charges.base import Account, Taken
 from klausel.model import Entry, in_order
 from klausel.policy.ir import Rule, text_in
@@ -26,6 +27,15 @@ from klausel.run.values import ELSEWHERE, NO_WHERE, Decision, gone
 from klausel.run.windows import Windows
 from klausel.terms import BoundContract
 from klausel.verdicts import JudgingGate
+
+
+def _place_of(piece: Piece, share: Share) -> tuple[str, date | None, date | None]:
+    """What ``share`` of ``piece`` waits for, and where: before the gate as it did before."""
+    if share.held in (NO_HOURS, NO_TERM, OVER_BUDGET):
+        return share.held, share.place, share.since
+    if piece.origin.waits_for:
+        return share.held, piece.origin.old_place, piece.origin.since
+    return share.held, piece.counted, None
 
 
 class ContractDesk:
@@ -186,27 +196,22 @@ class ContractDesk:
             # It was moved here: what waited of it does so no longer on its old day.
             for one in before if piece.origin.changed else ():
                 if one.seconds or one.rounded:
-                    self._rows.put_held(bound, piece.work, piece.counted, one.reason, 0, 0, one)
+                    self._rows.put_held(bound, piece.work, one.place, 0, 0, one)
             return
-        known = {
-            rest.reason: rest
-            for rest in before
-            if piece.origin.changed or rest.reason == piece.origin.waits_for
-        }
-        for reason in dict.fromkeys([*known, *(share.held for share in held)]):
-            mine = [share for share in held if share.held == reason]
-            rest = known.get(reason)
+        asked = (piece.origin.waits_for, piece.origin.old_place, piece.origin.since)
+        known = {rest.place: rest for rest in before if piece.origin.changed or rest.place == asked}
+        places = {id(share): _place_of(piece, share) for share in held}
+        for place in dict.fromkeys([*known, *places.values()]):
+            mine = [share for share in held if places[id(share)] == place]
+            rest = known.get(place)
             seconds = sum(share.seconds for share in mine)
             rounded = sum(share.rounded for share in mine)
             same = rest is not None and (seconds, rounded) == (rest.seconds, rest.rounded)
             if not (same and mine):
-                self._rows.put_held(
-                    bound, piece.work, piece.counted, reason, seconds, rounded, rest
-                )
+                self._rows.put_held(bound, piece.work, place, seconds, rounded, rest)
             if mine and rest is not None and not same and not (seconds or rounded):
-                self._rows.put_held(
-                    bound, piece.work, piece.counted, reason, 0, 0, None
-                )  # without time it waits, too
+                # Without time it waits, too.
+                self._rows.put_held(bound, piece.work, place, 0, 0, None)
 
     def _settled_again(
         self,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from klausel.adjustments.threshold import Budgets
-from klausel.approvals import LIMIT, OVER_BUDGET, Gate, Worth
+from klausel.approvals import LIMIT, NOTHING_KEPT, OVER_BUDGET, Gate, Used, Worth
 from klausel.charges.base import Taken, rounded_to
 from klausel.money import ZERO
 from klausel.run.clerk.piece import Piece
@@ -22,8 +23,11 @@ class Passing:
         self._taking = taking
         self.budgets = budgets
 
-    def process(self, piece: Piece, behind: date | None) -> list[Piece]:
-        """Cuts ``piece`` at limits and budgets, and offers it to the terms.
+    def process(
+        self, piece: Piece, behind: date | None, aside: Mapping[str, Used] = NOTHING_KEPT
+    ) -> list[Piece]:
+        """Cuts ``piece`` at limits and budgets, and offers it to the terms; what is ``aside`` of
+        an approval is not for it.
 
         What an approval's limit cut off comes back where a later approval may free it.
         """
@@ -35,7 +39,7 @@ class Passing:
         shares: list[tuple[str, str, Taken | None, str, int]] = []
         if piece.requirement is None and not piece.watches:
             self._taking.offer(piece, work, behind, late, shares)
-            return self._taking.keep(piece, shares, ZERO, False)
+            return self._taking.keep(piece, shares, ZERO, False, behind)
         mark = piece.counted if piece.through else behind
         worth = self._routes.worth(work, mark) if (piece.rooms or piece.watches) else WORTHLESS
         passes = work.rounded
@@ -43,7 +47,7 @@ class Passing:
         if piece.requirement is not None:
             passes = work.rounded
             if not piece.has_passed:
-                used = self._gate.use(piece.rooms, work.entry.id, work.rounded, worth)
+                used = self._gate.use(piece.rooms, work.entry.id, work.rounded, worth, aside)
                 passes = work.rounded if piece.through else used
         limit = work.rounded - passes
         over = 0
@@ -58,8 +62,8 @@ class Passing:
         if limit:
             shares.append(("", "", None, LIMIT, limit))
         needed = piece.requirement
-        again = bool(limit) and needed is not None and needed.retroactive
-        return self._taking.keep(piece, shares, worth.price, again)
+        again = bool(limit) and needed is not None
+        return self._taking.keep(piece, shares, worth.price, again, behind)
 
     def _held_by_budget(self, piece: Piece, worth: Worth) -> bool:
         """Whether it was a budget that cut ``piece`` off, and no approval's limit."""

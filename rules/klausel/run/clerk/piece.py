@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from klausel.adjustments.rounding import ROUNDED
 from klausel.adjustments.threshold import Reached
-from klausel.approvals import Room
+from klausel.approvals import NOTHING_KEPT, Room, Used
 from klausel.charges.base import Taken, Work
 from klausel.policy.ir import Requirement, Watch
 from klausel.run.values import OnRecord
@@ -47,6 +47,8 @@ class Origin:
     """A budget holds it: it is asked again in its place."""
     old_place: date | None = None
     """The day behind which it counted when it began to wait."""
+    since: date | None = None
+    """The day on which it began to wait in its own window, where that is not its own day."""
     began: int = 0
     """The place among all rows of the one that says so."""
     waited: bool = False
@@ -95,6 +97,7 @@ class Waiting(Origin):
     waits_for: str
     gated_before: bool
     old_place: date | None
+    since: date | None
     first_counted: date | None
     began: int
     cut: bool
@@ -118,6 +121,7 @@ class Again(Origin):
     drew: tuple[OnRecord, ...] = ()
     passed: int = 0
     name: str = ""
+    since: date | None = None
     changed: bool = True
     again: bool = True
 
@@ -130,13 +134,38 @@ class CutOff(Origin):
     again: bool
     asks: bool
     name: str
+    old_place: date | None
     held_before: bool = True
+    cut: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Origin):
+    """What has found no room, asked again behind a window; ``whole`` where nothing passed."""
+
+    waits_for: str
+    name: str
+    old_place: date | None
+    since: date | None
+    held_before: bool
+    gated_before: bool
+    first_counted: date | None
+    reopened: bool
+    whole: bool
     cut: bool = True
 
 
 def cut_off(origin: Origin) -> CutOff:
     """The origin of what is cut off of a piece with ``origin``."""
-    return CutOff(origin.waits_for, origin.again, origin.asks, origin.name)
+    return CutOff(origin.waits_for, origin.again, origin.asks, origin.name, origin.old_place)
+
+
+def refused(origin: Origin) -> Refused:
+    """The origin of a piece with ``origin`` that is asked again behind a window."""
+    return Refused(
+        origin.waits_for, origin.name, origin.old_place, origin.since, origin.held_before,
+        origin.gated_before, origin.first_counted, origin.reopened, origin.whole or not origin.cut,
+    )  # fmt: skip
 
 
 @dataclass
@@ -184,7 +213,9 @@ class Piece:
         origin = self.origin
         if origin.record:
             return self.work.entry.id, f"on record {origin.record[0].counted}"
-        return self.work.entry.id, origin.name or origin.waits_for
+        if not origin.waits_for:
+            return self.work.entry.id, origin.name
+        return self.work.entry.id, f"{origin.waits_for} {origin.old_place} {origin.since}"
 
     @property
     def is_new(self) -> bool:
@@ -207,10 +238,16 @@ class Piece:
         waited = self.origin.waited and part.counted is not None
         return self.origin.old_place if waited else part.counted
 
+    def has_room(self, kept: Mapping[str, Used] = NOTHING_KEPT) -> bool:
+        """Whether anything is left of an approval that it may use, beside what is ``kept``."""
+        return any(room.is_open(kept.get(room.approval.id)) for room in self.rooms)
+
     @property
-    def has_room(self) -> bool:
-        """Whether anything is left of an approval that it may use."""
-        return any(room.is_open() for room in self.rooms)
+    def asked_before(self) -> bool:
+        """It waits on record for what passes the gate: an earlier run has asked it in its place."""
+        origin = self.origin
+        known = origin.record or origin.again or origin.reopened or self.through
+        return origin.held_before and not known
 
     @property
     def has_passed(self) -> bool:
@@ -240,6 +277,10 @@ class Share(NamedTuple):
     seconds: int
     rounded: int
     amount: Decimal | None = None
+    place: date | None = None
+    """Where it waits behind the gate: the day behind which it stands; None for its own window."""
+    since: date | None = None
+    """There: the day on which it began to wait, where that is not its own day."""
 
 
 @dataclass(slots=True)

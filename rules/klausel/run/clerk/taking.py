@@ -87,7 +87,7 @@ class Taking:
                 return
         shares: list[tuple[str, str, Taken | None, str, int]] = []
         self.offer(piece, work, None, False, shares)
-        self.keep(piece, shares, ZERO, False)
+        self.keep(piece, shares, ZERO, False, None)
 
     def keep(
         self,
@@ -95,6 +95,7 @@ class Taking:
         cuts: list[tuple[str, str, Taken | None, str, int]],
         price: Decimal,
         try_again: bool,
+        behind: date | None,
     ) -> list[Piece]:
         """Worked seconds fill the cuts in order; the last one carries the rest.
 
@@ -125,7 +126,11 @@ class Taking:
                     )
                 ]
             amount = self._routes.value(wanted, price) if held and price else None
-            shares.append(Share(term, component, taken, held, seconds, wanted, amount))
+            share = Share(term, component, taken, held, seconds, wanted, amount)
+            if held:
+                own = behind is not None or piece.decisive == piece.work.entry.date
+                share = share._replace(place=behind, since=None if own else piece.decisive)
+            shares.append(share)
         return []
 
     def force(self, piece: Piece, behind: date | None) -> None:

@@ -78,7 +78,7 @@ class Rows:
                 LedgerRow(
                     rest.key._replace(sequence=number), entry_id, -rest.seconds, -rest.rounded,
                     rest.disposition, rest.rule, held=rest.reason, fingerprint=facts,
-                    policy=policies[rest.contract], counted=rest.counted,
+                    policy=policies[rest.contract], counted=rest.counted, last=rest.since,
                 )
             )  # fmt: skip
 
@@ -86,13 +86,14 @@ class Rows:
         self,
         bound: BoundContract,
         work: Work,
-        counted: date | None,
-        reason: str,
+        what: tuple[str, date | None, date | None],
         seconds: int,
         rounded: int,
         rest: HeldBefore | None,
     ) -> None:
-        """Puts time that waits on record, in place of ``rest``; else behind the day ``counted``."""
+        """Puts time on record that waits for what ``what`` says, and where; in place of
+        ``rest``."""
+        reason, counted, since = what
         entry = work.entry
         place = (bound.contract.code, entry.id)
         sequence = self._held_numbers[place] = self._held_numbers.get(place, -1) + 1
@@ -108,7 +109,8 @@ class Rows:
             disposition=work.disposition,
             rule=work.rule,
             held=reason,
-            counted=rest.counted if rest is not None else counted,
+            counted=counted,
+            last=since,
         )
 
     def put_on_record(self, bound: BoundContract, part: Taken, key: LedgerKey) -> None:

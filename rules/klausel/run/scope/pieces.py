@@ -28,6 +28,7 @@ def resting(piece: Piece, rest: HeldBefore, whole: bool) -> Piece:
         rest.reason,
         rest.gated,
         old_place=rest.counted,
+        since=rest.since,
         first_counted=rest.counted,
         began=rest.number,
         cut=cut,

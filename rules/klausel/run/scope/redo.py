@@ -161,17 +161,17 @@ class Redo:
         gated = [] if piece.requirement is None else [
             rest for rest in rests if rest.reason not in (NO_HOURS, NO_TERM)
         ]  # fmt: skip
-        passed: dict[date | None, list[int]] = {}
+        passed: dict[tuple[date | None, date | None], list[int]] = {}
         for part in mine:
             place = part.counted if part.counted is not None else settled.counted
             sums = passed.setdefault(
-                place if piece.requirement is not None else piece.counted, [0, 0]
+                (place if piece.requirement is not None else piece.counted, None), [0, 0]
             )
             sums[0], sums[1] = sums[0] + part.seconds, sums[1] + part.rounded
         for rest in rests:
             if rest not in gated:
                 place = rest.counted if piece.requirement is not None else piece.counted
-                sums = passed.setdefault(place, [0, 0])
+                sums = passed.setdefault((place, rest.since), [0, 0])
                 sums[0], sums[1] = sums[0] + rest.seconds, sums[1] + rest.rounded
         if len(passed) == 1 and not gated:
             ((_, (_, rounded)),) = passed.items()
@@ -186,13 +186,14 @@ class Redo:
                     origin,
                     held_before=True,
                     passed=rounded,
-                    name=f"passed {place}",
+                    name=f"passed {place} {since}",
+                    since=since,
                     waited=origin.waited and origin.old_place == place,
                     drew=() if number else origin.drew,
                 ),
             )
-            for number, (place, (seconds, rounded)) in enumerate(
-                sorted(passed.items(), key=lambda some: some[0] or date.min)
+            for number, ((place, since), (seconds, rounded)) in enumerate(
+                sorted(passed.items(), key=lambda some: tuple(day or date.min for day in some[0]))
             )
         ]
         asked = replace(fresh, origin=FRESH)
