@@ -6,7 +6,7 @@ measured as the customer sees it: by what time adds to its line on the invoice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -115,6 +115,11 @@ class Room:
     worth: Decimal = ZERO
     """As time is worth it, seconds x price of an hour: a line may show more, or less."""
 
+    @property
+    def left(self) -> Used:
+        """What it has, without limit as nothing."""
+        return Used(self.seconds or 0, self.amount or ZERO, self.worth)
+
     def is_open(self, used: Used | None = None) -> bool:
         """Whether anything is left beside what is ``used`` of it."""
         seconds, _, worth = used or NOTHING
@@ -132,9 +137,10 @@ class Room:
             passes = shown.within(worth, passes, self.amount - amount)
         return passes
 
-    def use(self, rounded: int, worth: Worth, shown: Shown) -> int:
-        """Seconds of ``rounded`` that it lets pass, and takes note of."""
-        passes = self.lets(rounded, worth, shown)
+    def use(self, rounded: int, worth: Worth, shown: Shown, kept: Used | None = None) -> int:
+        """Seconds of ``rounded`` that it lets pass beside what is ``kept`` of it, and takes note
+        of."""
+        passes = self.lets(rounded, worth, shown, kept)
         if self.seconds is not None:
             self.seconds -= passes
         self.spend(passes, worth, shown)
@@ -156,6 +162,7 @@ class Used(NamedTuple):
 
 
 NOTHING = Used(0, ZERO, ZERO)
+NOTHING_KEPT: Mapping[str, Used] = {}
 
 
 def _day(approval: Approval) -> date:
@@ -234,13 +241,21 @@ class Gate:
             if concerns(found, ticket)
         )
 
-    def use(self, rooms: Sequence[Room], entry: str, rounded: int, worth: Worth) -> int:
+    def use(
+        self,
+        rooms: Sequence[Room],
+        entry: str,
+        rounded: int,
+        worth: Worth,
+        kept: Mapping[str, Used] = NOTHING_KEPT,
+    ) -> int:
         """Seconds of ``rounded`` that ``rooms`` let pass, one after the other; time that is taken
-        back goes to the first with room."""
+        back goes to the first with room. What is ``kept`` of an approval is for others."""
         passed = 0
         for room in rooms:
-            if room.is_open():
-                found = room.use(rounded - passed, worth, self.shown)
+            aside = kept.get(room.approval.id)
+            if room.is_open(aside):
+                found = room.use(rounded - passed, worth, self.shown, aside)
                 passed += found
                 if found:
                     self._users.add((room.approval.id, entry))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -25,6 +25,7 @@ from klausel.approvals import (
     NO_TERM,
     NOT_VALIDATED,
     NOTHING,
+    NOTHING_KEPT,
     OVER_BUDGET,
     Gate,
     Room,
@@ -95,6 +96,8 @@ class Item:
     """It had passed the gate, and no term had hours for it: it is tried again in its place."""
     old_place: date | None = None
     """The day behind which it counted when it began to wait."""
+    since: date | None = None
+    """The day on which it began to wait in its own window, where that is not its own day."""
     began: int = 0
     """The place among all rows of the one that says so."""
     over_budget: bool = False
@@ -147,7 +150,9 @@ class Item:
         """An entry may have parts on record, and pieces that wait for different things."""
         if self.record:
             return self.work.entry.id, f"on record {self.record[0].counted}"
-        return self.work.entry.id, self.piece or self.waits_for
+        if not self.waits_for:
+            return self.work.entry.id, self.piece
+        return self.work.entry.id, f"{self.waits_for} {self.old_place} {self.since}"
 
     @property
     def is_new(self) -> bool:
@@ -167,10 +172,14 @@ class Item:
         """The day behind which ``part`` of it on record was done; None for its own day."""
         return self.old_place if self.waited and part.counted is not None else part.counted
 
+    def has_room(self, kept: Mapping[str, Used] = NOTHING_KEPT) -> bool:
+        """Whether anything is left of an approval that it may use, beside what is ``kept``."""
+        return any(room.is_open(kept.get(room.approval.id)) for room in self.rooms)
+
     @property
-    def has_room(self) -> bool:
-        """Whether anything is left of an approval that it may use."""
-        return any(room.is_open() for room in self.rooms)
+    def asked_before(self) -> bool:
+        """It waits on record for what passes the gate: an earlier run has asked it in its place."""
+        return self.held_before and not (self.record or self.again or self.reopened or self.through)
 
     @property
     def has_passed(self) -> bool:
@@ -227,6 +236,10 @@ class Share(NamedTuple):
     seconds: int
     rounded: int
     amount: Decimal | None = None
+    place: date | None = None
+    """Where it waits behind the gate: the day behind which it stands; None for its own window."""
+    since: date | None = None
+    """There: the day on which it began to wait, where that is not its own day."""
 
 
 @dataclass(slots=True)
@@ -270,6 +283,18 @@ class _Window:
     late: list[Item] = field(default_factory=list)
 
 
+def _give(back: dict[str, Used], approval: str, now: Used, before: Used) -> None:
+    """Adds to ``back`` what an approval has ``now`` more than ``before``."""
+    more = Used(now[0] - before[0], now[1] - before[1], now[2] - before[2])
+    if more.seconds > 0 or more.worth > 0:
+        _add(back, approval, more)
+
+
+def _add(used: dict[str, Used], approval: str, more: Used) -> None:
+    known = used.get(approval, NOTHING)
+    used[approval] = Used(known[0] + more[0], known[1] + more[1], known[2] + more[2])
+
+
 def never_closed(span: Span) -> bool:
     """For a contract with nothing on record."""
     return False
@@ -301,6 +326,8 @@ class Clerk:
         self._groups: dict[tuple[date, Group], list[int]] = defaultdict(lambda: [0, 0])
         self._parts: dict[Key, list[Share]] = {}
         self._routes: dict[str, _Route] = {}
+        self._back_behind_the_end: dict[str, Used] = {}
+        """Room that came back there, on record: all windows are one there."""
 
     @property
     def budgets(self) -> Budgets:
@@ -349,7 +376,7 @@ class Clerk:
             if before is None or before.id != entry.id or before.date != day:
                 rank = number  # pieces of one entry have the same
             item.rank = rank
-            item.decisive = day
+            item.decisive = item.since or day
             if item.record:
                 self._expect(item)
             elif item.drew:
@@ -459,9 +486,11 @@ class Clerk:
                     self._process_usual(item)
             return []
         still: list[Item] = []
+        over = not self._bound.contract.span.covers(window.span.first)
+        back = self._back_behind_the_end if over else {}
         late, window.late = window.late, []
-        self._do_late(late, window, still)
-        passed, unasked = self._ask(window, waiting)
+        self._do_late(late, window, still, back)
+        passed, unasked = self._ask(window, waiting, back)
         still += unasked
         here: list[Item] = []
         closed = self._closed(window.span)
@@ -472,7 +501,7 @@ class Clerk:
         self._round(window.span, here)
         while window.late:
             late, window.late = window.late, []
-            self._do_late(late, window, still)
+            self._do_late(late, window, still, back)
         number = 0
         while number < len(here):
             for rest in self._process(here[number], None):
@@ -482,21 +511,53 @@ class Clerk:
                 else:
                     still.append(rest)
             number += 1
-        return still
+        return self._ask_behind(window.span, still)
 
-    def _do_late(self, late: list[Item], window: _Window, still: list[Item]) -> None:
+    def _ask_behind(self, span: Span, still: list[Item]) -> list[Item]:
+        """What has found no room is asked again behind the last day of a window that is over, as
+        room may have come back in it; gives back what waits on. Earlier runs asked where it is
+        closed."""
+        last = span.last
+        if last is None or last >= self._as_of or not still or self._closed(span):
+            return still
+        if not self._bound.contract.span.covers(span.first):
+            return still  # behind the end all is one window, and never over
+        left = []
+        for item in still:
+            shown = self._gate.shown.tried()
+            asks = item.requirement is not None and not item.again
+            if asks and self._passes(item, last, {}, shown):
+                behind = min(last, self._bound.contract.end or last)
+                whole = item.whole or not item.cut
+                again = replace(
+                    item, decisive=last, counted=behind, adds_to_group=False, cut=True, whole=whole
+                )
+                self._after(last).late.append(again)
+            else:
+                left.append(item)
+        return left
+
+    def _do_late(
+        self, late: list[Item], window: _Window, still: list[Item], back: dict[str, Used]
+    ) -> None:
         """What comes behind all that was before ``window``. What a limit cuts off is late again
-        where a later approval of the window frees it, and ``still`` waits otherwise."""
+        where a later approval of the window frees it, and ``still`` waits otherwise. What is on
+        record here and came ``back`` was not there for what earlier runs have asked."""
         order = partial(_late_order, any(item.again for item in late))
         queue = sorted(late, key=order)
         number = 0
         while number < len(queue):
             item = queue[number]
             number += 1
-            used_up = item.is_new and item.requirement is not None and not item.has_room
+            kept = back if item.asked_before else NOTHING_KEPT
+            used_up = item.is_new and item.requirement is not None and not item.has_room(kept)
             if not used_up:
                 self._round_late(item)
-            rests = [item] if used_up else self._process(item, item.behind)
+            known = item.record or item.through
+            before = [(room, room.left) for room in item.rooms] if known else ()
+            rests = [item] if used_up else self._process(item, item.behind, kept)
+            for room, left in before:
+                _give(back, room.approval.id, room.left, left)
             for rest in rests:
                 if self._passes_later(rest, window.span):
                     rest.counted = item.counted
@@ -525,7 +586,9 @@ class Clerk:
                 return True
         return False
 
-    def _ask(self, window: _Window, waiting: list[Item]) -> tuple[list[Item], list[Item]]:
+    def _ask(
+        self, window: _Window, waiting: list[Item], back: Mapping[str, Used]
+    ) -> tuple[list[Item], list[Item]]:
         """The gate, in the order of days: first tries of this window, further tries of others."""
         if not waiting and all(item.plain for item in window.natural):
             return window.natural, []
@@ -557,9 +620,14 @@ class Clerk:
             if id(item) in gone:
                 continue
             so_far = dict(used) if closed and not item.record else used
+            if back and item.asked_before:
+                so_far = dict(used)
+                for approval, more in back.items():
+                    _add(so_far, approval, more)
             if self._passes(item, day, so_far, shown.tried() if so_far is not used else shown):
                 gone.add(id(item))
-                item.decisive = self._passed_on(item, window.span) if item.has_passed else day
+                passed_on = self._passed_on(item, window.span) if item.has_passed else day
+                item.decisive = item.since or passed_on
                 passed.append(item)
         return passed, [item for item in asked if id(item) not in gone]
 
@@ -784,8 +852,11 @@ class Clerk:
 
     # -- one entry ---------------------------------------------------------------------------------
 
-    def _process(self, item: Item, behind: date | None) -> list[Item]:
-        """Cuts ``item`` at limits and budgets, and offers it to the terms.
+    def _process(
+        self, item: Item, behind: date | None, aside: Mapping[str, Used] = NOTHING_KEPT
+    ) -> list[Item]:
+        """Cuts ``item`` at limits and budgets, and offers it to the terms; what is ``aside`` of an
+        approval is not for it.
 
         What an approval's limit cut off comes back where a later approval may free it.
         """
@@ -797,7 +868,7 @@ class Clerk:
         shares: list[tuple[str, str, Taken | None, str, int]] = []
         if item.requirement is None and not item.watches:
             self._allocate(item, work, behind, late, shares)
-            return self._keep(item, shares, ZERO, False)
+            return self._keep(item, shares, ZERO, False, behind)
         mark = item.counted if item.through else behind
         worth = self._worth(work, mark) if (item.rooms or item.watches) else WORTHLESS
         passes = work.rounded
@@ -805,7 +876,7 @@ class Clerk:
         if item.requirement is not None:
             passes = work.rounded
             if not item.has_passed:
-                used = self._gate.use(item.rooms, work.entry.id, work.rounded, worth)
+                used = self._gate.use(item.rooms, work.entry.id, work.rounded, worth, aside)
                 passes = work.rounded if item.through else used
         limit = work.rounded - passes
         over = 0
@@ -820,8 +891,8 @@ class Clerk:
         if limit:
             shares.append(("", "", None, LIMIT, limit))
         needed = item.requirement
-        again = bool(limit) and needed is not None and needed.retroactive
-        return self._keep(item, shares, worth.price, again)
+        again = bool(limit) and needed is not None
+        return self._keep(item, shares, worth.price, again, behind)
 
     def _process_usual(self, item: Item) -> None:
         """As :meth:`_process`, where nothing is asked of ``item`` and it is in its own place."""
@@ -834,7 +905,7 @@ class Clerk:
                 return
         shares: list[tuple[str, str, Taken | None, str, int]] = []
         self._allocate(item, work, None, False, shares)
-        self._keep(item, shares, ZERO, False)
+        self._keep(item, shares, ZERO, False, None)
 
     def _allocate(
         self,
@@ -961,6 +1032,7 @@ class Clerk:
         pieces: list[tuple[str, str, Taken | None, str, int]],
         price: Decimal,
         try_again: bool,
+        behind: date | None,
     ) -> list[Item]:
         """Worked seconds fill the pieces in order; the last one carries the rest.
 
@@ -985,10 +1057,15 @@ class Clerk:
                         work, item.requirement, item.watches, held_before=True, cut=True,
                         waits_for=item.waits_for, again=item.again, asks=item.asks,
                         piece=item.piece, decisive=item.decisive, rank=item.rank,
+                        old_place=item.old_place,
                     )
                 ]  # fmt: skip
             amount = self._value(wanted, price) if held and price else None
-            shares.append(Share(term, component, taken, held, seconds, wanted, amount))
+            share = Share(term, component, taken, held, seconds, wanted, amount)
+            if held:
+                own = behind is not None or item.decisive == item.work.entry.date
+                share = share._replace(place=behind, since=None if own else item.decisive)
+            shares.append(share)
         return []
 
     def _hold_at_gate(self, item: Item) -> None:

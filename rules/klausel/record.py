@@ -70,6 +70,13 @@ class HeldBefore(NamedTuple):
     """Of its first row."""
     number: int = 0
     """Place of that row among all rows."""
+    since: date | None = None
+    """The day on which it began to wait in its own window, where that is not its own day."""
+
+    @property
+    def place(self) -> tuple[str, date | None, date | None]:
+        """What it waits for, and where."""
+        return self.reason, self.counted, self.since
 
 
 class Reopened(NamedTuple):
@@ -122,14 +129,14 @@ def on_record(
     there: dict[str, list[bool]] = {}
     facts: dict[str, dict[str, LedgerRow]] = {}
     """By entry and contract: the last row that says with what facts it is on record."""
-    held: dict[tuple[str, str, str], HeldBefore] = {}
+    held: dict[tuple[str, str, tuple[str, date | None, date | None]], HeldBefore] = {}
     changed: set[str] = set()
     """Entries that were taken up with other facts than those with which they waited."""
     for number, row in enumerate(rows):
         if not row.entry:
             continue
         if row.held:
-            place = (row.entry, row.key.contract, row.held)
+            place = (row.entry, row.key.contract, (row.held, row.counted, row.last))
             before = held.get(place)
             if before is not None and row.fingerprint != before.fingerprint:
                 changed.add(row.entry)
@@ -194,7 +201,7 @@ def on_record(
             del settled[entry]
     waiting: dict[str, list[HeldBefore]] = {}
     gated: set[str] = set()
-    for (entry, _, reason), rest in held.items():
+    for (entry, _, (reason, *_)), rest in held.items():
         if rest.gated:
             gated.add(entry)
         if entry in settled and entry not in changed and reason in (NO_HOURS, NO_TERM):
@@ -251,6 +258,7 @@ def _held(before: HeldBefore | None, row: LedgerRow, number: int) -> HeldBefore:
             rule=row.rule,
             key=row.key,
             number=number,
+            since=row.last,
         )
     seconds, rounded = before.seconds + row.seconds, before.rounded + row.rounded
     if not seconds and not rounded and row.fingerprint != before.fingerprint:

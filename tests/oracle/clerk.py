@@ -94,6 +94,7 @@ class Clerk:
         self.snapshot: Facts | None = None
         self.paid: list[Facts] = deepcopy(record["paid"])
         self.aside: dict[str, list[Facts]] = {}
+        self.before: list[Facts] = []  # what approvals gave in earlier runs
         self.grown: list[tuple[Facts, Facts, Facts, int]] = []  # periods that have more hours now
 
     # What the clerk can look up
@@ -380,6 +381,7 @@ class Clerk:
                 break
             if not closed or number_ > 0:
                 self.today = max(first - ONE, self.contract["start"])
+                self._ask_behind(first - ONE)
                 self._freed_between(first, last)
             if last >= self.as_of and self.snapshot is None:
                 self._close(first - ONE if first > self.contract["start"] else None)
@@ -496,9 +498,13 @@ class Clerk:
 
         What none of them would give today it has of those that gave it.
         """
+        self.state["used"] = self._used_by(self.state["taken"])
+        self.before = list(self.state["taken"])
+
+    def _used_by(self, rows: list[Facts]) -> gate.Used:
         used = gate.nothing_used()
         approvals = {one["id"]: one for one in self.approvals}
-        for taken in self.state["taken"]:
+        for taken in rows:
             piece = taken["piece"]
             priced = self.billing_line(piece, taken["place"])
             good = self.good(piece, taken["day"]) or []
@@ -508,7 +514,19 @@ class Clerk:
                 if name in approvals:
                     gate.write_down(approvals[name], some, priced, used)
                 rest -= some
-        self.state["used"] = used
+        return used
+
+    def _used_at(self, closed: date) -> gate.Used:
+        """The same without what came back behind the last closed day in earlier runs: what waits
+        was asked there before, and is asked about that behind this window."""
+        rows = [
+            one
+            for one in self.state["taken"]
+            if one["seconds"] >= 0
+            or not (one["place"]["late"] and one["place"]["position"] == closed)
+            or not any(one is other for other in self.before)
+        ]
+        return self._used_by(rows)
 
     def _watch_again(self) -> None:
         """What budgets have counted, on the lines on which it stands on record."""
@@ -522,6 +540,10 @@ class Clerk:
     def _take(self, piece: Facts, good: list[Facts], day: date, place: Facts) -> int:
         """Rounded seconds that approvals let pass."""
         used, total = self.state["used"], piece["rounded"]
+        if piece.pop("asked_before", False):
+            total = gate.cut(
+                total, self.billing_line(piece, place), good, self._used_at(place["position"])
+            )
         before = {name: row["seconds"] for name, row in used["by"].items()}
         passed = gate.cut(total, self.billing_line(piece, place), good, used)
         gave = {name: row["seconds"] - before.get(name, 0) for name, row in used["by"].items()}
@@ -718,7 +740,12 @@ class Clerk:
         if self.settles(piece):
             self.state["held"] = [one for one in self.state["held"] if one is not piece]
             return
-        if not self.passes(piece, day, self.state["used"]):
+        used = self.state["used"]
+        if self.closing and not piece.get("new"):
+            used = self._used_at(position)
+            piece["asked_before"] = True
+        if not self.passes(piece, day, used):
+            piece.pop("asked_before", None)
             return
         self.state["held"] = [one for one in self.state["held"] if one is not piece]
         if piece["rounded"] is None:
@@ -746,6 +773,12 @@ class Clerk:
     def window_of(self, day: date) -> date:
         """First day of the closed window that a day lies in."""
         return next((first for first, last in self.state["windows"] if first <= day <= last), day)
+
+    def _ask_behind(self, day: date) -> None:
+        """Behind the last day of a window what has found no room is asked again."""
+        held = [self.entry(piece) for piece in self.state["held"] if self.rule(piece)]
+        for entry in sorted(held, key=lambda one: (one["date"], natural(one["id"]))):
+            self._try_entry(entry["id"], day, day)
 
     def _freed_between(self, first: date, last: date) -> None:
         """What decisions of this window free of earlier windows counts before the window."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 
+from klausel.approvals import NO_HOURS, NO_TERM, OVER_BUDGET
 from klausel.charges.base import Account, Taken
 from klausel.clerk import ELSEWHERE, Clerk, Item, Outcome, Share, never_closed
 from klausel.customer.corrections import Corrections
@@ -258,21 +259,21 @@ class Balances(Corrections):
             # It was moved here: what waited of it does so no longer on its old day.
             for one in before if item.changed else ():
                 if one.seconds or one.rounded:
-                    self._put_held(bound, item, one.reason, 0, 0, one)
+                    self._put_held(bound, item, one.place, 0, 0, one)
             return
-        known = {
-            rest.reason: rest for rest in before if item.changed or rest.reason == item.waits_for
-        }
-        for reason in dict.fromkeys([*known, *(share.held for share in held)]):
-            mine = [share for share in held if share.held == reason]
-            rest = known.get(reason)
+        asked = (item.waits_for, item.old_place, item.since)
+        known = {rest.place: rest for rest in before if item.changed or rest.place == asked}
+        places = {id(share): _place_of(item, share) for share in held}
+        for place in dict.fromkeys([*known, *places.values()]):
+            mine = [share for share in held if places[id(share)] == place]
+            rest = known.get(place)
             seconds = sum(share.seconds for share in mine)
             rounded = sum(share.rounded for share in mine)
             same = rest is not None and (seconds, rounded) == (rest.seconds, rest.rounded)
             if not (same and mine):
-                self._put_held(bound, item, reason, seconds, rounded, rest)
+                self._put_held(bound, item, place, seconds, rounded, rest)
             if mine and rest is not None and not same and not (seconds or rounded):
-                self._put_held(bound, item, reason, 0, 0, None)  # without time it waits, too
+                self._put_held(bound, item, place, 0, 0, None)  # without time it waits, too
 
     def _settled_again(
         self,
@@ -326,6 +327,15 @@ class Balances(Corrections):
                 standing[place] = min(known, said, key=lambda notice: notice.at_percent)
         new = {notice[:3] for notice in self.notices}
         self.standing += [said for said in standing.values() if said[:3] not in new]
+
+
+def _place_of(item: Item, share: Share) -> tuple[str, date | None, date | None]:
+    """What ``share`` of ``item`` waits for, and where: before the gate as it did before."""
+    if share.held in (NO_HOURS, NO_TERM, OVER_BUDGET):
+        return share.held, share.place, share.since
+    if item.waits_for:
+        return share.held, item.old_place, item.since
+    return share.held, item.counted, None
 
 
 def _stands(lots: Mapping[str, Balance], name: str) -> bool:

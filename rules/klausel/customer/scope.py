@@ -58,6 +58,7 @@ def _resting(item: Item, rest: HeldBefore, whole: bool) -> Item:
         gated_before=rest.gated,
         waits_for=rest.reason,
         old_place=rest.counted,
+        since=rest.since,
         began=rest.number,
         first_counted=rest.counted,
         cut=cut,
@@ -404,17 +405,17 @@ class Scoping(State):
         gated = [] if item.requirement is None else [
             rest for rest in rests if rest.reason not in (NO_HOURS, NO_TERM)
         ]  # fmt: skip
-        passed: dict[date | None, list[int]] = {}
+        passed: dict[tuple[date | None, date | None], list[int]] = {}
         for part in mine:
             place = part.counted if part.counted is not None else settled.counted
             sums = passed.setdefault(
-                place if item.requirement is not None else item.counted, [0, 0]
+                (place if item.requirement is not None else item.counted, None), [0, 0]
             )
             sums[0], sums[1] = sums[0] + part.seconds, sums[1] + part.rounded
         for rest in rests:
             if rest not in gated:
                 place = rest.counted if item.requirement is not None else item.counted
-                sums = passed.setdefault(place, [0, 0])
+                sums = passed.setdefault((place, rest.since), [0, 0])
                 sums[0], sums[1] = sums[0] + rest.seconds, sums[1] + rest.rounded
         if len(passed) == 1 and not gated:
             ((_, (_, rounded)),) = passed.items()
@@ -427,12 +428,13 @@ class Scoping(State):
                 held_before=True,
                 counted=place,
                 passed=rounded,
-                piece=f"passed {place}",
+                piece=f"passed {place} {since}",
+                since=since,
                 waited=item.waited and item.old_place == place,
                 drew=() if number else item.drew,
             )
-            for number, (place, (seconds, rounded)) in enumerate(
-                sorted(passed.items(), key=lambda some: some[0] or date.min)
+            for number, ((place, since), (seconds, rounded)) in enumerate(
+                sorted(passed.items(), key=lambda some: tuple(day or date.min for day in some[0]))
             )
         ]
         fresh = replace(

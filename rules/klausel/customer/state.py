@@ -555,7 +555,7 @@ class State:
                 LedgerRow(
                     rest.key._replace(sequence=number), entry_id, -rest.seconds, -rest.rounded,
                     rest.disposition, rest.rule, held=rest.reason, fingerprint=facts,
-                    policy=policies[rest.contract], counted=rest.counted,
+                    policy=policies[rest.contract], counted=rest.counted, last=rest.since,
                 )
             )  # fmt: skip
 
@@ -584,12 +584,14 @@ class State:
         self,
         bound: BoundContract,
         item: Item,
-        reason: str,
+        place_: tuple[str, date | None, date | None],
         seconds: int,
         rounded: int,
         rest: HeldBefore | None,
     ) -> None:
-        """Puts time that waits on record, in place of ``rest``."""
+        """Puts time on record that waits for what ``place_`` says, and where; in place of
+        ``rest``."""
+        reason, counted, since = place_
         entry = item.work.entry
         place = (bound.contract.code, entry.id)
         sequence = self._held_sequences[place] = self._held_sequences.get(place, -1) + 1
@@ -605,7 +607,8 @@ class State:
             disposition=item.work.disposition,
             rule=item.work.rule,
             held=reason,
-            counted=rest.counted if rest is not None else item.counted,
+            counted=counted,
+            last=since,
         )
 
     def _window(self, bound: BoundContract, day: date) -> Span:

@@ -1,0 +1,1 @@
+"""What becomes of the time of one contract, decided in the order of days."""

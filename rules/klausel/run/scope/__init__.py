@@ -1,0 +1,1 @@
+"""Which contract has an entry, by which rule, and what of it is handed on."""
