@@ -22,6 +22,7 @@ from klausel.model import LedgerRow
 from klausel.result import Result
 from klausel.run import engine as stages
 from klausel.scenario import play, read_scenario
+from tests.dense import dense_lives
 from tests.oracle.lives import FEATURES, FEES, LIMITS, lives
 from tests.test_adjust_property import edited_lives
 from tests.test_cases import SCENARIOS, name
@@ -113,7 +114,7 @@ def play_life(data: dict[str, Any]) -> None:
 
 KINDS = (
     lives(), edited_lives(), lives(LIMITS), edited_lives(LIMITS), edited_lives(FEES),
-    edited_lives(FEATURES, 4),
+    edited_lives(FEATURES, 4), dense_lives(), dense_lives(),
 )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "odoo/test_connector_rights.py",
     ),
     KNOWN: (
+        "test_dense.py",
         "test_nothing_new.py::test_where_nothing_is_new_a_run_does_nothing",
         "test_adjust_property.py::test_every_life_is_settled_as_a_fresh_bill_would",
     ),
