@@ -222,7 +222,8 @@ class BlockAccount(Stock):
 
     def events(self) -> Iterator[tuple[date, int, Callable[[], None]]]:
         happen: list[tuple[date, int, Callable[[], None]]] = []
-        if self.bound.shape.empty in ("hold", "top_up"):  # a standard lot may have no hours
+        # Where a block tops up, a standard lot may have no hours.
+        if self.bound.shape.empty in ("hold", "top_up"):
             happen.extend(
                 (purchase.date, Events.MORNING, partial(self._arrive, purchase.id))
                 for purchase in self.bound.bought()
