@@ -584,14 +584,14 @@ class State:
         self,
         bound: BoundContract,
         item: Item,
-        place_: tuple[str, date | None, date | None],
+        what: tuple[str, date | None, date | None],
         seconds: int,
         rounded: int,
         rest: HeldBefore | None,
     ) -> None:
-        """Puts time on record that waits for what ``place_`` says, and where; in place of
+        """Puts time on record that waits for what ``what`` says, and where; in place of
         ``rest``."""
-        reason, counted, since = place_
+        reason, counted, since = what
         entry = item.work.entry
         place = (bound.contract.code, entry.id)
         sequence = self._held_sequences[place] = self._held_sequences.get(place, -1) + 1
