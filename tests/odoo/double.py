@@ -14,6 +14,7 @@ import operator
 import random
 import socket
 import ssl
+import sys
 import threading
 import xmlrpc.client
 from collections import Counter
@@ -153,18 +154,25 @@ class Double(ThreadingHTTPServer):
         """Where it answered otherwise."""
         self.heard: list[tuple[str, str, bytes]] = []
         self.over = threading.Event()
+        self.failed: list[BaseException] = []
+        """What went wrong in the double itself: a test of it proves nothing."""
         self._given: Counter[str] = Counter()
         super().__init__(("127.0.0.1", 0), Request)
 
     def next_of(self, asked: str) -> Any:
         """What it says to ``asked`` this time."""
+        if self.met and asked not in self.talk:
+            raise ConnectionAbortedError(f"nobody asked that before: {asked}")
         answers = self.talk[asked]
         number = min(self._given[asked], len(answers) - 1)
         self._given[asked] += 1
         return answers[number]
 
     def handle_error(self, *_: object) -> None:
-        """A client that hangs up is what these tests are about."""
+        """A client that hangs up is what these tests are about; anything else is a mistake."""
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, OSError):
+            self.failed.append(error)
 
     @property
     def url(self) -> str:
@@ -188,6 +196,8 @@ def serving(
         double.over.set()
         double.shutdown()
         double.server_close()
+    if double.failed:
+        raise AssertionError("the double failed") from double.failed[0]
 
 
 # --- what can go wrong -----------------------------------------------------------------------

@@ -92,7 +92,7 @@ def said(url: str, transport: str, **options: Any) -> str:
 
 
 #: A double that stands still at the first question behind the login needs no answers.
-INFO = {place("klausel.contract", "klausel_info", {}, None): {}}
+INFO: Talk = {place("klausel.contract", "klausel_info", {}, None): [{}]}
 
 AGAIN = (
     "run it again; if that stays, look at the log of the Odoo server,"
@@ -146,7 +146,7 @@ def test_an_answer_has_a_limit(transport: str, wrong: Wrong) -> None:
 @every_transport
 def test_an_answer_up_to_the_limit(transport: str) -> None:
     info = {"addon": "1", "protocol": 0, "more": "x" * 1_900_000}
-    with serving({place("klausel.contract", "klausel_info", {}, None): info}) as server:
+    with serving({place("klausel.contract", "klausel_info", {}, None): [info]}) as server:
         assert said(server.url, transport).startswith("the addon klausel_billing 1 speaks protocol")
 
 
